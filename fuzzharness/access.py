@@ -1,0 +1,95 @@
+"""Access, Step, and when two of them conflict.
+
+Decides which accesses touch the same thing. Never observes one: that is the world's part, and the
+runtime's to hold the call that makes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+
+class _Any:
+    """Stands in a key for every key at that place: a whole table, a whole directory."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "*"
+
+
+ANY: Final = _Any()
+
+Key = tuple[Any, ...]
+
+
+class Kind(Enum):
+    """What an access does: READ uses the value, CHECK only asks whether it is there, WRITE changes it."""
+
+    READ = "read"
+    CHECK = "check"
+    WRITE = "write"
+    LOCK = "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a tool: file, line number and the function it is in."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One read or write of one ``key`` of one ``resource``.
+
+    ``key`` is the path inside the resource: dict keys, ``(table, row)``, or the parts of a file's
+    path; :data:`ANY` stands for all keys at its place. ``place`` is the tool's line. ``value`` is
+    the value read or left there, when the run was asked for values, else ``None``.
+    """
+
+    resource: str
+    key: Key
+    kind: Kind
+    place: Place | None = None
+    value: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {location(self.resource, self.key)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one call did from one gate to the next, uninterrupted. ``call`` is its label."""
+
+    call: str
+    accesses: tuple[Access, ...]
+
+
+def location(resource: str, key: Key) -> str:
+    """A key as people write it: ``context['balance']``, ``db.accounts[7]``, ``files/notes.txt``."""
+    if not key:
+        return resource
+    return resource + "".join(f"[{part!r}]" for part in key)
+
+
+def overlap(a: Key, b: Key) -> bool:
+    """Whether two keys of one resource can name the same thing."""
+    if a == b:
+        return True
+    return len(a) == len(b) and all(x is ANY or y is ANY or x == y for x, y in zip(a, b, strict=True))
+
+
+def conflict(a: Access, b: Access) -> bool:
+    """Whether swapping the two could matter: one resource, overlapping keys, not both reading."""
+    reading = (Kind.READ, Kind.CHECK)
+    if a.kind in reading and b.kind in reading:
+        return False
+    return a.resource == b.resource and overlap(a.key, b.key)

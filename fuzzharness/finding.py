@@ -1,0 +1,154 @@
+"""What a search says: Execution, Finding, Certificate, Report, and their enumerations.
+
+Decides nothing: values only. They are made by the runtime, the oracle, the shrinker and explore,
+and read by the views.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from fuzzharness.access import Place, Step
+from fuzzharness.model import Batch, Outcome
+from fuzzharness.schedule import Schedule
+
+
+class Verdict(Enum):
+    """SAFE: every interleaving was run and none differs. UNSAFE: one differs. Else INCONCLUSIVE."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Mode(Enum):
+    """How a batch fails; see the README, "How to read a finding"."""
+
+    SHARED_STATE = "shared-state"
+    CONTEXT = "context"
+    TIMING = "timing"
+    DEADLOCK = "deadlock"
+    HANG = "hang"
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One complete run: the schedule it took, what each step did, how it ended.
+
+    ``stuck`` holds the labels of calls that never came back with the line they stood on; with
+    ``deadlock`` they waited for each other. ``stalled`` names places where a call waited for
+    something outside the control of the harness, so that the run may not repeat.
+    """
+
+    schedule: Schedule
+    steps: tuple[Step, ...]
+    outcome: Outcome
+    stuck: tuple[tuple[str, str], ...] = ()
+    deadlock: bool = False
+    stalled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """Something a tool touched outside the world: ``what``, by which ``tool``, at which ``place``."""
+
+    what: str
+    tool: str | None = None
+    place: Place | None = None
+
+    def __str__(self) -> str:
+        by = f" by {self.tool}" if self.tool else ""
+        at = f" at {self.place}" if self.place else ""
+        return f"{self.what}{by}{at}"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """How far a counterexample is known to be the smallest.
+
+    ``calls``, ``preemptions`` and ``switches`` are its size; ``proven`` is True only if nothing
+    smaller fails the same way, and ``method`` says how that is known, or how far the search went.
+    """
+
+    proven: bool
+    calls: int
+    preemptions: int
+    switches: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One place where two endings differ: its dotted ``path``, the value in the baseline and here.
+
+    ``MISSING`` stands for "not there".
+    """
+
+    path: tuple[object, ...]
+    baseline: object
+    here: object
+
+
+class _Missing:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "(not there)"
+
+
+MISSING = _Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A divergence from the baseline, shrunk and explained.
+
+    ``execution`` is the run of the minimal schedule with the values read and written, ``baseline``
+    the serial run of the same calls that it is compared with. ``calls`` holds their ids.
+    """
+
+    mode: Mode
+    anomaly: str
+    benign: bool
+    calls: tuple[str, ...]
+    schedule: Schedule
+    certificate: Certificate
+    outcome: Outcome
+    diff: tuple[Change, ...]
+    explanation: str
+    fingerprint: str
+    execution: Execution
+    baseline: Execution
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the exploration of one batch says.
+
+    ``executions`` counts complete runs of the search itself (not the serial runs, not shrinking),
+    ``blocked`` runs cut off as redundant. ``exhausted`` is True only if every interleaving was run
+    and nothing was touched that the world does not cover. ``reasons`` says why a verdict is
+    inconclusive, ``notes`` what a reader should know beside it.
+    """
+
+    batch: Batch
+    verdict: Verdict
+    exhausted: bool
+    executions: int
+    blocked: int
+    baseline: Outcome
+    outcomes: tuple[Outcome, ...]
+    findings: tuple[Finding, ...]
+    escapes: tuple[Escape, ...] = ()
+    strategy: str = "auto"
+    coverage: str = ""
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    serial_orders: int = field(default=0)
+
+    @property
+    def verified(self) -> bool:
+        """Whether "verified" may be said: safe, exhausted, and nothing escaped."""
+        return self.verdict is Verdict.SAFE and self.exhausted and not self.escapes

@@ -1,0 +1,149 @@
+"""The nouns of a recording and of an ending: Call, Batch, Trace, Outcome.
+
+Decides what a batch is and when it can be explored. Never runs a tool and never reads a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from fuzzharness.errors import BatchError
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool invocation as recorded.
+
+    ``args`` is the mapping of argument names to JSON values, or ``None`` when the recording had
+    text there that is not a JSON object; that text is then kept in ``invalid_args``. ``result`` is
+    what the recording says the call returned (never used to run it), ``error`` whether it failed.
+    """
+
+    tool: str
+    args: Mapping[str, Any] | None = field(default_factory=dict)
+    id: str | None = None
+    result: Any = None
+    error: bool = False
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    invalid_args: str | None = None
+
+    def __str__(self) -> str:
+        args = ", ".join(f"{name}={value!r}" for name, value in (self.args or {}).items())
+        return f"{self.tool}({args})"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The calls of one assistant message, in the order of the message."""
+
+    calls: tuple[Call, ...]
+    id: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "calls", tuple(self.calls))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The id of each call; ``call-1``, ``call-2``, … where the recording has none."""
+        return tuple(call.id or f"call-{n}" for n, call in enumerate(self.calls, 1))
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hex digits that name the tools and arguments, whatever the ids are."""
+        shape = [[call.tool, call.args] for call in self.calls]
+        text = json.dumps(shape, sort_keys=True, default=repr)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def take(self, positions: tuple[int, ...]) -> Batch:
+        """The batch of the calls at ``positions`` only, each under the label it has here."""
+        labels = self.labels
+        kept = (self.calls[p] for p in positions)
+        named = (
+            Call(c.tool, c.args, labels[p], c.result, c.error, c.started_at, c.ended_at, c.invalid_args)
+            for p, c in zip(positions, kept, strict=True)
+        )
+        return Batch(tuple(named), self.id)
+
+    def check(self) -> None:
+        """Raise :class:`BatchError` unless the batch has calls and each has an id of its own."""
+        name = f"batch {self.id!r}" if self.id else "the batch"
+        if not self.calls:
+            raise BatchError(
+                f"{name} has no calls. Expected at least one call to run. "
+                "Give Batch(calls=(Call(...), ...)), or leave the empty batch out."
+            )
+        twice = [label for label, n in Counter(self.labels).items() if n > 1]
+        if twice:
+            raise BatchError(
+                f"{name} has more than one call with the id {twice[0]!r}. Expected every call of a "
+                "batch to bear an id of its own, since results and findings are told apart by it. "
+                "Rename one of them, or leave the ids out."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The batches of one recorded session, in order.
+
+    ``format`` names the reader that read it; ``skipped`` counts what a lenient reader left out.
+    """
+
+    batches: tuple[Batch, ...]
+    format: str | None = None
+    skipped: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "batches", tuple(self.batches))
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A call came back with ``value``."""
+
+    value: Any
+
+    def __str__(self) -> str:
+        return f"returned {self.value!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A call ended with an exception of class ``type`` whose text is ``message``."""
+
+    type: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"raised {self.type}: {self.message}" if self.message else f"raised {self.type}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A call never came back; ``where`` says what it was doing."""
+
+    where: str
+
+    def __str__(self) -> str:
+        return f"never came back: {self.where}"
+
+
+Result = Returned | Raised | Unfinished
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    ``state`` maps each resource to plain nested mappings (key, table and row, file), ``results``
+    each call's label to what it returned or raised.
+    """
+
+    state: Mapping[str, Any]
+    results: Mapping[str, Result]

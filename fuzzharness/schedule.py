@@ -1,0 +1,213 @@
+"""Schedule: who takes each step, held as the few points where a run leaves its default.
+
+Decides the notation, the token and the order in which schedules count as smaller. Never runs one.
+
+The default is blind: go on with the call that runs; when it has taken its last step, go to the
+first call that has steps left; begin with the first. A :class:`Switch` is a departure from that.
+Sparse switch points and the dense order of steps determine each other exactly.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+
+from fuzzharness.errors import TokenError
+from fuzzharness.model import Batch
+
+VERSION = "fz1"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Before ``call`` takes its own step ``step`` (counted from 0), ``to`` goes on instead.
+
+    ``forced`` marks a call that could not have gone on: it waited for a lock.
+    """
+
+    call: int
+    step: int
+    to: int
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One interleaving of the calls at positions ``calls`` of a batch.
+
+    ``lengths`` holds the number of steps of each call, ``switches`` where the run leaves the
+    default, ``batch`` the fingerprint of the whole batch. Calls in ``switches`` and in
+    :attr:`order` are counted within ``calls``.
+    """
+
+    batch: str
+    calls: tuple[int, ...]
+    lengths: tuple[int, ...]
+    points: tuple[Switch, ...] = ()
+
+    @classmethod
+    def from_order(
+        cls, batch: str, calls: Sequence[int], order: Sequence[int], waits: frozenset[int] = frozenset()
+    ) -> Schedule:
+        """The schedule whose steps are taken by the calls in ``order``.
+
+        ``waits`` holds the positions in ``order`` before which the running call could not go on.
+        """
+        lengths = tuple(order.count(c) for c in range(len(calls)))
+        points = []
+        for position, (current, step, default) in enumerate(_blind(lengths, order)):
+            if order[position] != default:
+                points.append(Switch(current, step, order[position], position in waits))
+        return cls(batch, tuple(calls), lengths, tuple(points))
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The call that takes each step, densely."""
+        order: list[int] = []
+        left = list(self.points)
+        for current, step, default in _blind(self.lengths, order):
+            if left and (left[0].call, left[0].step) == (current, step):
+                order.append(left.pop(0).to)
+            else:
+                order.append(default)
+        return tuple(order)
+
+    @property
+    def preemptions(self) -> int:
+        """How often a call that could have gone on had to stand back."""
+        return sum(0 < p.step < self.lengths[p.call] and not p.forced for p in self.points)
+
+    @property
+    def switches(self) -> int:
+        """How often one call follows another."""
+        order = self.order
+        return sum(a != b for a, b in zip(order, order[1:], strict=False))
+
+    @property
+    def digits(self) -> str:
+        """One digit a step, the call that takes it: ``0110``. Above ten calls: separated by blanks."""
+        return ("" if len(self.calls) <= 10 else " ").join(map(str, self.order))
+
+    @property
+    def notation(self) -> str:
+        """One sign a step: the letter of the call that is switched to, then a dash while it goes on."""
+        order = self.order
+        return "".join(
+            "-" if position and order[position - 1] == call else letter(call)
+            for position, call in enumerate(order)
+        )
+
+    @property
+    def token(self) -> str:
+        """A short text from which :meth:`from_token` makes this schedule again."""
+        numbers = [len(self.calls), *self.calls, *self.lengths, len(self.points)]
+        for point in self.points:
+            numbers += (point.call, point.step, point.to, int(point.forced))
+        body = bytes.fromhex(self.batch) + b"".join(map(_varint, numbers))
+        body += binascii.crc32(body).to_bytes(4, "big")[:2]
+        return f"{VERSION}.{base64.urlsafe_b64encode(body).decode().rstrip('=')}"
+
+    @classmethod
+    def from_token(cls, token: str, batch: Batch | None = None) -> Schedule:
+        """Read a token; with ``batch`` given, make sure that it belongs to that batch.
+
+        Raises :class:`TokenError`.
+        """
+        version, _, text = token.strip().partition(".")
+        if version != VERSION or not text:
+            raise TokenError(
+                f"{_shown(token)} is not a schedule token of this version: it begins with "
+                f"{_shown(version)}, expected {VERSION!r} and a dot. Copy the token whole from the "
+                "report, or run the search again with this version of fuzzharness."
+            )
+        schedule = cls._decode(token, text)
+        if batch is not None and schedule.batch != batch.fingerprint:
+            raise TokenError(
+                f"{_shown(token)} was made for the batch {schedule.batch}, this batch is "
+                f"{batch.fingerprint}: its tools or arguments are others. Replay the token on the "
+                "recording it came from, or run the search again on this one."
+            )
+        if batch is not None and max(schedule.calls) >= len(batch.calls):
+            raise _damaged(token, "it names a call that the batch does not have")
+        return schedule
+
+    @classmethod
+    def _decode(cls, token: str, text: str) -> Schedule:
+        try:
+            body = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        except (binascii.Error, ValueError):
+            raise _damaged(token, "its text is not base64") from None
+        if len(body) < 7 or binascii.crc32(body[:-2]).to_bytes(4, "big")[:2] != body[-2:]:
+            raise _damaged(token, "its checksum is wrong")
+        numbers = _numbers(body[4:-2])
+        try:
+            count = next(numbers)
+            calls = tuple(next(numbers) for _ in range(count))
+            lengths = tuple(next(numbers) for _ in range(count))
+            points = tuple(
+                Switch(next(numbers), next(numbers), next(numbers), bool(next(numbers)))
+                for _ in range(next(numbers))
+            )
+            schedule = cls(body[:4].hex(), calls, lengths, points)
+            if not calls or len(schedule.order) != sum(lengths):
+                raise _damaged(token, "its switch points do not fit its steps")
+        except (StopIteration, IndexError, RuntimeError):
+            raise _damaged(token, "it breaks off, or its switch points do not fit its steps") from None
+        return schedule
+
+
+def letter(call: int) -> str:
+    """The sign of a call in tables and notations: A, B, … Z, then A1, B1, …"""
+    turn, place = divmod(call, 26)
+    return ascii_uppercase[place] + (str(turn) if turn else "")
+
+
+def _blind(lengths: Sequence[int], order: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """For each position: the running call, its own next step, and whom the default takes.
+
+    ``order`` is read as it grows, so that a caller may append to it between two positions.
+    """
+    done = [0] * len(lengths)
+    current = 0
+    for position in range(sum(lengths)):
+        default = current
+        if done[current] >= lengths[current]:
+            default = next(c for c, length in enumerate(lengths) if done[c] < length)
+        yield current, done[current], default
+        current = order[position]
+        if done[current] >= lengths[current]:
+            raise IndexError(f"call {current} has only {lengths[current]} steps")
+        done[current] += 1
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _numbers(body: bytes) -> Iterator[int]:
+    number = shift = 0
+    for byte in body:
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            yield number
+            number = shift = 0
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def _damaged(token: str, why: str) -> TokenError:
+    return TokenError(
+        f"{_shown(token)} is not a whole schedule token: {why}. Expected {VERSION}. and the rest "
+        "exactly as the report printed it. Copy it again, without line breaks."
+    )

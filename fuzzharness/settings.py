@@ -1,0 +1,79 @@
+"""Settings: how long, how deep and how strictly a batch is explored.
+
+Decides what a setting may be. Reads no file and no environment: the plugin and the command line do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from fuzzharness.errors import SettingsError
+
+STRATEGIES = ("auto", "bounded", "random", "serial")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the search may spend and what counts as a difference.
+
+    strategy: one of :data:`STRATEGIES`. ``auto`` runs every interleaving by rising number of
+        preemptions.
+    max_executions: complete runs of the search at most.
+    budget: seconds the search may take, or None for no limit. With a limit the number of runs, and
+        so possibly the findings, depend on the machine.
+    seed: all chance is drawn from it; same seed, same findings.
+    call_timeout: seconds after which a call that neither ends nor reaches a gate counts as stuck.
+    ignore: dotted patterns of places that may differ, ``db.orders.*.created_at``, ``results.*.id``.
+    strict_order: let benign findings (order of a collection, surrogate ids) fail too.
+    preemptions: the most preemptions the bounded search tries, or None for no bound.
+    """
+
+    strategy: str = "auto"
+    max_executions: int = 5_000
+    budget: float | None = None
+    seed: int = 0
+    call_timeout: float = 5.0
+    ignore: tuple[str, ...] = ()
+    strict_order: bool = False
+    preemptions: int | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.ignore, str):
+            raise _wrong("ignore", self.ignore, 'a list of patterns, as ("db.orders.*.created_at",)')
+        object.__setattr__(self, "ignore", tuple(self.ignore))
+        if self.strategy not in STRATEGIES:
+            raise _wrong("strategy", self.strategy, "one of " + ", ".join(STRATEGIES))
+        _number(self, "max_executions", int, least=1)
+        _number(self, "seed", int, least=None)
+        _number(self, "call_timeout", float, least=0.001)
+        if self.budget is not None:
+            _number(self, "budget", float, least=0.0)
+        if self.preemptions is not None:
+            _number(self, "preemptions", int, least=0)
+
+    def but(self, **changes: Any) -> Settings:
+        """These settings with ``changes``; an unknown name raises :class:`SettingsError`."""
+        known = [f.name for f in fields(self)]
+        for name in changes:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f" Did you mean {near[0]!r}?" if near else ""
+                raise SettingsError(
+                    f"there is no setting {name!r}.{hint} Expected one of: {', '.join(known)}."
+                )
+        return replace(self, **changes)
+
+
+def _number(settings: Settings, name: str, kind: type, least: float | None) -> None:
+    value = getattr(settings, name)
+    allowed = (int, float) if kind is float else (int,)
+    fits = isinstance(value, allowed) and not isinstance(value, bool)
+    if not fits or (least is not None and value < least):
+        bound = "" if least is None else f" of at least {least:g}"
+        raise _wrong(name, value, ("a number" if kind is float else "a whole number") + bound)
+
+
+def _wrong(name: str, value: object, expected: str) -> SettingsError:
+    return SettingsError(f"the setting {name} is {value!r}. Expected {expected}. Change it there.")
