@@ -22,6 +22,18 @@ class _Any:
 
 ANY: Final = _Any()
 
+
+class _Missing:
+    """Stands for a value where there is none."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "(nothing)"
+
+
+MISSING: Final = _Missing()
+
 Key = tuple[Any, ...]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from fuzzharness.access import MISSING as MISSING
 from fuzzharness.access import Place, Step
 from fuzzharness.model import Batch, Outcome
 from fuzzharness.schedule import Schedule
@@ -82,22 +83,12 @@ class Certificate:
 class Change:
     """One place where two endings differ: its dotted ``path``, the value in the baseline and here.
 
-    ``MISSING`` stands for "not there".
+    :data:`fuzzharness.access.MISSING` stands for "not there".
     """
 
     path: tuple[object, ...]
     baseline: object
     here: object
-
-
-class _Missing:
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "(not there)"
-
-
-MISSING = _Missing()
 
 
 @dataclass(frozen=True, slots=True)

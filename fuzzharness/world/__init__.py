@@ -1,0 +1,74 @@
+"""World: everything the calls of a batch share, by name.
+
+Decides which value becomes which kind of resource, and opens, resets and closes them together. What
+a resource does is decided in its own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fuzzharness.access import Key
+from fuzzharness.errors import WorldError
+from fuzzharness.world.resource import Gate, Resource
+from fuzzharness.world.values import Value
+
+
+class World:
+    """The resources of a batch by name; anything that is not a resource is taken as a plain value.
+
+    A tool parameter of a resource's name receives the live resource.
+    """
+
+    def __init__(self, **resources: Any) -> None:
+        self._resources: dict[str, Resource] = {
+            name: value if isinstance(value, Resource) else Value(value) for name, value in resources.items()
+        }
+        self._opened: list[Resource] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the resources, in the order they were given."""
+        return tuple(self._resources)
+
+    def open(self, gate: Gate) -> None:
+        """Take hold of every resource; on failure those already taken are let go again."""
+        if self._opened:
+            raise WorldError(
+                "this World is being explored already. Expected one exploration of a World at a time, since "
+                "all of them share its resources. Make a World for each, with a function that returns one."
+            )
+        try:
+            for name, resource in self._resources.items():
+                self._opened.append(resource)
+                resource.open(name, gate)
+        except BaseException:
+            self.close()
+            raise
+
+    def mark(self) -> None:
+        """Make the state as it stands the one every run starts from."""
+        for resource in self._opened:
+            resource.mark()
+
+    def reset(self) -> Mapping[str, Any]:
+        """Bring every resource back to its initial state; returns what tools receive, by name."""
+        return {name: resource.reset() for name, resource in self._resources.items()}
+
+    def capture(self) -> dict[str, Any]:
+        """The state of every resource as plain nested mappings."""
+        return {name: resource.capture() for name, resource in self._resources.items()}
+
+    def perturb(self, resource: str, key: Key) -> bool:
+        """Change the value at ``key`` to another of its type; False where that cannot be done."""
+        return resource in self._resources and self._resources[resource].perturb(key)
+
+    def covers(self, path: str) -> bool:
+        """Whether an absolute path lies in a resource that watches files."""
+        return any(path.startswith(root) for r in self._resources.values() for root in getattr(r, "roots", ()))
+
+    def close(self) -> None:
+        """Leave every resource as :meth:`open` found it."""
+        while self._opened:
+            self._opened.pop().close()

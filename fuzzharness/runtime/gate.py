@@ -1,0 +1,104 @@
+"""The gate: where a call announces its next access and may be held.
+
+Decides what counts as one step. Who goes next is decided in ``run``; what is announced, by the
+resources of the world.
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from fuzzharness.access import Key, Kind, Place
+from fuzzharness.finding import Escape
+from fuzzharness.runtime.places import place_of_tool
+from fuzzharness.runtime.strand import RUNNING, current
+
+if TYPE_CHECKING:
+    from fuzzharness.world.resource import Peek, Peeks
+
+
+class ThreadGate:
+    """The gate of calls that run on threads; see :class:`fuzzharness.world.resource.Gate`."""
+
+    def __init__(self) -> None:
+        self.escapes: dict[Escape, None] = {}
+
+    @property
+    def inside(self) -> bool:
+        return current() is not None
+
+    def access(self, resource: str, key: Key, kind: Kind, peek: Peek | None = None) -> None:
+        strand = current()
+        if strand is not None:
+            run = strand.run
+            run.arrive(strand)
+            run.record(strand, resource, key, kind, peek)
+
+    def accesses(self, resource: str, pairs: Sequence[tuple[Key, Kind]], peek: Peeks = None) -> None:
+        strand = current()
+        if strand is None or not pairs:
+            return
+        strand.run.arrive(strand)
+        for key, kind in pairs:
+            look = None if peek is None else _bound(peek, key)
+            strand.run.record(strand, resource, key, kind, look)
+
+    def note(
+        self, resource: str, key: Key, kind: Kind, peek: Peek | None = None, place: Place | None = None
+    ) -> None:
+        strand = current()
+        if strand is not None:
+            strand.run.record(strand, resource, key, kind, peek, place)
+
+    def here(self) -> Place | None:
+        strand = current()
+        return place_of_tool() if strand is not None and strand.run.detailed else None
+
+    def mark(self) -> object:
+        strand = current()
+        return None if strand is None else (id(strand), strand.steps)
+
+    def wait(self, resource: str) -> bool:
+        strand = current()
+        return False if strand is None else strand.run.wait(strand, resource)
+
+    def wake(self, resource: str) -> None:
+        strand = RUNNING.get(get_ident())
+        if strand is not None:
+            strand.run.wake(resource)
+
+    def escape(self, what: str) -> None:
+        strand = current()
+        tool = None if strand is None else strand.run.tools[strand.index]
+        place = None if strand is None else place_of_tool()
+        self.escapes.setdefault(Escape(what, tool, place))
+
+
+def _bound(peek: Peeks, key: Key) -> Peek:
+    assert peek is not None
+    look = peek
+    return lambda: look(key)
+
+
+@contextmanager
+def atomic() -> Iterator[None]:
+    """Make the accesses inside one step: for code that is known to be atomic.
+
+    The first access inside may be held as ever, the others follow it without a gate. Outside a call
+    under control it does nothing.
+    """
+    strand = current()
+    if strand is None:
+        yield
+        return
+    outermost = strand.atomic == 0
+    if outermost:
+        strand.atomic = strand.steps + 1
+    try:
+        yield
+    finally:
+        if outermost:
+            strand.atomic = 0

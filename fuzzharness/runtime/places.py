@@ -1,0 +1,60 @@
+"""Which line of a tool is running.
+
+Decides which frames belong to a tool: those in files that are neither the harness, nor the standard
+library, nor a database library.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from types import FrameType
+
+from fuzzharness.access import Place
+
+_HARNESS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_STDLIB = tuple(
+    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")} | {os.path.dirname(os.__file__)}
+)
+_LIBRARIES = tuple(os.sep + name + os.sep for name in ("sqlalchemy", "sqlglot", "_pytest", "pluggy"))
+_FOREIGN: dict[str, bool] = {}
+
+
+def place_of_tool(frame: FrameType | None = None) -> Place | None:
+    """The innermost line of tool code below ``frame`` (default: the caller), or None."""
+    frame = frame or sys._getframe(1)
+    while frame is not None and _foreign(frame.f_code.co_filename):
+        frame = frame.f_back  # type: ignore[assignment]  # typeshed: f_back of the outermost is None
+    if frame is None:
+        return None
+    code = frame.f_code
+    return Place(_short(code.co_filename), frame.f_lineno, code.co_name)
+
+
+def is_library(file: str) -> bool:
+    """Whether a file belongs to an installed package, the standard library or the harness."""
+    return "site-packages" in file or _foreign(file)
+
+
+def _foreign(file: str) -> bool:
+    known = _FOREIGN.get(file)
+    if known is None:
+        known = _FOREIGN[file] = _is_foreign(file)
+    return known
+
+
+def _is_foreign(file: str) -> bool:
+    if file.startswith("<") or file.startswith(_HARNESS + os.sep):
+        return True
+    if any(name in file for name in _LIBRARIES):
+        return True
+    return file.startswith(tuple(p + os.sep for p in _STDLIB)) and "site-packages" not in file
+
+
+def _short(file: str) -> str:
+    """The file as people name it: relative to the working directory, or from the package on."""
+    if "site-packages" + os.sep in file:
+        return file.rpartition("site-packages" + os.sep)[2]
+    relative = os.path.relpath(file)
+    return file if relative.startswith("..") else relative

@@ -1,0 +1,407 @@
+"""One run: the calls of a batch on threads that hand the baton to each other.
+
+Decides which call holds the baton and when a run is over; asks ``choose`` who is next. Never knows
+why a scheduler chooses as it does, and never judges the ending.
+
+The thread at a gate asks the scheduler itself and wakes another thread only when the schedule
+switches. The thread that called :meth:`Run.execute` sleeps until the run is over, or until nothing
+has moved for ``timeout`` seconds: then the call that holds the baton is set aside as stuck and the
+others go on, so that a wait for something a sibling holds is not mistaken for a hang.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextvars
+import ctypes
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fuzzharness.access import Access, Key, Kind, Place
+from fuzzharness.model import Raised, Result, Returned, Unfinished
+from fuzzharness.runtime.places import place_of_tool
+from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
+from fuzzharness.world.plain import plain
+
+Choose = Callable[[Sequence[int], int | None], int | None]
+"""Given the calls that can go on and the one that runs (None at the start): who is next, or None to
+cut the run off as redundant."""
+
+Touch = tuple[str, Key, Kind]
+
+
+@dataclass(slots=True)
+class Trail:
+    """What a run did, densely and raw: one entry per step in every list but ``waits``.
+
+    ``waits`` holds the positions before which the running call could not go on.
+    """
+
+    order: list[int] = field(default_factory=list)
+    touches: list[list[Touch]] = field(default_factory=list)
+    places: list[list[Place | None]] = field(default_factory=list)
+    values: list[list[Any]] = field(default_factory=list)
+    waits: set[int] = field(default_factory=set)
+    stalled: list[str] = field(default_factory=list)
+    deadlock: bool = False
+    cut: bool = False
+
+    def accesses(self, step: int) -> tuple[Access, ...]:
+        """The accesses of one step, with places and values where they were asked for."""
+        touches = self.touches[step]
+        places = self.places[step] if self.places else [None] * len(touches)
+        values = self.values[step] if self.values else [None] * len(touches)
+        return tuple(Access(*t, p, v) for t, p, v in zip(touches, places, values, strict=True))
+
+
+class Run:
+    """One execution of ``bodies``, one callable without parameters per call.
+
+    ``tools`` names them for messages, ``detailed`` asks for places and values. ``abandoned`` is True
+    afterwards if a thread could not be stopped.
+    """
+
+    def __init__(
+        self,
+        bodies: Sequence[Callable[[], Any]],
+        tools: Sequence[str],
+        choose: Choose,
+        timeout: float,
+        detailed: bool = False,
+    ) -> None:
+        self.bodies = bodies
+        self.tools = tools
+        self.choose = choose
+        self.timeout = timeout
+        self.detailed = detailed
+        self.trail = Trail()
+        self.strands = [Strand(self, i) for i in range(len(bodies))]
+        self.holder: Strand | None = None
+        self.over = False
+        self.abandoned = False
+        self._failure: BaseException | None = None
+        self._alive = 0
+        self._awake = _thread.allocate_lock()
+        self._awake.acquire()
+        self._mutex = _thread.allocate_lock()
+        self._trace = threading.gettrace()
+        self._context = contextvars.copy_context()
+
+    # -- the thread that started the run ---------------------------------------------------------
+
+    def execute(self) -> Trail:
+        """Run to the end and return the trail; results are in :attr:`results`."""
+        try:
+            with self._mutex:
+                self._next(None)
+            self._watch()
+        finally:
+            self._stop()
+        if self._failure is not None:
+            raise self._failure
+        return self.trail
+
+    @property
+    def results(self) -> list[Result]:
+        """What each call returned or raised."""
+        return [s.result or Unfinished("its run was cut off") for s in self.strands]
+
+    def _watch(self) -> None:
+        moved = -1
+        while not self.over:
+            if self._awake.acquire(timeout=self.timeout):
+                continue
+            progress = len(self.trail.order) + sum(s.done for s in self.strands)
+            if progress == moved:
+                self._set_aside()
+                moved = -1
+            else:
+                moved = progress
+
+    def _set_aside(self) -> None:
+        with self._mutex:
+            if self.over:
+                return
+            if self.holder is not None:
+                self.holder.stuck = True
+                holder, self.holder = self.holder, None
+                self._next(holder.index)
+            else:
+                self._give_up_stuck()
+
+    def _give_up_stuck(self) -> None:
+        for strand in self.strands:
+            if strand.stuck:
+                strand.result = Unfinished(self._where(strand))
+        self._end()
+
+    def _where(self, strand: Strand) -> str:
+        frame = sys._current_frames().get(strand.ident)
+        place = place_of_tool(frame) if frame is not None else None
+        return f"{place} in {place.function}" if place else "outside of any tool code"
+
+    def _stop(self) -> None:
+        self.over = True
+        for strand in self.strands:
+            if strand.started and not strand.done and not strand.stuck:
+                _release(strand.baton)
+        for strand in self.strands:
+            if strand.stuck and not strand.done:
+                _raise_in(strand.ident)
+        while self._alive:
+            if not self._awake.acquire(timeout=self.timeout):
+                self.abandoned = True
+                break
+
+    # -- the threads of the calls ----------------------------------------------------------------
+
+    def arrive(self, strand: Strand) -> None:
+        """The gate: come here before an access; returns when the call may make it."""
+        if strand.atomic and strand.steps >= strand.atomic:
+            return
+        if self.over:
+            self._unwind(strand)
+        if strand.owed:
+            self._settle(strand)
+        if strand.fresh and (strand.blocked is None or not strand.blocked()):
+            strand.fresh = False
+        else:
+            self._decide(strand)
+        strand.steps += 1
+        trail = self.trail
+        trail.order.append(strand.index)
+        trail.touches.append([])
+        if self.detailed:
+            trail.places.append([])
+            trail.values.append([])
+
+    def take(self, strand: Strand, blocked: Callable[[], bool]) -> None:
+        """The gate before a lock: returns when the call may go on and ``blocked`` is false."""
+        strand.blocked = blocked
+        try:
+            self.arrive(strand)
+        finally:
+            strand.blocked = None
+
+    def record(
+        self,
+        strand: Strand,
+        resource: str,
+        key: Key,
+        kind: Kind,
+        peek: Callable[[], Any] | None,
+        place: Place | None = None,
+    ) -> None:
+        """Add an access to the step under way."""
+        trail = self.trail
+        if not trail.touches:
+            self._first_step(strand)
+        trail.touches[-1].append((resource, key, kind))
+        if self.detailed:
+            trail.places[-1].append(place or place_of_tool())
+            trail.values[-1].append(None)
+            if peek is not None:
+                self._look(strand, kind, peek)
+
+    def _first_step(self, strand: Strand) -> None:
+        strand.fresh = True
+        self.arrive(strand)
+
+    def wait(self, strand: Strand, resource: str) -> bool:
+        """Stand back until :meth:`wake` for ``resource``; False when nobody could wake this call."""
+        strand.waits_for = resource
+        strand.given_up = False
+        strand.blocked = lambda: strand.waits_for is not None
+        try:
+            if self.over:
+                self._unwind(strand)
+            self._decide(strand)
+        finally:
+            strand.blocked = strand.waits_for = None
+        return not strand.given_up
+
+    def wake(self, resource: str) -> None:
+        """Let the calls that wait for ``resource`` try again."""
+        for strand in self.strands:
+            if strand.waits_for == resource:
+                strand.waits_for = None
+
+    def _decide(self, strand: Strand) -> None:
+        with self._mutex:
+            if self.holder is strand:
+                stays = self._next(strand.index) is strand
+            else:
+                stays = self._come_back(strand)
+        if not stays:
+            strand.baton.acquire()
+        if self.over:
+            self._unwind(strand)
+
+    def _come_back(self, strand: Strand) -> bool:
+        """A call that had been set aside as stuck is at a gate again."""
+        strand.stuck = False
+        self.trail.stalled.append(self._where(strand))
+        if self.holder is None and not self.over:
+            self.holder = strand
+            return True
+        return False
+
+    def _next(self, running: int | None) -> Strand | None:
+        """Hand the baton on; returns the strand that has it now. Needs the mutex."""
+        ready = [s.index for s in self.strands if s.can_go()]
+        if not ready:
+            return self._nobody_ready()
+        try:
+            chosen = self.choose(ready, running)
+        except BaseException as error:
+            self._failure = error
+            return self._end()
+        if chosen is None:
+            self.trail.cut = True
+            return self._end()
+        if running is not None and running not in ready and not self.strands[running].done:
+            self.trail.waits.add(len(self.trail.order))
+        strand = self.holder = self.strands[chosen]
+        if chosen != running:
+            self._hand_to(strand)
+        return strand
+
+    def _hand_to(self, strand: Strand) -> None:
+        if strand.started:
+            strand.baton.release()
+        else:
+            strand.started = True
+            self._alive += 1
+            _thread.start_new_thread(self._live, (strand,))
+
+    def _nobody_ready(self) -> Strand | None:
+        waiting = [s for s in self.strands if s.waits_for is not None]
+        if waiting:
+            return self._let_fail(waiting[0])
+        self.holder = None
+        if any(s.stuck for s in self.strands):
+            return None
+        if not all(s.done for s in self.strands):
+            self.trail.deadlock = True
+            for strand in self.strands:
+                if not strand.done:
+                    strand.result = Unfinished(f"waits at {self._where(strand)}")
+        return self._end()
+
+    def _let_fail(self, strand: Strand) -> Strand:
+        strand.given_up = True
+        strand.waits_for = None
+        running, self.holder = self.holder, strand
+        if strand is not running:
+            self._hand_to(strand)
+        return strand
+
+    def _end(self) -> None:
+        self.over = True
+        self.holder = None
+        if self._alive != 1:  # a last thread wakes the starter itself, when it is gone
+            _release(self._awake)
+
+    def _unwind(self, strand: Strand) -> None:
+        strand.deaf = True
+        raise Aborted
+
+    def _live(self, strand: Strand) -> None:
+        strand.ident = _thread.get_ident()
+        RUNNING[strand.ident] = strand
+        if self._trace is not None:
+            sys.settrace(self._trace)
+        try:
+            result = self._call(strand)
+            if not self.over:
+                self._finish(strand, result)
+        except Aborted:
+            pass
+        finally:
+            RUNNING.pop(strand.ident, None)
+            strand.done = True
+            with self._mutex:
+                self._alive -= 1
+            if self.over and not self._alive:
+                _release(self._awake)
+
+    def _call(self, strand: Strand) -> Result:
+        result: Result
+        try:
+            value = self._context.copy().run(self.bodies[strand.index])
+        except Aborted:
+            raise
+        except BaseException as error:
+            strand.deaf = True
+            result = raised(error)
+        else:
+            strand.deaf = True
+            result = Returned(plain(value))
+        return result
+
+    def _finish(self, strand: Strand, result: Result) -> None:
+        with self._mutex:
+            strand.deaf = False
+            if strand.fresh and strand.steps == 0:
+                self._one_step_without_access(strand)
+            if strand.owed:
+                self._settle(strand)
+            strand.result = result
+            strand.done = strand.deaf = True
+            if self.holder is strand:
+                self._next(strand.index)
+            elif not self.over:
+                strand.stuck = False
+                if self.holder is None:
+                    self._next(strand.index)
+
+    def _one_step_without_access(self, strand: Strand) -> None:
+        strand.steps = 1
+        self.trail.order.append(strand.index)
+        self.trail.touches.append([])
+        if self.detailed:
+            self.trail.places.append([])
+            self.trail.values.append([])
+
+    # -- values, for explanations ----------------------------------------------------------------
+
+    def _look(self, strand: Strand, kind: Kind, peek: Callable[[], Any]) -> None:
+        """Read now what an access reads; read what it writes when the step is done."""
+        if kind in (Kind.WRITE, Kind.LOCK):
+            strand.owed.append((len(self.trail.touches) - 1, len(self.trail.touches[-1]) - 1, peek))
+            return
+        strand.deaf = True
+        try:
+            self.trail.values[-1][-1] = peek()
+        finally:
+            strand.deaf = False
+
+    def _settle(self, strand: Strand) -> None:
+        strand.deaf = True
+        try:
+            for step, place, peek in strand.owed:
+                self.trail.values[step][place] = peek()
+        finally:
+            strand.owed.clear()
+            strand.deaf = False
+
+
+def raised(error: BaseException) -> Raised:
+    """An exception of a tool as a result: its class and its first line of text."""
+    text = str(error).strip()
+    return Raised(type(error).__name__, text.splitlines()[0] if text else "")
+
+
+def _release(lock: _thread.LockType) -> None:
+    try:
+        lock.release()
+    except RuntimeError:
+        return  # it was not held: the other side is awake already
+
+
+def _raise_in(ident: int) -> None:
+    """Ask a thread that never came back to unwind; it does so at its next bytecode, if there is one."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(Aborted))

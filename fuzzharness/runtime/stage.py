@@ -1,0 +1,146 @@
+"""Stage: a batch, its tools and its world, made ready to be run any number of times.
+
+Decides what every run has in common: bound calls, an open world, stood-in locks, the batches that
+come before. Never decides who goes next and never judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from types import TracebackType
+
+from fuzzharness.access import Step
+from fuzzharness.finding import Escape, Execution
+from fuzzharness.model import Batch, Outcome, Unfinished
+from fuzzharness.runtime.affinity import one_core
+from fuzzharness.runtime.egress import Watcher
+from fuzzharness.runtime.gate import ThreadGate
+from fuzzharness.runtime.locks import Locks
+from fuzzharness.runtime.run import Choose, Run, Trail
+from fuzzharness.schedule import Schedule
+from fuzzharness.settings import Settings
+from fuzzharness.tools.toolbox import Bound, Toolbox
+from fuzzharness.world import World
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One run of the calls at ``positions`` of a batch: what it did and how it ended."""
+
+    batch: Batch
+    positions: tuple[int, ...]
+    trail: Trail
+    outcome: Outcome
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The schedule the run took."""
+        trail = self.trail
+        return Schedule.from_order(
+            self.batch.fingerprint, self.positions, trail.order, frozenset(trail.waits)
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label of each call that ran."""
+        labels = self.batch.labels
+        return tuple(labels[p] for p in self.positions)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """What each step did."""
+        labels = self.labels
+        return tuple(Step(labels[c], self.trail.accesses(i)) for i, c in enumerate(self.trail.order))
+
+    @property
+    def unfinished(self) -> tuple[tuple[str, str], ...]:
+        """The calls that never came back, with the line they stood on."""
+        results = self.outcome.results.items()
+        return tuple((label, r.where) for label, r in results if isinstance(r, Unfinished))
+
+    def execution(self) -> Execution:
+        """The run as the public value."""
+        trail = self.trail
+        return Execution(
+            self.schedule, self.steps, self.outcome, self.unfinished, trail.deadlock, tuple(trail.stalled)
+        )
+
+
+class Stage:
+    """A context manager; inside it :meth:`run` may be called any number of times.
+
+    Raises :class:`BatchError`, :class:`ToolError` or :class:`WorldError` before anything has run.
+    """
+
+    def __init__(
+        self, batch: Batch, tools: Toolbox, world: World, settings: Settings, before: Sequence[Batch] = ()
+    ) -> None:
+        batch.check()
+        self.batch, self.world, self.settings = batch, world, settings
+        self._bound = [tools.bind(call, world.names) for call in batch.calls]
+        self._before = [[tools.bind(call, world.names) for call in earlier.calls] for earlier in before]
+        self._names = [call.tool for call in batch.calls]
+        self._locks = Locks([b.tool for b in self._bound])
+        self._gate = ThreadGate()
+        self._stack = ExitStack()
+        self.labels = batch.labels
+
+    def __enter__(self) -> Stage:
+        with ExitStack() as stack:
+            self.world.open(self._gate)
+            stack.callback(self.world.close)
+            self._locks.open()
+            stack.callback(self._locks.close)
+            stack.enter_context(one_core())
+            stack.enter_context(Watcher(self._gate, self.world))
+            self._run_before()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def escapes(self) -> tuple[Escape, ...]:
+        """What was touched outside the world so far."""
+        return tuple(self._gate.escapes)
+
+    def _run_before(self) -> None:
+        if not self._before:
+            return
+        live = self.world.reset()
+        for calls in self._before:
+            for bound in calls:
+                names = [getattr(bound.tool, "__name__", "tool")]
+                Run([bound.body(live)], names, lambda ready, _running: ready[0], self.settings.call_timeout).execute()
+        self.world.mark()
+
+    def run(self, positions: Sequence[int], choose: Choose, detailed: bool = False) -> Ran:
+        """Reset the world and run the calls at ``positions`` once, as ``choose`` says."""
+        live = self.world.reset()
+        self._locks.free()
+        bound: list[Bound] = [self._bound[p] for p in positions]
+        run = Run(
+            [b.body(live) for b in bound],
+            [self._names[p] for p in positions],
+            choose,
+            self.settings.call_timeout,
+            detailed,
+        )
+        trail = run.execute()
+        state = {} if trail.cut else self.world.capture()
+        results = {self.labels[p]: result for p, result in zip(positions, run.results, strict=True)}
+        if run.abandoned:
+            self._renew()
+        return Ran(self.batch, tuple(positions), trail, Outcome(state, results))
+
+    def _renew(self) -> None:
+        """A thread could not be stopped: leave it the old world and go on in a new one."""
+        self.world.close()
+        self.world.open(self._gate)
+        self._run_before()

@@ -1,0 +1,75 @@
+"""Strand: one line of execution of a call, and what is known of it during a run.
+
+Decides nothing; ``run`` does. Holds the book of which thread is which strand.
+"""
+
+from __future__ import annotations
+
+import _thread
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fuzzharness.model import Result
+
+if TYPE_CHECKING:
+    from fuzzharness.runtime.run import Run
+
+
+class Aborted(BaseException):
+    """Unwinds a call whose run is over. A BaseException, so that tools do not catch it by habit."""
+
+
+class Strand:
+    """The state of one call in one run.
+
+    ``fresh`` until its first gate; ``parked`` while it waits for the baton; ``blocked`` answers
+    whether what it waits for is still taken; ``deaf`` while it must pass gates unseen.
+    """
+
+    __slots__ = (
+        "atomic",
+        "baton",
+        "blocked",
+        "deaf",
+        "done",
+        "fresh",
+        "given_up",
+        "ident",
+        "index",
+        "owed",
+        "result",
+        "run",
+        "started",
+        "steps",
+        "stuck",
+        "waits_for",
+    )
+
+    def __init__(self, run: Run, index: int) -> None:
+        self.run = run
+        self.index = index
+        self.baton = _thread.allocate_lock()
+        self.baton.acquire()
+        self.ident = 0
+        self.steps = 0
+        self.atomic = 0
+        self.started = self.done = self.stuck = self.deaf = self.given_up = False
+        self.fresh = True
+        self.blocked: Callable[[], bool] | None = None
+        self.waits_for: str | None = None
+        self.result: Result | None = None
+        self.owed: list[tuple[int, int, Callable[[], Any]]] = []
+
+    def can_go(self) -> bool:
+        """Whether the scheduler may choose this strand."""
+        return not (self.done or self.stuck or (self.blocked is not None and self.blocked()))
+
+
+RUNNING: dict[int, Strand] = {}
+"""Thread identifier -> the strand that runs on it."""
+
+
+def current() -> Strand | None:
+    """The strand of the running thread, or None outside calls and while it passes gates unseen."""
+    strand = RUNNING.get(_thread.get_ident())
+    return None if strand is None or strand.deaf else strand

@@ -1,0 +1,51 @@
+"""Follow: take exactly the steps of a schedule, or say where that is not possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fuzzharness.errors import ReplayMismatch
+from fuzzharness.runtime.run import Trail
+from fuzzharness.schedule import Schedule, letter
+
+
+class Follow:
+    """One run along ``schedule``; ``names`` are the calls, for messages."""
+
+    def __init__(self, schedule: Schedule, names: Sequence[str]) -> None:
+        self._order = schedule.order
+        self._names = names
+        self._at = 0
+
+    def begin(self, last: Trail | None) -> bool:
+        self._at = 0
+        return last is None
+
+    def choose(self, ready: Sequence[int], running: int | None) -> int | None:  # noqa: ARG002  # of the protocol
+        step = self._at
+        self._at += 1
+        if step >= len(self._order):
+            raise self._differs(step, "the schedule ends here", ready)
+        if self._order[step] not in ready:
+            raise self._differs(step, f"{self._name(self._order[step])} takes this step", ready)
+        return self._order[step]
+
+    def check(self, trail: Trail) -> None:
+        """Raise :class:`ReplayMismatch` unless ``trail`` took the steps of the schedule."""
+        for step, (planned, taken) in enumerate(zip(self._order, trail.order, strict=False)):
+            if planned != taken:
+                raise self._differs(step, f"{self._name(planned)} takes this step", [taken])
+        if len(trail.order) < len(self._order) and not trail.deadlock:
+            step = len(trail.order)
+            raise self._differs(step, f"{self._name(self._order[step])} takes this step", [])
+
+    def _name(self, call: int) -> str:
+        return f"{letter(call)} ({self._names[call]})"
+
+    def _differs(self, step: int, expected: str, ready: Sequence[int]) -> ReplayMismatch:
+        seen = ", ".join(map(self._name, ready)) or "nobody: every call has ended"
+        return ReplayMismatch(
+            f"the replay differs at step {step + 1} of {len(self._order)}: expected that {expected}, but ready "
+            f"to go on: {seen}. The tools or the world are not those the schedule was made with, or they are "
+            "not deterministic. Run the search again to get a schedule that fits them."
+        )

@@ -1,0 +1,280 @@
+"""A database as a resource: SQLAlchemy on a scratch copy that every run starts from.
+
+Decides where the rows of a run live and how they are reset, captured and perturbed. Statements are
+announced in ``sqlite``. The database that the URL or engine names is only ever read.
+
+For as long as the world is open a scratch file stands in for the database: a copy of what it holds,
+plus what ``setup`` builds. Engines get a pool that gives every call connections of its own, as the
+threads of an application would have, whatever pool they came with.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from _thread import get_ident
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import Pool
+
+from fuzzharness.access import ANY, MISSING, Key
+from fuzzharness.errors import WorldError
+from fuzzharness.world import sqlite
+from fuzzharness.world.footprint import Reader, Schema
+from fuzzharness.world.perturbation import another
+from fuzzharness.world.resource import Gate
+
+Setup = Callable[[Connection], object]
+
+
+class Database:
+    """A resource that is a database: an SQLAlchemy URL or Engine, and ``setup(connection)``.
+
+    ``sqlite://`` gives every call its own connection to one shared database. A tool parameter of
+    the resource's name receives the Engine. A file that the URL names is copied, never written.
+    """
+
+    def __init__(self, url: str | sqlalchemy.URL | Engine, setup: Setup | None = None) -> None:
+        self._engine = url if isinstance(url, Engine) else _engine(url)
+        self._setup = setup
+        self._folder: str | None = None
+        self.connections: list[sqlite.WatchedConnection] = []
+        if self._engine.dialect.name != "sqlite" or self._engine.dialect.is_async:
+            raise WorldError(
+                f"Database was given {_shown(self._engine)}. Expected an SQLite database, sqlite:// or "
+                "sqlite:///file.db, through the plain (not async) driver: this version watches no other."
+            )
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that tools receive."""
+        return self._engine
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The paths below which file accesses are the database's own."""
+        return () if self._folder is None else (self._folder,)
+
+    def open(self, name: str, gate: Gate) -> None:
+        self.name, self.gate = name, gate
+        self.reader = Reader(Schema())
+        shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self._folder = tempfile.mkdtemp(prefix="fuzzharness-", dir=shared)
+        self._path = os.path.join(self._folder, "scratch.db")
+        self._own = sqlite3.dbapi2.Connection(self._path, check_same_thread=False, isolation_level=None)
+        self._own.execute("PRAGMA synchronous=OFF")
+        self._copy_in()
+        self._redirect()
+        self._run_setup()
+        self.mark()
+
+    def _copy_in(self) -> None:
+        file = sqlite.file_name(self._engine.url.database or "")
+        self._target = file
+        if file and not os.path.exists(file):
+            return
+        with self._engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            raw.backup(self._own)
+
+    def _redirect(self) -> None:
+        engine = self._engine
+        self._found_pool = engine.pool
+        engine.pool = _CallPool(self._connect, engine)
+        sqlite.redirect(self._target or self._path, self._make)
+
+    def _connect(self) -> Any:
+        with sqlite.forced(self._make):
+            return self._found_pool._creator()  # type: ignore[call-arg]  # SQLAlchemy wraps creators that take a record
+
+    def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> sqlite.WatchedConnection:
+        connection = sqlite.open_scratch(self._path, args, kwargs)
+        connection.watch(self)
+        return connection
+
+    def _run_setup(self) -> None:
+        if self._setup is None:
+            return
+        try:
+            with self._engine.begin() as connection:
+                self._setup(connection)
+        except Exception as error:
+            self.close()
+            raise WorldError(
+                f"the setup of the database {self.name!r} failed with {type(error).__name__}: {error}. "
+                "Expected setup(connection) to build the tables and the initial rows. Correct it and run again."
+            ) from error
+
+    def mark(self) -> None:
+        self._close_connections()
+        self._pristine = sqlite3.dbapi2.Connection(":memory:", check_same_thread=False)
+        self._own.backup(self._pristine)
+        self._schema = _schema(self._own)
+        self.reader = Reader(self._schema)
+        self._changes = -1
+
+    def reset(self) -> Engine:
+        for connection in [c for c in self.connections if c.in_transaction]:
+            connection.rollback()
+        if self._changes != self._version():
+            self._pristine.backup(self._own)
+            self._changes = self._version()
+        return self._engine
+
+    def _version(self) -> int:
+        """A number that changes whenever another connection has committed."""
+        return int(self._own.execute("PRAGMA data_version").fetchone()[0])
+
+    def capture(self) -> dict[str, Any]:
+        self._abandon()
+        return {table: self._rows(table) for table in _tables(self._own)}
+
+    def _abandon(self) -> None:
+        """End what a finished call left open, as the end of its thread would."""
+        for connection in [c for c in self.connections if c.in_transaction]:
+            connection.rollback()
+
+    def _rows(self, table: str) -> dict[Any, dict[str, Any]]:
+        keys = _key_columns(self._own, table)
+        order = ", ".join(map(_quoted, keys)) or "rowid"
+        found = self._own.execute(f"SELECT * FROM {_quoted(table)} ORDER BY {order}")
+        columns = [column[0] for column in found.description]
+        rows: dict[Any, dict[str, Any]] = {}
+        for number, values in enumerate(found, 1):
+            row = dict(zip(columns, values, strict=True))
+            key = tuple(row[k] for k in keys)
+            rows[key[0] if len(key) == 1 else key or number] = row
+        return rows
+
+    def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
+        """The row or rows at ``key``, as ``connection`` sees them or as they are committed."""
+        table, row = key[0], key[1] if len(key) > 1 else ANY
+        if table is ANY:
+            return None
+        column = self._schema.keys.get(table)
+        where = "" if row is ANY or column is None else f" WHERE {_quoted(column)} = ?"
+        try:
+            seen = sqlite3.Connection.cursor(connection or self._own, sqlite3.Cursor)
+            seen.execute(f"SELECT * FROM {_quoted(table)}{where} LIMIT 20", (row,) if where else ())
+        except sqlite3.Error:
+            return None
+        rows = [dict(zip((c[0] for c in seen.description), r, strict=True)) for r in seen.fetchall()]
+        return rows if not where else (rows[0] if rows else MISSING)
+
+    def perturb(self, key: Key) -> bool:
+        table, row = key[0], key[1] if len(key) > 1 else ANY
+        column = self._schema.keys.get(table)
+        if row is ANY or column is None:
+            return False
+        found = self.look(None, key)
+        fixed = {column, *(child for child, _ in self._schema.parents.get(table, ()))}
+        free = {k: v for k, v in found.items() if k.lower() not in fixed} if isinstance(found, dict) else {}
+        changed, values = another(free)
+        if not changed:
+            return False
+        sets = ", ".join(f"{_quoted(name)} = ?" for name in values)
+        try:
+            self._own.execute(
+                f"UPDATE {_quoted(table)} SET {sets} WHERE {_quoted(column)} = ?", (*values.values(), row)
+            )
+        except sqlite3.Error:
+            return False
+        return True
+
+    def close(self) -> None:
+        if self._folder is None:
+            return
+        sqlite.restore(self._target or self._path)
+        self._close_connections()
+        self._engine.pool = self._found_pool
+        self._own.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
+
+    def _close_connections(self) -> None:
+        if isinstance(self._engine.pool, _CallPool):
+            self._engine.pool.forget()
+        for connection in list(self.connections):
+            connection.close()
+        self.connections.clear()
+
+
+class _CallPool(Pool):
+    """A pool that keeps the connections of each thread to itself, and closes them when given back."""
+
+    def __init__(self, creator: Callable[[], Any], engine: Engine) -> None:
+        super().__init__(creator, dialect=engine.dialect, _dispatch=engine.pool.dispatch)
+        self._creator_of_engine, self._engine_of_calls = creator, engine
+
+    def _do_get(self) -> Any:
+        return self._create_connection()
+
+    def _do_return_conn(self, record: Any) -> None:
+        record.close()
+
+    def recreate(self) -> _CallPool:
+        return _CallPool(self._creator_of_engine, self._engine_of_calls)
+
+    def dispose(self) -> None:
+        return None
+
+    def forget(self) -> None:
+        """Nothing is kept."""
+
+    def status(self) -> str:
+        return f"one connection per call, thread {get_ident()}"
+
+
+def _engine(url: str | sqlalchemy.URL) -> Engine:
+    try:
+        return sqlalchemy.create_engine(url)
+    except Exception as error:
+        raise WorldError(
+            f"Database was given the URL {str(url)!r}, which SQLAlchemy refuses: {error}. Expected a URL such "
+            "as 'sqlite://' or 'sqlite:///shop.db', or an Engine."
+        ) from None
+
+
+def _shown(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+    return [name for (name,) in rows if not name.startswith("sqlite_")]
+
+
+def _key_columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    rows = connection.execute(f"PRAGMA table_info({_quoted(table)})").fetchall()
+    return [row[1] for row in sorted(rows, key=lambda r: r[5]) if row[5]]
+
+
+def _schema(connection: sqlite3.Connection) -> Schema:
+    """Keys, foreign keys, unique columns and triggers of every table, names in lower case."""
+    keys: dict[str, str] = {}
+    parents: dict[str, tuple[tuple[str, str], ...]] = {}
+    children: dict[str, tuple[str, ...]] = {}
+    unique = set()
+    for table in _tables(connection):
+        name, columns = table.lower(), _key_columns(connection, table)
+        if len(columns) == 1:
+            keys[name] = columns[0].lower()
+        foreign = connection.execute(f"PRAGMA foreign_key_list({_quoted(table)})").fetchall()
+        parents[name] = tuple((row[3].lower(), row[2].lower()) for row in foreign)
+        for row in foreign:
+            if {row[5], row[6]} & {"CASCADE", "SET NULL", "SET DEFAULT"}:
+                children[row[2].lower()] = (*children.get(row[2].lower(), ()), name)
+        if any(row[2] and row[3] != "pk" for row in connection.execute(f"PRAGMA index_list({_quoted(table)})")):
+            unique.add(name)
+    rows = connection.execute("SELECT lower(tbl_name) FROM sqlite_master WHERE type = 'trigger'")
+    return Schema(keys, parents, children, frozenset(unique), frozenset(name for (name,) in rows))

@@ -1,0 +1,137 @@
+"""Swap one object for another wherever the application holds it.
+
+Decides which holders can be rewritten: dicts (module globals, instances, classes), lists, cells,
+function defaults. Never touches frames; a holder that cannot be rewritten is named, so that nobody
+believes it was.
+"""
+
+from __future__ import annotations
+
+import gc
+import types
+from collections.abc import Callable, Collection
+from typing import Any
+
+Undo = Callable[[], None]
+
+
+class Swap:
+    """``old`` replaced by ``new`` in every holder; :meth:`undo` puts it back.
+
+    ``names`` are the names it was held under, ``missed`` the types of holders left as they were.
+    """
+
+    def __init__(self, old: Any, new: Any, ignore: Collection[int] = ()) -> None:
+        self.names: list[str] = []
+        self.missed: list[str] = []
+        self._sites: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
+        self._old, self._new = (old,), (new,)
+        spared = {id(self._old), id(self._new), *ignore}
+        for holder in gc.get_referrers(old):
+            if id(holder) not in spared and not isinstance(holder, types.FrameType):
+                self._take(holder, old)
+        self.redo()
+
+    def redo(self) -> bool:
+        """Put ``new`` where it belongs; True if every place still held it."""
+        whole = True
+        for read, write in self._sites:
+            if read() is not self._new[0]:
+                whole = whole and read() is self._old[0]
+                write(self._new[0])
+        return whole
+
+    def undo(self) -> None:
+        """Put ``old`` back in every place, and wherever a tool copied ``new`` to meanwhile."""
+        for _, write in self._sites:
+            write(self._old[0])
+        for holder in gc.get_referrers(self._new[0]):
+            if holder is not self._new:
+                for _, _, write in _sites(holder, self._new[0]):
+                    write(self._old[0])
+
+    def _take(self, holder: Any, old: Any) -> None:
+        sites = _sites(holder, old)
+        if not sites:
+            self.missed.append(type(holder).__name__)
+        for name, read, write in sites:
+            self.names.append(name)
+            self._sites.append((read, write))
+
+
+Site = tuple[str, Callable[[], Any], Callable[[Any], None]]
+
+
+def _sites(holder: Any, target: Any) -> list[Site]:
+    if isinstance(holder, dict):
+        return _in_dict(holder, target)
+    if isinstance(holder, list):
+        return [_in_list(holder, i) for i, v in enumerate(holder) if v is target]
+    if isinstance(holder, types.CellType):
+        return [_in_cell(holder)]
+    if isinstance(holder, types.FunctionType):
+        return _in_function(holder, target)
+    return _in_object(holder, target)
+
+
+def _in_dict(holder: dict[Any, Any], target: Any) -> list[Site]:
+    owner = next((c for c in gc.get_referrers(holder) if isinstance(c, type) and _owns(c, holder)), None)
+    module = holder.get("__name__")
+    prefix = f"{module}." if isinstance(module, str) else ""
+    keys = [key for key, value in list(holder.items()) if value is target]
+    if owner is not None:
+        return [_in_class(owner, key) for key in keys]
+    return [_in_key(f"{prefix}{key}", holder, key) for key in keys]
+
+
+def _owns(cls: type, holder: dict[Any, Any]) -> bool:
+    own = dict(cls.__dict__)
+    return own.keys() == holder.keys() and all(own[k] is holder[k] for k in own)
+
+
+def _in_key(name: str, holder: dict[Any, Any], key: Any) -> Site:
+    def write(value: Any) -> None:
+        holder[key] = value
+
+    return name, lambda: holder.get(key), write
+
+
+def _in_class(owner: type, key: str) -> Site:
+    return f"{owner.__name__}.{key}", lambda: owner.__dict__.get(key), lambda v: setattr(owner, key, v)
+
+
+def _in_list(holder: list[Any], place: int) -> Site:
+    def write(value: Any) -> None:
+        if place < len(holder):
+            holder[place] = value
+
+    return f"[{place}]", lambda: holder[place] if place < len(holder) else None, write
+
+
+def _in_cell(cell: types.CellType) -> Site:
+    def write(value: Any) -> None:
+        cell.cell_contents = value
+
+    return "a local name", lambda: cell.cell_contents, write
+
+
+def _in_function(function: types.FunctionType, target: Any) -> list[Site]:
+    defaults = function.__defaults__ or ()
+    if not any(value is target for value in defaults):
+        return []
+
+    def write(value: Any) -> None:
+        function.__defaults__ = tuple(value if v is target else v for v in defaults)
+
+    return [(f"a default of {function.__name__}", lambda: target, write)]
+
+
+def _in_object(holder: Any, target: Any) -> list[Site]:
+    try:
+        fields = object.__getattribute__(holder, "__dict__")
+    except AttributeError:
+        return []
+    if not isinstance(fields, dict):
+        return []
+    kind = type(holder).__name__
+    return [_in_key(f"{kind}.{key}", fields, key) for key, value in list(fields.items()) if value is target]

@@ -1,0 +1,89 @@
+"""The protocol of a resource, and of the gate it announces accesses to.
+
+Decides what the runtime may ask of anything that calls share. Holds no resource itself: each has
+a file of its own in this folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from fuzzharness.access import Key, Kind, Place
+
+Peek = Callable[[], Any]
+
+
+class Gate(Protocol):
+    """What a resource is given to announce accesses with."""
+
+    @property
+    def inside(self) -> bool:
+        """Whether the running thread is a call under control (and not the harness itself)."""
+        ...
+
+    def access(self, resource: str, key: Key, kind: Kind, peek: Peek | None = None) -> None:
+        """Announce one access and be held until it is this call's turn; ``peek`` shows the value."""
+        ...
+
+    def accesses(self, resource: str, pairs: Sequence[tuple[Key, Kind]], peek: Peeks = None) -> None:
+        """Announce several accesses that happen in one step."""
+        ...
+
+    def note(
+        self, resource: str, key: Key, kind: Kind, peek: Peek | None = None, place: Place | None = None
+    ) -> None:
+        """Add an access to the step that is under way, without being held; ``place`` if not here."""
+        ...
+
+    def here(self) -> Place | None:
+        """The tool's line that is running, where the run asks for places; else None."""
+        ...
+
+    def mark(self) -> object:
+        """A sign of the step under way, equal only while the call has passed no further gate."""
+        ...
+
+    def wait(self, resource: str) -> bool:
+        """Stand back until :meth:`wake`; False when nobody is left who could wake this call."""
+        ...
+
+    def wake(self, resource: str) -> None:
+        """Let calls that wait for ``resource`` try again."""
+        ...
+
+    def escape(self, what: str) -> None:
+        """Report something that the world does not cover."""
+        ...
+
+
+Peeks = Callable[[Key], Any] | None
+
+
+@runtime_checkable
+class Resource(Protocol):
+    """One named part of the world. Open, then any number of ``reset`` and runs, then close."""
+
+    def open(self, name: str, gate: Gate) -> None:
+        """Take hold of the resource under ``name`` and set up the state it starts from."""
+        ...
+
+    def mark(self) -> None:
+        """Make the state as it stands the one that :meth:`reset` goes back to."""
+        ...
+
+    def reset(self) -> Any:
+        """Go back to the initial state and return what a tool parameter of this name receives."""
+        ...
+
+    def capture(self) -> Any:
+        """The state as plain nested mappings, lists and scalars, independent of later runs."""
+        ...
+
+    def perturb(self, key: Key) -> bool:
+        """Change the value at ``key`` to another of its type; False where that cannot be done."""
+        ...
+
+    def close(self) -> None:
+        """Leave the resource exactly as :meth:`open` found it. May be called twice."""
+        ...

@@ -1,0 +1,267 @@
+"""SQLite connections that announce every statement, wait instead of failing, and can be redirected.
+
+Decides when a write is published and when "database is locked" means waiting. What a statement
+touches is decided in ``footprint``.
+
+An uncommitted write is seen by nobody else: the statement takes the write lock, the write itself
+happens at the commit. A commit that directly follows the last statement it publishes is the same
+step: nothing can tell them apart, since SQLite lets one connection write at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sqlite3.dbapi2
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from fuzzharness.access import ANY, Key, Kind, Place
+from fuzzharness.world.footprint import Footprint, Reader, parameters
+from fuzzharness.world.resource import Gate
+
+_BUSY, _LOCKED = 5, 6
+_SNAPSHOT = 517
+WRITE_LOCK: Key = ("(write lock)",)
+
+Pairs = list[tuple[Key, Kind]]
+
+
+class Scratch(Protocol):
+    """What a connection needs to know of the database it stands in for."""
+
+    name: str
+    gate: Gate
+    reader: Reader
+    connections: list[WatchedConnection]
+
+    def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
+        """The rows at ``key`` as this connection sees them; None for what is committed."""
+        ...
+
+
+class WatchedConnection(sqlite3.Connection):
+    """A connection to a scratch database.
+
+    ``_unpublished`` holds what its transaction wrote so far, ``_mark`` the step of the last write.
+    """
+
+    scratch: Scratch | None = None
+    _unpublished: dict[Key, Place | None]
+    _has_read = False
+    _mark: object = None
+
+    def watch(self, scratch: Scratch) -> None:
+        """Announce to ``scratch`` from now on."""
+        self._unpublished = {}
+        self.scratch = scratch
+        scratch.connections.append(self)
+
+    def cursor(self, factory: Any = None) -> Any:
+        return super().cursor(factory or WatchedCursor)
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Any:
+        return self.cursor().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> Any:
+        return self.cursor().executemany(sql, parameters)
+
+    def executescript(self, script: str, /) -> Any:
+        return self.cursor().executescript(script)
+
+    def commit(self) -> None:
+        self.publish(super().commit)
+
+    def rollback(self) -> None:
+        super().rollback()
+        self._over()
+
+    def close(self) -> None:
+        super().close()
+        if self.scratch is not None:
+            if self in self.scratch.connections:
+                self.scratch.connections.remove(self)
+            self._over()
+
+    def __exit__(self, kind: Any, value: Any, trace: Any) -> Any:
+        if kind is None:
+            self.commit()
+        else:
+            self.rollback()
+        return False
+
+    def statement(self, footprint: Footprint, pairs: Pairs, run: Callable[[], Any]) -> Any:
+        """Run one statement of a call: gate, wait for locks, then note what it wrote."""
+        scratch = self.scratch
+        assert scratch is not None
+        announced = [pair for pair in pairs if pair[1] is not Kind.WRITE]
+        if footprint.writes or footprint.locks:
+            announced.append((WRITE_LOCK, Kind.LOCK))
+        if announced:
+            scratch.gate.accesses(scratch.name, announced, self._seen)
+        result = self.patiently(run)
+        if footprint.writes:
+            here = scratch.gate.here()
+            self._unpublished.update({key: here for key, kind in pairs if kind is Kind.WRITE})
+            self._mark = scratch.gate.mark() if footprint.simple else None
+        self._has_read = self._has_read or bool(announced)
+        if not self.in_transaction:
+            self._note_published()
+        return result
+
+    def publish(self, commit: Callable[[], Any]) -> Any:
+        """Commit: a gate of its own, unless it directly follows the last statement it publishes."""
+        scratch = self.scratch
+        if scratch is None or not scratch.gate.inside:
+            return commit()
+        apart = bool(self._unpublished) and self._mark != scratch.gate.mark()
+        if apart:
+            written = [(key, Kind.WRITE) for key in self._unpublished]
+            scratch.gate.accesses(scratch.name, written, self._committed)
+        result = self.patiently(commit)
+        if apart:
+            self._over()
+        else:
+            self._note_published()
+        return result
+
+    def patiently(self, operation: Callable[[], Any]) -> Any:
+        """Run ``operation``, waiting while another call holds the lock it needs."""
+        scratch = self.scratch
+        while True:
+            try:
+                return operation()
+            except sqlite3.OperationalError as error:
+                if scratch is None or not self._may_wait(error) or not scratch.gate.wait(scratch.name):
+                    raise
+
+    def _may_wait(self, error: sqlite3.OperationalError) -> bool:
+        """SQLite itself waits, except for a transaction that has read and now wants to write."""
+        code = getattr(error, "sqlite_errorcode", 0)
+        upgrading = self.in_transaction and self._has_read and not self._unpublished
+        return code & 0xFF in (_BUSY, _LOCKED) and code != _SNAPSHOT and not upgrading
+
+    def _note_published(self) -> None:
+        scratch = self.scratch
+        assert scratch is not None
+        for key, place in self._unpublished.items():
+            scratch.gate.note(scratch.name, key, Kind.WRITE, lambda k=key: self._committed(k), place)  # type: ignore[misc]  # mypy cannot infer a default's type
+        self._over()
+
+    def _over(self) -> None:
+        """The transaction has ended: forget it, and let those that wait try again."""
+        self._unpublished, self._has_read, self._mark = {}, False, None
+        if self.scratch is not None:
+            self.scratch.gate.wake(self.scratch.name)
+
+    def _seen(self, key: Key) -> Any:
+        return None if self.scratch is None or key == WRITE_LOCK else self.scratch.look(self, key)
+
+    def _committed(self, key: Key) -> Any:
+        return None if self.scratch is None else self.scratch.look(None, key)
+
+
+class WatchedCursor(sqlite3.Cursor):
+    """A cursor whose every statement passes the gate first."""
+
+    connection: WatchedConnection
+
+    def execute(self, sql: str, params: Any = (), /) -> Any:
+        run = super().execute
+        return self._announced(sql, [params], lambda: run(sql, params))
+
+    def executemany(self, sql: str, params: Any, /) -> Any:
+        run, rows = super().executemany, list(params)
+        return self._announced(sql, rows, lambda: run(sql, rows))
+
+    def executescript(self, script: str, /) -> Any:
+        run = super().executescript
+        return self._announced(script, [()], lambda: run(script))
+
+    def _announced(self, sql: str, rows: Sequence[Any], run: Callable[[], Any]) -> Any:
+        connection = self.connection
+        scratch = connection.scratch
+        if scratch is None or not scratch.gate.inside:
+            return run()
+        footprint = scratch.reader.read(sql)
+        if footprint.commits:
+            return connection.publish(run)
+        return connection.statement(footprint, _pairs(footprint, rows), run)
+
+
+def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
+    if len(rows) == 1:
+        return footprint.accesses(parameters(rows[0]))
+    if len(rows) > 50:
+        return [((part.table, ANY), part.kind) for part in footprint.parts]
+    found: dict[tuple[Key, Kind], None] = {}
+    for row in rows:
+        found.update(dict.fromkeys(footprint.accesses(parameters(row))))
+    return list(found)
+
+
+# ---- redirecting connections -------------------------------------------------------------------
+
+Make = Callable[[tuple[Any, ...], dict[str, Any]], WatchedConnection]
+
+_ORIGINAL = sqlite3.dbapi2.connect
+_REDIRECTS: dict[str, Make] = {}
+_FORCED = threading.local()
+
+
+def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
+    """``sqlite3.connect`` for as long as a scratch database stands in for a file."""
+    make = getattr(_FORCED, "make", None) or _REDIRECTS.get(file_name(database))
+    return _ORIGINAL(database, *args, **kwargs) if make is None else make(args, kwargs)
+
+
+def file_name(database: Any) -> str:
+    """The real path a database name stands for; the empty text for one in memory."""
+    try:
+        text = os.fsdecode(database)
+    except TypeError:
+        return ""
+    if text.startswith("file:"):
+        text = text[5:].partition("?")[0]
+    return "" if text in ("", ":memory:") else os.path.realpath(text)
+
+
+def redirect(target: str, make: Make) -> None:
+    """Let connections to the file ``target`` be made by ``make`` from now on."""
+    if not _REDIRECTS:
+        sqlite3.connect = sqlite3.dbapi2.connect = connect
+    _REDIRECTS[target] = make
+
+
+def restore(target: str) -> None:
+    """Let connections to ``target`` go to the file again."""
+    _REDIRECTS.pop(target, None)
+    if not _REDIRECTS:
+        sqlite3.connect = sqlite3.dbapi2.connect = _ORIGINAL
+
+
+@contextmanager
+def forced(make: Make) -> Iterator[None]:
+    """Within it every new connection of this thread is made by ``make``, whatever it asks for."""
+    _FORCED.make = make
+    try:
+        yield
+    finally:
+        _FORCED.make = None
+
+
+def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> WatchedConnection:
+    """A connection to the scratch file ``path`` with the settings another was asked for.
+
+    It never waits inside SQLite, and does not sync: both change when, never what.
+    """
+    names = ("timeout", "detect_types", "isolation_level", "check_same_thread")
+    asked = {**dict(zip(names, args, strict=False)), **kwargs}
+    asked |= {"timeout": 0, "check_same_thread": False, "factory": WatchedConnection}
+    asked.pop("uri", None)
+    connection = _ORIGINAL(path, **asked)
+    for pragma in ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY"):
+        sqlite3.Connection.execute(connection, pragma)
+    return connection
