@@ -1,0 +1,149 @@
+"""Which anomaly a run shows: patterns of reads and writes between two calls.
+
+Decides the field's name for a run that equals no serial order. The patterns are those of Berenson et
+al., "A Critique of ANSI SQL Isolation Levels" (SIGMOD 1995) and Adya's generalised dependency graph
+(ICDE 2000), on the accesses of a run in the order they happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+from fuzzharness.access import Key, Kind, overlap
+from fuzzharness.runtime.run import Trail
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One access in a run: at which step, by which call, to which key."""
+
+    step: int
+    call: int
+    resource: str
+    key: Key
+    kind: Kind
+
+    @property
+    def writes(self) -> bool:
+        return self.kind is Kind.WRITE
+
+    def same(self, other: Event) -> bool:
+        """Whether both can name the same thing."""
+        return self.resource == other.resource and overlap(self.key, other.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """The accesses that make an anomaly, in the order they happened; ``calls`` names its two calls."""
+
+    anomaly: str
+    calls: tuple[int, int]
+    events: tuple[Event, ...]
+
+
+def events_of(trail: Trail) -> list[Event]:
+    """Reads and writes of a run in order; locks are left out."""
+    return [
+        Event(step, call, *touch)
+        for step, (call, touches) in enumerate(zip(trail.order, trail.touches, strict=True))
+        for touch in touches
+        if touch[2] is not Kind.LOCK
+    ]
+
+
+def anomaly_of(trail: Trail) -> Witness | None:
+    """The first pattern of :data:`PATTERNS` that two calls of the run show, or None."""
+    events = events_of(trail)
+    calls = sorted(set(trail.order))
+    for name, pattern in PATTERNS:
+        for a, b in permutations(calls, 2):
+            mine, theirs = [e for e in events if e.call == a], [e for e in events if e.call == b]
+            found = next(pattern(mine, theirs), None)
+            if found is not None:
+                return Witness(name, (a, b), tuple(sorted(found, key=lambda e: e.step)))
+    return None
+
+
+Found = Iterator[tuple[Event, ...]]
+Pattern = Callable[[Sequence[Event], Sequence[Event]], Found]
+
+
+def _reads(events: Sequence[Event]) -> list[Event]:
+    return [e for e in events if not e.writes]
+
+
+def _writes(events: Sequence[Event]) -> list[Event]:
+    return [e for e in events if e.writes]
+
+
+def lost_update(mine: Sequence[Event], theirs: Sequence[Event]) -> Found:
+    """P4: a reads x, b writes x, a writes x."""
+    for read in _reads(mine):
+        for between in _writes(theirs):
+            for write in _writes(mine):
+                in_order = read.step < between.step < write.step
+                if in_order and read.same(between) and read.same(write) and between.same(write):
+                    yield read, between, write
+
+
+def dirty_read(mine: Sequence[Event], theirs: Sequence[Event]) -> Found:
+    """G1b: a reads what b wrote and then wrote again."""
+    for read in _reads(mine):
+        for early in _writes(theirs):
+            for late in _writes(theirs):
+                if early.step < read.step < late.step and read.same(early) and early.same(late):
+                    yield early, read, late
+
+
+def non_repeatable_read(mine: Sequence[Event], theirs: Sequence[Event]) -> Found:
+    """P2: a reads x, b writes x, a reads x again."""
+    for first in _reads(mine):
+        for between in _writes(theirs):
+            for second in _reads(mine):
+                same = first.same(between) and first.key == second.key and first.resource == second.resource
+                if first.step < between.step < second.step and same:
+                    yield first, between, second
+
+
+def read_skew(mine: Sequence[Event], theirs: Sequence[Event]) -> Found:
+    """A5A: a reads x before and y after b writes both."""
+    for old, change in _pairs(_reads(mine), _writes(theirs)):
+        for other, new in _pairs(_writes(theirs), _reads(mine)):
+            if not change.same(other) and old.step < change.step and other.step < new.step:
+                yield old, change, other, new
+
+
+def write_skew(mine: Sequence[Event], theirs: Sequence[Event]) -> Found:
+    """A5B: a reads what b then writes, b reads what a then writes, and they write different things."""
+    for read, rewritten in _pairs(_reads(mine), _writes(theirs)):
+        for other_read, other_rewritten in _pairs(_reads(theirs), _writes(mine)):
+            early = read.step < rewritten.step and other_read.step < other_rewritten.step
+            if early and not rewritten.same(other_rewritten):
+                yield read, other_read, rewritten, other_rewritten
+
+
+def dirty_write(mine: Sequence[Event], theirs: Sequence[Event]) -> Found:
+    """G0: a writes x before b does, and y after b did."""
+    for first, second in _pairs(_writes(mine), _writes(theirs)):
+        for other, last in _pairs(_writes(theirs), _writes(mine)):
+            if first.step < second.step and other.step < last.step and not first.same(last):
+                yield first, second, other, last
+
+
+def _pairs(some: Sequence[Event], others: Sequence[Event]) -> Iterator[tuple[Event, Event]]:
+    return ((a, b) for a in some for b in others if a.same(b))
+
+
+PATTERNS: tuple[tuple[str, Pattern], ...] = (
+    ("lost-update", lost_update),
+    ("dirty-read", dirty_read),
+    ("non-repeatable-read", non_repeatable_read),
+    ("read-skew", read_skew),
+    ("write-skew", write_skew),
+    ("dirty-write", dirty_write),
+)
+
+UNNAMED = "unserializable"
+"""For a run that equals no serial order and shows none of the patterns between two calls."""

@@ -1,0 +1,129 @@
+"""When two endings are the same: keys to compare them by, and the places where they differ.
+
+Decides what counts as equal: content, with dicts unordered, ``ignore`` patterns left out; and
+loosely, with lists unordered too. Never decides what a difference means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from fuzzharness.access import MISSING
+from fuzzharness.finding import Change
+from fuzzharness.model import Outcome, Raised, Result, Returned
+
+Path = tuple[object, ...]
+
+
+def key_of(outcome: Outcome, ignore: Sequence[str] = (), loose: bool = False) -> Hashable:
+    """A value that is equal for two outcomes exactly when they count as the same ending.
+
+    ``loose`` takes lists as collections without an order.
+    """
+    tree = as_tree(outcome)
+    if ignore:
+        tree = without(tree, ignore)
+    return _frozen(tree, loose)
+
+
+def as_tree(outcome: Outcome) -> dict[str, Any]:
+    """State and results as one nested mapping: ``results`` beside the resources."""
+    results = {label: _result(result) for label, result in outcome.results.items()}
+    return {**outcome.state, "results": results}
+
+
+def _result(result: Result) -> Any:
+    if isinstance(result, Returned):
+        return result.value
+    return _Error(str(result)) if isinstance(result, Raised) else _Error("never came back")
+
+
+class _Error(str):
+    """The text of an error, unequal to a returned text of the same wording."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Error) and str.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return hash(("error", str.__hash__(self)))
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def without(tree: Mapping[Any, Any], patterns: Sequence[str], path: str = "") -> dict[Any, Any]:
+    """``tree`` less the places whose dotted path matches one of ``patterns``."""
+    kept: dict[Any, Any] = {}
+    for name, value in tree.items():
+        here = f"{path}.{name}" if path else str(name)
+        if any(fnmatchcase(here, pattern) for pattern in patterns):
+            continue
+        kept[name] = without(value, patterns, here) if isinstance(value, Mapping) else value
+    return kept
+
+
+def _frozen(value: Any, loose: bool) -> Hashable:
+    kind = type(value)
+    if kind is str or kind is int:
+        return value  # type: ignore[no-any-return]  # a str or an int
+    if isinstance(value, Mapping):
+        return ("map", frozenset((_frozen(k, loose), _frozen(v, loose)) for k, v in value.items()))
+    if isinstance(value, (list, tuple)):
+        items = [_frozen(v, loose) for v in value]
+        return ("list", tuple(sorted(items, key=repr) if loose else items))
+    if isinstance(value, (set, frozenset)):
+        return ("set", frozenset(_frozen(v, loose) for v in value))
+    if isinstance(value, (bool, float)):
+        return (kind.__name__, repr(value))
+    try:
+        hash(value)
+    except TypeError:
+        return (kind.__name__, repr(value))
+    return value if isinstance(value, _Error) else (kind.__name__, value)
+
+
+def differences(baseline: Outcome, here: Outcome, ignore: Sequence[str] = ()) -> tuple[Change, ...]:
+    """The places where two outcomes differ, by key, row, file and call, in a stable order."""
+    before, after = without(as_tree(baseline), ignore), without(as_tree(here), ignore)
+    return tuple(_changes(before, after, ()))
+
+
+def _changes(before: Any, after: Any, path: Path) -> Iterator[Change]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in dict.fromkeys([*before, *after]):
+            yield from _changes(before.get(name, MISSING), after.get(name, MISSING), (*path, name))
+    elif _is_list(before) and _is_list(after) and len(before) == len(after) and _nested(before):
+        for place, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _changes(old, new, (*path, place))
+    elif _frozen(before, False) != _frozen(after, False):
+        yield Change(path, before, after)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def _nested(value: Any) -> bool:
+    return any(isinstance(item, Mapping) for item in value)
+
+
+def at(state: Mapping[str, Any], resource: str, key: Sequence[Any]) -> Any:
+    """What stands in ``state`` at a key of a resource, MISSING where nothing does.
+
+    The key of a file is a path of parts, its name in the state one text.
+    """
+    found: Any = state.get(resource, MISSING)
+    if isinstance(found, Mapping) and len(key) > 1 and "/".join(map(str, key)) in found:
+        return found["/".join(map(str, key))]
+    for part in key:
+        if isinstance(found, Mapping):
+            found = found.get(part, MISSING)
+        elif _is_list(found) and isinstance(part, int) and part < len(found):
+            found = found[part]
+        else:
+            return MISSING
+    return found

@@ -1,0 +1,71 @@
+"""The experiment that tells context from timing: change what the sibling wrote and look who follows.
+
+Decides nothing about an ending that accesses alone can answer.
+"""
+
+from __future__ import annotations
+
+from fuzzharness.access import ANY, Key, Kind, overlap
+from fuzzharness.oracle.compare import at
+from fuzzharness.runtime.stage import Ran, Stage
+from fuzzharness.search.serial import in_order
+
+Spot = tuple[str, Key]
+
+
+def follows_value(stage: Stage, baseline: Ran, reader: int, writer: int) -> bool | None:
+    """Whether ``reader`` ends otherwise when the value that ``writer`` left for it is another one.
+
+    The calls run in recorded order; when ``writer`` has ended, each value it wrote and ``reader``
+    reads is replaced by another of its type. True: the reader uses the value (context). False: it
+    only needs it to be there, or it is a mere flag (timing). None: no value could be replaced.
+    """
+    spots = _handed_over(baseline, reader, writer)
+    replaced: list[bool] = []
+
+    def between(ended: int) -> None:
+        if ended == writer:
+            replaced.extend(stage.world.perturb(*spot) for spot in spots)
+
+    order = tuple(range(len(baseline.positions)))
+    ran = stage.run(baseline.positions, in_order(order, between))
+    if not any(replaced):
+        return False if spots and all(_flag(at(baseline.outcome.state, *spot)) for spot in spots) else None
+    label = baseline.labels[reader]
+    if ran.outcome.results[label] != baseline.outcome.results[label]:
+        return True
+    return any(
+        at(ran.outcome.state, *spot) != at(baseline.outcome.state, *spot)
+        for spot in _written(baseline, reader)
+        if not any(spot[0] == s[0] and overlap(spot[1], s[1]) for s in spots)
+    )
+
+
+def _flag(value: object) -> bool:
+    """Whether a value only says that something holds: a truth value, None, or made of these."""
+    if isinstance(value, dict):
+        return all(map(_flag, value.values()))
+    return isinstance(value, bool) or value is None
+
+
+def _handed_over(baseline: Ran, reader: int, writer: int) -> list[Spot]:
+    wanted = [
+        (resource, key)
+        for call, touches in zip(baseline.trail.order, baseline.trail.touches, strict=True)
+        if call == reader
+        for resource, key, kind in touches
+        if kind is Kind.READ
+    ]
+    written = _written(baseline, writer)
+    return [w for w in written if any(w[0] == s[0] and overlap(w[1], s[1]) for s in wanted)]
+
+
+def _written(baseline: Ran, call: int) -> list[Spot]:
+    spots = {
+        (resource, key): None
+        for taker, touches in zip(baseline.trail.order, baseline.trail.touches, strict=True)
+        if taker == call
+        for resource, key, kind in touches
+        if kind is Kind.WRITE and ANY not in key
+    }
+    return list(spots)

@@ -1,0 +1,157 @@
+"""A finding in words: which call read what, when its sibling wrote it, what the baseline had.
+
+Decides wording only. Mode, anomaly and witness come from ``judge``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fuzzharness.access import ANY, MISSING, Access, Kind, location
+from fuzzharness.finding import Change, Mode
+from fuzzharness.oracle.anomaly import Event
+from fuzzharness.oracle.judge import Diagnosis
+from fuzzharness.runtime.stage import Ran
+from fuzzharness.schedule import letter
+
+_WIDTH = 100
+
+
+def explain(diagnosis: Diagnosis, ran: Ran, baseline: Ran, changes: Sequence[Change]) -> str:
+    """One paragraph about ``ran``; both runs must have been made with values."""
+    if diagnosis.mode in (Mode.HANG, Mode.DEADLOCK):
+        return _standstill(diagnosis.mode, ran)
+    told = _Story(ran, baseline)
+    events = diagnosis.witness.events if diagnosis.witness is not None else ()
+    sentences = [told.sentence(event, events, first=n == 0) for n, event in enumerate(events)]
+    sentences.append(_moral(diagnosis, told))
+    sentences.append(_ending(changes, ran))
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+class _Story:
+    def __init__(self, ran: Ran, baseline: Ran) -> None:
+        self.ran, self.baseline = ran, baseline
+        self._introduced: set[int] = set()
+
+    def name(self, call: int) -> str:
+        """The letter of a call, at its first mention with tool and arguments."""
+        if call in self._introduced:
+            return letter(call)
+        self._introduced.add(call)
+        return f"{letter(call)} {self.ran.batch.calls[self.ran.positions[call]]}"
+
+    def sentence(self, event: Event, events: Sequence[Event], first: bool) -> str:
+        access = _access(self.ran, event)
+        where = location(event.resource, event.key)
+        place = f" at {access.place}" if access is not None and access.place is not None else ""
+        link = "" if first else "Then "
+        value = self._value(event, access, events)
+        before = self._in_baseline(event, access, events)
+        return f"{link}{self.name(event.call)} {_verb(event)} {where}{value}{place}{before}."
+
+    def _value(self, event: Event, access: Access | None, events: Sequence[Event]) -> str:
+        if access is None or access.value is None:
+            return ""
+        if event.kind is Kind.CHECK:
+            return " and found nothing" if access.value in (MISSING, False) else " and found it"
+        others = [a.value for e in events if (a := _access(self.ran, e)) is not None and e != event]
+        return f" {'=' if event.writes else 'as'} {brief(access.value, others)}"
+
+    def _in_baseline(self, event: Event, access: Access | None, events: Sequence[Event]) -> str:
+        """What the same read of the same call gave in the recorded order, where that is another value."""
+        if event.writes or access is None:
+            return ""
+        there = _nth(self.baseline, self.ran, event)
+        if there is None or there.value == access.value or there.value is None:
+            return ""
+        if event.kind is Kind.CHECK:
+            return " (in the recorded order it is there)" if there.value is not MISSING else " (not so before)"
+        return f" (in the recorded order it reads {brief(there.value, [access.value])})"
+
+
+def _verb(event: Event) -> str:
+    return {Kind.READ: "read", Kind.CHECK: "looked for", Kind.WRITE: "wrote", Kind.LOCK: "took"}[event.kind]
+
+
+def _access(ran: Ran, event: Event) -> Access | None:
+    if event.step >= len(ran.steps):
+        return None
+    for access in ran.steps[event.step].accesses:
+        if (access.resource, access.kind) == (event.resource, event.kind) and access.key == event.key:
+            return access
+    return None
+
+
+def _nth(baseline: Ran, ran: Ran, event: Event) -> Access | None:
+    """The access in ``baseline`` that answers to ``event``: same call, key and kind, same turn."""
+    label = ran.labels[event.call]
+    turn = sum(_like(event, a) for s in ran.steps[: event.step] if s.call == label for a in s.accesses)
+    found = [a for s in baseline.steps if s.call == label for a in s.accesses if _like(event, a)]
+    return found[turn] if turn < len(found) else None
+
+
+def _like(event: Event, access: Access) -> bool:
+    return (access.resource, access.key, access.kind) == (event.resource, event.key, event.kind)
+
+
+def brief(value: Any, others: Sequence[Any] = ()) -> str:
+    """A value in short; of a row only the fields in which it differs from one of ``others``."""
+    rows = [other for other in others if isinstance(other, dict)]
+    if isinstance(value, dict) and rows:
+        telling = {k: v for k, v in value.items() if any(row.get(k, MISSING) != v for row in rows)}
+        if telling:
+            value = telling
+    if isinstance(value, dict) and len(value) == 1 and all(isinstance(k, str) for k in value):
+        ((name, inner),) = value.items()
+        return _short(f"{name} {inner!r}")
+    return _short(repr(value))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+
+
+def _moral(diagnosis: Diagnosis, told: _Story) -> str:
+    witness = diagnosis.witness
+    if witness is None:
+        return "No two calls alone account for it."
+    a, b = (told.name(call) for call in witness.calls)
+    text = _MORALS.get(diagnosis.anomaly)
+    return text.format(a=a, b=b) if text else f"The order in which {a} and {b} meet there decides the ending."
+
+
+_MORALS = {
+    "lost-update": "{a} wrote from what it had read before {b} changed it, so that change is lost.",
+    "dirty-read": "{a} saw {b} half done: what it read was never meant to last.",
+    "non-repeatable-read": "{a} read the same thing twice and got two answers, since {b} changed it between.",
+    "read-skew": "{a} saw one part from before {b} and another from after it; the two never stood together.",
+    "write-skew": "Each decided on what the other was about to change, and neither saw the other's write.",
+    "dirty-write": "What is left is part {a} and part {b}; neither of them wrote it whole.",
+    "last-writer-wins": "Neither looks at what was there: whoever comes last decides, and here that is {b}.",
+    "stale-read": "{a} uses the value that {b} should have put there before.",
+    "future-read": "{b} uses a value that {a}, later in the recorded order, has already changed.",
+    "missing-precondition": "{a} needs what {b} does to have happened, whatever its value.",
+    "premature-effect": "{b} needs {a} not to have happened yet.",
+}
+
+
+def _ending(changes: Sequence[Change], ran: Ran) -> str:
+    if not changes:
+        return ""
+    shown = "; ".join(_change(change) for change in changes[:3])
+    more = f"; and {len(changes) - 3} more" if len(changes) > 3 else ""
+    return f"Instead of the recorded order's ending: {shown}{more}."
+
+
+def _change(change: Change) -> str:
+    path = ".".join(str(part) for part in change.path if part is not ANY)
+    return f"{path} is {brief(change.here)}, not {brief(change.baseline)}"
+
+
+def _standstill(mode: Mode, ran: Ran) -> str:
+    waits = "; ".join(f"{label} stands at {where}" for label, where in ran.unfinished)
+    if mode is Mode.DEADLOCK:
+        return f"No call can go on: each waits for a lock that another holds. {waits}."
+    return f"A call never reached a gate again and never came back: {waits}. The others were let go on first."

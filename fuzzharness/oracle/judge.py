@@ -1,0 +1,131 @@
+"""The three-way verdict on an ending: as the baseline, as another order, or as none.
+
+Decides mode and anomaly of a run. The words for it are composed in ``explanation``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from fuzzharness.access import Kind
+from fuzzharness.finding import Mode
+from fuzzharness.model import Raised
+from fuzzharness.oracle.anomaly import UNNAMED, Event, Witness, anomaly_of, events_of
+from fuzzharness.oracle.compare import key_of
+from fuzzharness.oracle.experiment import follows_value
+from fuzzharness.oracle.serial import SerialOutcomes, serial_outcomes
+from fuzzharness.runtime.stage import Ran, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What is wrong with an ending, and the accesses that show it."""
+
+    mode: Mode
+    anomaly: str
+    benign: bool
+    witness: Witness | None
+
+    @property
+    def kind(self) -> tuple[Mode, str, bool]:
+        """What makes two diagnoses the same failure."""
+        return self.mode, self.anomaly, self.benign
+
+
+class Judge:
+    """Judges runs of the calls at ``positions`` against their serial outcomes, which it runs first."""
+
+    def __init__(self, stage: Stage, positions: tuple[int, ...]) -> None:
+        self.stage = stage
+        self.serial: SerialOutcomes = serial_outcomes(stage, positions)
+        self._ignore = stage.settings.ignore
+        self._baseline = self.key(self.serial.baseline)
+        self._loose = key_of(self.serial.baseline.outcome, self._ignore, loose=True)
+        self._answers: dict[tuple[int, int], bool | None] = {}
+
+    def key(self, ran: Ran) -> Hashable:
+        """What the ending of ``ran`` is told from others by."""
+        return key_of(ran.outcome, self._ignore)
+
+    def diagnose(self, ran: Ran, key: Hashable) -> Diagnosis | None:
+        """What is wrong with the ending of ``ran``; None if it is the baseline."""
+        if ran.trail.deadlock:
+            return Diagnosis(Mode.DEADLOCK, "deadlock", False, None)
+        if ran.unfinished:
+            return Diagnosis(Mode.HANG, "hang", False, None)
+        if key == self._baseline:
+            return None
+        benign = key_of(ran.outcome, self._ignore, loose=True) == self._loose
+        if key in self.serial.endings:
+            return self._of_order(ran, benign)
+        witness = anomaly_of(ran.trail)
+        return Diagnosis(Mode.SHARED_STATE, witness.anomaly if witness else UNNAMED, benign, witness)
+
+    def _of_order(self, ran: Ran, benign: bool) -> Diagnosis:
+        late = self._inverted(ran)
+        if not late:
+            return Diagnosis(Mode.CONTEXT, "order-dependent", benign, None)
+        changed = [w for w in late if not w.events[0].writes or not w.events[1].writes]
+        if not changed:
+            witness = Witness("last-writer-wins", late[0].calls, late[0].events)
+            return Diagnosis(Mode.SHARED_STATE, "last-writer-wins", benign, witness)
+        telling = next((w for w in changed if self._differs(ran, _reader(w).call)), changed[0])
+        mode = Mode.CONTEXT if self._uses_value(ran, telling) else Mode.TIMING
+        return Diagnosis(mode, _name(mode, telling), benign, _renamed(telling, _name(mode, telling)))
+
+    def _inverted(self, ran: Ran) -> list[Witness]:
+        """Conflicts between two calls that happened against the recorded order, strongest first."""
+        events = events_of(ran.trail)
+        found: dict[tuple[int, int, bool], Witness] = {}
+        for n, early in enumerate(events):
+            for late in events[n + 1 :]:
+                against = early.call > late.call and early.same(late)
+                if against and (early.writes or late.writes):
+                    by_value = Kind.READ in (early.kind, late.kind)
+                    sign = (late.call, early.call, by_value)
+                    found.setdefault(sign, Witness("", (early.call, late.call), (early, late)))
+        return sorted(found.values(), key=lambda w: (_strength(w), w.calls))
+
+    def _differs(self, ran: Ran, call: int) -> bool:
+        label = ran.labels[call]
+        return ran.outcome.results[label] != self.serial.baseline.outcome.results[label]
+
+    def _uses_value(self, ran: Ran, witness: Witness) -> bool:
+        reader, writer = _reader(witness), _writer(witness)
+        if reader.kind is Kind.CHECK:
+            return False
+        if reader.call < writer.call:
+            return True
+        pair = (reader.call, writer.call)
+        if pair not in self._answers:
+            self._answers[pair] = follows_value(self.stage, self.serial.baseline, *pair)
+        answer = self._answers[pair]
+        if answer is None:
+            return not isinstance(ran.outcome.results[ran.labels[reader.call]], Raised)
+        return answer
+
+
+def _reader(witness: Witness) -> Event:
+    early, late = witness.events
+    return late if early.writes else early
+
+
+def _writer(witness: Witness) -> Event:
+    early, late = witness.events
+    return early if early.writes else late
+
+
+def _strength(witness: Witness) -> int:
+    kinds = {event.kind for event in witness.events}
+    return 0 if Kind.READ in kinds else 1 if Kind.CHECK in kinds else 2
+
+
+def _name(mode: Mode, witness: Witness) -> str:
+    if mode is Mode.TIMING:
+        return "missing-precondition" if not witness.events[0].writes else "premature-effect"
+    return "stale-read" if not witness.events[0].writes else "future-read"
+
+
+def _renamed(witness: Witness, anomaly: str) -> Witness:
+    return Witness(anomaly, witness.calls, witness.events)

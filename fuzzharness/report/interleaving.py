@@ -1,0 +1,142 @@
+"""The minimal interleaving as rows: who did what, from top to bottom.
+
+Decides what stands in which row, and which rows of a long run may be folded away: those whose keys
+no other call of the run touches. Never renders; every view lays the rows out in its own way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from fuzzharness.access import ANY, MISSING, Access, Kind, Step, conflict, location
+from fuzzharness.finding import Execution, Finding
+from fuzzharness.model import Call
+from fuzzharness.report.text import count, place, printable, shown
+from fuzzharness.schedule import letter
+
+FOLD_ABOVE = 24
+MOST_ROWS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One call of the run: its ``sign`` (A, B, …), its label, and the call itself if it is known."""
+
+    sign: str
+    label: str
+    call: Call | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One access in words, and the tool's ``file:line`` it was made at."""
+
+    what: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.what}  {self.where}" if self.where else self.what
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One step, counted from 1, of the call in ``column`` (from 0); or several, folded into one."""
+
+    number: str
+    column: int
+    lines: tuple[Line, ...]
+
+
+def columns(finding: Finding) -> tuple[Column, ...]:
+    """The calls of the finding in the order of the recording, as the notation letters them."""
+    known = dict(zip(finding.batch.labels, finding.batch.calls, strict=True))
+    labels = [*finding.calls, *_strays(finding)]
+    return tuple(Column(letter(n), label, known.get(label)) for n, label in enumerate(labels))
+
+
+def rows(finding: Finding) -> tuple[Row, ...]:
+    """The steps of the minimal run, top to bottom, long ones folded."""
+    where = {column.label: n for n, column in enumerate(columns(finding))}
+    steps = finding.execution.steps
+    telling = [True] * len(steps) if len(steps) <= FOLD_ABOVE else list(_telling(steps))
+    found = list(_folded(steps, telling, where))
+    return tuple(_shortened(found)) if len(found) > MOST_ROWS else tuple(found)
+
+
+def ends(execution: Execution) -> tuple[str, ...]:
+    """What calls that never came back were doing, one sentence each."""
+    verb = "waits for a sibling" if execution.deadlock else "never came back"
+    return tuple(f"{printable(label)} {verb} at {printable(where)}" for label, where in execution.stuck)
+
+
+def in_words(access: Access) -> Line:
+    """``read context['balance'] = 100`` with the line of the tool."""
+    what = f"{access.kind.value} {printable(location(access.resource, access.key))}"
+    if access.value is MISSING:
+        what += ": nothing there"
+    elif access.value is not None:
+        what += f" = {shown(access.value)}"
+    return Line(what, place(access.place))
+
+
+def _strays(finding: Finding) -> list[str]:
+    labels = dict.fromkeys(step.call for step in finding.execution.steps)
+    return [label for label in labels if label not in finding.calls]
+
+
+def _row(number: int, step: Step, column: int) -> Row:
+    lines = tuple(map(in_words, step.accesses)) or (Line("touches nothing", ""),)
+    return Row(str(number), column, lines)
+
+
+def _telling(steps: Sequence[Step]) -> Iterator[bool]:
+    """Whether each step has an access that another call's access conflicts with."""
+    near: dict[str, dict[tuple[str, str, Kind], tuple[str, Access]]] = {}
+    for step in steps:
+        for access in step.accesses:
+            same = near.setdefault(_bucket(access), {})
+            same[step.call, repr(access.key), access.kind] = (step.call, access)
+    for step in steps:
+        yield any(
+            call != step.call and conflict(access, other)
+            for access in step.accesses
+            for bucket in _overlapping(access, near)
+            for call, other in near[bucket].values()
+        )
+
+
+def _bucket(access: Access) -> str:
+    """Accesses of one bucket may conflict; those with a wildcard share one per resource."""
+    return f"{access.resource} {'*' if ANY in access.key else access.key!r}"
+
+
+def _overlapping(access: Access, near: Mapping[str, object]) -> list[str]:
+    if ANY in access.key:
+        return [bucket for bucket in near if bucket.startswith(f"{access.resource} ")]
+    return [b for b in (_bucket(access), f"{access.resource} *") if b in near]
+
+
+def _folded(steps: Sequence[Step], telling: Sequence[bool], where: dict[str, int]) -> Iterator[Row]:
+    position = 0
+    for (call, keep), group in groupby(
+        zip(steps, telling, strict=True), lambda pair: (pair[0].call, pair[1])
+    ):
+        members = [step for step, _ in group]
+        if keep or len(members) < 3:
+            yield from (_row(position + n, step, where[call]) for n, step in enumerate(members, 1))
+        else:
+            span = f"{position + 1}-{position + len(members)}"
+            line = Line(f"{count(len(members), 'step')} that touch nothing another call touches", "")
+            yield Row(span, where[call], (line,))
+        position += len(members)
+
+
+def _shortened(found: list[Row]) -> Iterator[Row]:
+    half = MOST_ROWS // 2
+    yield from found[:half]
+    left_out = found[half:-half]
+    span = f"{left_out[0].number.split('-')[0]}-{left_out[-1].number.split('-')[-1]}"
+    yield Row(span, left_out[0].column, (Line(f"{count(len(left_out), 'row')} left out here", ""),))
+    yield from found[-half:]

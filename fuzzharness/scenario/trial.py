@@ -1,0 +1,88 @@
+"""Trial: one batch of a recording, explored or replayed.
+
+Decides what a single replay may claim: a finding is a finding, anything else proves nothing. Leaves
+the exploring to :mod:`fuzzharness.explore`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fuzzharness.events import Finished, Found, Listener, Started
+from fuzzharness.explore import explore, judge_replay
+from fuzzharness.finding import Finding, Report, Verdict
+from fuzzharness.model import Batch, Outcome
+from fuzzharness.schedule import Schedule
+from fuzzharness.settings import Settings
+from fuzzharness.tools.toolbox import Toolbox
+from fuzzharness.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One batch under its ``name``, and the batches that are run ``before`` it, one by one."""
+
+    name: str
+    batch: Batch
+    before: tuple[Batch, ...] = ()
+
+    def fits(self, schedule: Schedule) -> bool:
+        """Whether ``schedule`` was made for this batch."""
+        return schedule.batch == self.batch.fingerprint
+
+    def explore(self, tools: Toolbox, world: World, settings: Settings, listener: Listener) -> Report:
+        """Explore the batch; see :func:`fuzzharness.explore`."""
+        return explore(self.batch, tools, world, settings, self.before, listener)
+
+    def replay(
+        self, schedule: Schedule, tools: Toolbox, world: World, settings: Settings, listener: Listener
+    ) -> Report:
+        """Run ``schedule`` alone and report how its ending differs from the recorded order's.
+
+        Raises :class:`TokenError` or :class:`ReplayMismatch`.
+        """
+        listener(Started(self.batch, settings))
+        finding = judge_replay(schedule, self.batch, tools, world, settings, self.before)
+        if finding is not None:
+            listener(Found(finding))
+        report = _of_replay(self.batch, finding, settings.strict_order)
+        listener(Finished(report))
+        return report
+
+
+def _of_replay(batch: Batch, finding: Finding | None, strict: bool) -> Report:
+    if finding is None:
+        return _undecided(batch, 1, "the replayed schedule ends as the baseline does; no other was run")
+    grave = strict or not finding.benign
+    return Report(
+        batch=batch,
+        verdict=Verdict.UNSAFE if grave else Verdict.INCONCLUSIVE,
+        exhausted=False,
+        executions=1,
+        blocked=0,
+        baseline=finding.baseline.outcome,
+        outcomes=(finding.baseline.outcome, finding.outcome),
+        findings=(finding,),
+        strategy="replay",
+        reasons=() if grave else ("one schedule was replayed; no other was run",),
+    )
+
+
+def passed_over(batch: Batch) -> Report:
+    """The report of a batch that the schedule to replay is not for: nothing was run."""
+    return _undecided(batch, 0, "the schedule to replay is of another batch; nothing was run")
+
+
+def _undecided(batch: Batch, executions: int, reason: str) -> Report:
+    return Report(
+        batch=batch,
+        verdict=Verdict.INCONCLUSIVE,
+        exhausted=False,
+        executions=executions,
+        blocked=0,
+        baseline=Outcome({}, {}),
+        outcomes=(),
+        findings=(),
+        strategy="replay",
+        reasons=(reason,),
+    )

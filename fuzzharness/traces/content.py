@@ -1,0 +1,55 @@
+"""Content: a message's or a result's text, plain or in typed blocks.
+
+Decides what may stand under ``content`` in formats that type their blocks. Knows no single format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from fuzzharness.traces.node import Node
+
+_CONTENT = "text, or a list of content blocks"
+
+
+def blocks(content: Node) -> list[Node]:
+    """The blocks of ``content``; none where it is text, null or missing.
+
+    Raises :class:`TraceError` where it is anything else.
+    """
+    if content.absent or isinstance(content.value, str):
+        return []
+    return content.items(_CONTENT)
+
+
+def block(node: Node) -> Node:
+    """``node``, made sure to be an object with a ``type``. Raises :class:`TraceError`."""
+    node.object("a content block, an object with a type").get("type").name("the type of the block")
+    return node
+
+
+def block_type(node: Node) -> str | None:
+    """The ``type`` of a block, or None where there is none that is a string."""
+    value = node.get("type").value
+    return value if isinstance(value, str) else None
+
+
+def only(content: Node, types: Collection[str]) -> bool:
+    """Whether ``content`` is text, null, missing, or blocks of these ``types`` alone."""
+    if not isinstance(content.value, list):
+        return content.absent or isinstance(content.value, str)
+    return all(block_type(node) in types for node in content.items())
+
+
+def payload(content: Node) -> Any:
+    """What a result holds: its text, its text blocks joined, or else its blocks as recorded.
+
+    None where there is no content. Raises :class:`TraceError` where it is of another type.
+    """
+    if content.absent or isinstance(content.value, str):
+        return None if content.absent else content.value
+    parts = [block(node) for node in content.items(_CONTENT)]
+    if any(block_type(part) != "text" for part in parts):
+        return content.value
+    return "".join(part.get("text").text("the text of the block") for part in parts)

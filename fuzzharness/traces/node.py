@@ -1,0 +1,98 @@
+"""Node: a JSON value that knows its place in the recording.
+
+Decides how a reader asks for a value of one type, so that each wrong type anywhere becomes one
+:class:`fuzzharness.TraceError` with line and path. Knows no recording format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from fuzzharness.errors import TraceError
+from fuzzharness.traces.place import Place
+
+MISSING: Any = object()
+
+_REPAIR = "Correct the recording there, or load it with lenient=True to leave such parts out and count them."
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One JSON value and where it stands. The value is :data:`MISSING` where there is none."""
+
+    value: Any
+    place: Place
+
+    @property
+    def absent(self) -> bool:
+        """Whether there is nothing here, or null."""
+        return self.value is MISSING or self.value is None
+
+    def get(self, name: str) -> Node:
+        """The member ``name``; a node without a value where this is no object or lacks it."""
+        value = self.value.get(name, MISSING) if isinstance(self.value, dict) else MISSING
+        return Node(value, self.place.member(name))
+
+    def object(self, what: str = "an object") -> Node:
+        """This node, made sure to be an object. Raises :class:`TraceError`, calling it ``what``."""
+        if not isinstance(self.value, dict):
+            raise self.refuse(what)
+        return self
+
+    def items(self, what: str = "a list") -> list[Node]:
+        """The items of the list here. Raises :class:`TraceError`, calling it ``what``."""
+        if not isinstance(self.value, list):
+            raise self.refuse(what)
+        return [Node(value, self.place.item(n)) for n, value in enumerate(self.value)]
+
+    def text(self, what: str = "a string") -> str:
+        """The string here, possibly empty. Raises :class:`TraceError`, calling it ``what``."""
+        if not isinstance(self.value, str):
+            raise self.refuse(what)
+        return self.value
+
+    def name(self, what: str) -> str:
+        """The string here, not empty. Raises :class:`TraceError`, calling it ``what``."""
+        if not isinstance(self.value, str) or not self.value:
+            raise self.refuse(f"{what}, a string that is not empty")
+        return self.value
+
+    def one_of(self, words: Collection[str], what: str) -> str:
+        """The string here, one of ``words``. Raises :class:`TraceError`, calling it ``what``."""
+        if not isinstance(self.value, str) or self.value not in words:
+            raise self.refuse(f"{what}, one of {', '.join(words)}")
+        return self.value
+
+    def flag(self, what: str) -> bool:
+        """The truth value here; False where absent. Raises :class:`TraceError`."""
+        if not self.absent and not isinstance(self.value, bool):
+            raise self.refuse(f"{what}, true or false")
+        return self.value is True
+
+    def refuse(self, expected: str, advice: str = _REPAIR) -> TraceError:
+        """The error that says what stands here and what was ``expected``; to be raised."""
+        return self.place.error(f"found {kind(self.value)}", expected, advice)
+
+
+def kind(value: Any) -> str:
+    """What a JSON value is, in a few words that are safe to print."""
+    if value is MISSING:
+        return "nothing"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return f"the text {value[:40]!r}" + ("…" if len(value) > 40 else "")
+    if isinstance(value, list):
+        return f"a list of {len(value)}" if value else "an empty list"
+    if isinstance(value, dict):
+        return _object(list(value))
+    return f"the number {value!r}" if abs(value) < 10**20 else "a large number"
+
+
+def _object(keys: list[str]) -> str:
+    if not keys:
+        return "an empty object"
+    shown = ", ".join(repr(key[:40]) for key in keys[:6])
+    return f"an object with {shown}" + (" and more" if len(keys) > 6 else "")

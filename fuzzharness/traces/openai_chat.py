@@ -1,0 +1,78 @@
+"""OpenAI Chat Completions: ``tool_calls`` of an assistant message, one ``tool`` message a result.
+
+Decides what in such a recording is a call and what a result. The format has no error flag and no
+times, so no call here is an error and none has times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from fuzzharness.model import Batch, Call
+from fuzzharness.traces import arguments
+from fuzzharness.traces.content import block, blocks, only, payload
+from fuzzharness.traces.leniency import Leniency
+from fuzzharness.traces.node import MISSING, Node
+from fuzzharness.traces.reader import Fit
+from fuzzharness.traces.turn import Answer, Turn, join, turn
+
+name = "openai-chat"
+
+_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+_BLOCKS = ("text", "refusal", "image_url", "input_audio", "file")
+
+
+def fit(record: Node) -> Fit:
+    """Certain by ``tool_calls`` or ``tool_call_id``, possible for messages of text alone."""
+    role = record.get("role").value
+    if role == "assistant" and record.get("tool_calls").value is not MISSING:
+        return Fit.CERTAIN
+    if role == "tool":
+        return Fit.NO if record.get("tool_call_id").value is MISSING else Fit.CERTAIN
+    plain = role in _ROLES and only(record.get("content"), _BLOCKS)
+    return Fit.POSSIBLE if plain else Fit.NO
+
+
+def batches(records: Iterable[Node], leniency: Leniency) -> Sequence[Batch]:
+    """The batches of one conversation; see :class:`fuzzharness.traces.reader.Reader`."""
+
+    def entry(record: Node) -> Turn | Answer:
+        return _entry(record, leniency)
+
+    return join(leniency.each(entry, records))
+
+
+def _entry(record: Node, leniency: Leniency) -> Turn | Answer:
+    role = record.object("a message, an object").get("role").one_of(_ROLES, "the role of a message")
+    if role == "tool":
+        id = record.get("tool_call_id").name("the id of the call that was answered")
+        return Answer(id, payload(record.get("content")))
+    for node in blocks(record.get("content")):
+        block(node)
+    return _turn(record, leniency) if role == "assistant" else ()
+
+
+def _turn(record: Node, leniency: Leniency) -> Turn:
+    if not record.get("function_call").absent:
+        raise record.get("function_call").refuse("tool_calls, as the format has had since late 2023")
+    calls = record.get("tool_calls")
+    return () if calls.absent else turn(_call, calls.items("a list of tool calls"), leniency)
+
+
+def _call(node: Node) -> Call:
+    id = node.object("a tool call, an object").get("id").name("the id of the call")
+    if node.get("type").value == "custom":
+        custom = node.get("custom").object("the custom call, an object")
+        text = custom.get("input").text("the input of the call, a string")
+        return Call(custom.get("name").name("the name of the tool"), None, id, invalid_args=text)
+    function = node.get("function").object("the function call, an object with name and arguments")
+    args, invalid = _arguments(function.get("arguments"))
+    return Call(function.get("name").name("the name of the tool"), args, id, invalid_args=invalid)
+
+
+def _arguments(node: Node) -> arguments.Arguments:
+    if node.value is MISSING:
+        raise node.refuse("the arguments of the call, JSON in a string")
+    if isinstance(node.value, str):
+        return arguments.from_text(node.value)
+    return arguments.from_value(node.value)

@@ -1,0 +1,126 @@
+"""What may be said of a search: verdict, reasons, notes, coverage.
+
+Decides when a batch is safe and when that is only not known. Takes facts; runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from fuzzharness.access import ANY, Access, Kind, conflict, location
+from fuzzharness.finding import Change, Escape
+from fuzzharness.runtime.run import Touch
+from fuzzharness.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a search came to know.
+
+    ``through`` is True if it ended by itself with nothing left out; ``level`` the number of
+    preemptions up to which every interleaving was run, or None where that is not counted;
+    ``touched`` what each call touched; ``unstable`` where two runs in recorded order differ.
+    """
+
+    settings: Settings
+    labels: Sequence[str]
+    touched: Sequence[set[Touch]]
+    executions: int = 0
+    through: bool = False
+    level: int | None = None
+    unstable: Sequence[Change] = ()
+    stalled: Sequence[str] = ()
+    escapes: Sequence[Escape] = ()
+    hung: bool = False
+    orders: int = 0
+    all_orders: bool = True
+    interrupted: bool = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every interleaving was run, under full control, and nothing escaped."""
+        blemish = self.stalled or self.escapes or self.hung or self.interrupted or self.unstable
+        return self.through and not blemish
+
+
+def coverage(facts: Facts) -> str:
+    """How much of the interleavings was run, in a phrase."""
+    runs = f"{facts.executions} interleaving{'s' * (facts.executions != 1)}"
+    if facts.through:
+        return f"all {runs}"
+    if facts.level is not None and facts.level >= 0:
+        return f"{runs}, among them every one with at most {facts.level} preemption{'s' * (facts.level != 1)}"
+    return f"{runs} ({facts.settings.strategy})"
+
+
+def reasons(facts: Facts) -> tuple[str, ...]:
+    """Why "safe" may not be said; empty where it may."""
+    found = []
+    if facts.unstable:
+        places = ", ".join(".".join(map(str, change.path)) for change in facts.unstable[:5])
+        found.append(
+            f"two runs in recorded order ended differently, at {places}: the tools are not deterministic "
+            "there, so nothing can be compared. Make them so, or leave these places out with `ignore`."
+        )
+    if facts.interrupted:
+        found.append("the search was interrupted")
+    elif not facts.through and not facts.unstable and not facts.hung:
+        found.append(f"not every interleaving was run: {coverage(facts)}. Raise max_executions to go on")
+    found += [f"a call waited outside the harness's control at {where}" for where in facts.stalled]
+    found += [f"outside the world: {escape}" for escape in facts.escapes]
+    if len(facts.labels) > 1 and not any(facts.touched):
+        found.append(
+            "no call touched anything of the world, so nothing could be interleaved. Give what the tools "
+            "share as a resource of the World: a parameter of its name, fh.InPlace for a module global"
+        )
+    return tuple(found)
+
+
+def notes(facts: Facts) -> tuple[str, ...]:
+    """What a reader should know beside the verdict."""
+    found = []
+    if len(facts.labels) == 1:
+        found.append("a batch of one call has nothing to interleave")
+    elif any(facts.touched):
+        found += _unshared(facts)
+    if not facts.all_orders:
+        found.append(
+            f"compared with {facts.orders} serial orders, not all: an ending that only another order reaches "
+            "counts as a race"
+        )
+    return tuple(found)
+
+
+def _unshared(facts: Facts) -> list[str]:
+    idle = [label for label, touches in zip(facts.labels, facts.touched, strict=True) if not touches]
+    found = [f"{label} touched nothing of the world: a gate may be missing" for label in idle]
+    if not _shared(facts.touched):
+        found.append(
+            "no two calls touched the same thing, so no order could matter. If they do share something, it is "
+            "not in the World"
+        )
+    return found
+
+
+def _shared(touched: Sequence[set[Touch]]) -> bool:
+    """Whether some key is touched by two calls, reading included."""
+    for mine, theirs in combinations(touched, 2):
+        for a in mine:
+            for b in theirs:
+                if conflict(Access(a[0], a[1], Kind.WRITE), Access(b[0], b[1], Kind.WRITE)):
+                    return True
+    return False
+
+
+def contended(touched: Sequence[set[Touch]]) -> tuple[str, ...]:
+    """The places that two calls touch, at least one of them writing."""
+    found = {
+        location(a[0], tuple(part for part in a[1] if part is not ANY))
+        for mine, theirs in combinations(touched, 2)
+        for a in mine
+        for b in theirs
+        if conflict(Access(*a), Access(*b))
+    }
+    return tuple(sorted(found))
