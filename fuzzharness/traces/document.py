@@ -45,8 +45,6 @@ def parse(text: str, file: str, line: int | None = None) -> Node:
         raise _broken(error, text, file, line) from None
     except _Refused as error:
         raise _refused(error, text, file, line) from None
-    except RecursionError:
-        raise _too_deep(Place(file, line or 1)) from None
     return Node(value, Place(file, line, path="$"))
 
 
