@@ -1,0 +1,16 @@
+import tools
+from faker import Faker
+from sqlalchemy import Connection, insert
+
+import fuzzharness as fh
+
+
+def fill(connection: Connection) -> None:
+    fake = Faker()
+    fake.seed_instance(7)
+    tools.metadata.create_all(connection)
+    connection.execute(insert(tools.accounts), {"id": 7, "owner": fake.name(), "balance": 100})
+
+
+def world() -> fh.World:
+    return fh.World(db=fh.Database("sqlite://", setup=fill))
