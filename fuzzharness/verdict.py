@@ -80,7 +80,9 @@ def reasons(facts: Facts) -> tuple[str, ...]:
 
 def notes(facts: Facts) -> tuple[str, ...]:
     """What a reader should know beside the verdict."""
-    found = []
+    found: list[str] = []
+    if facts.hung:
+        return ()
     if len(facts.labels) == 1:
         found.append("a batch of one call has nothing to interleave")
     elif any(facts.touched):

@@ -71,7 +71,8 @@ Pattern = Callable[[Sequence[Event], Sequence[Event]], Found]
 
 
 def _reads(events: Sequence[Event]) -> list[Event]:
-    return [e for e in events if not e.writes]
+    """Reads of values before mere checks: they tell more."""
+    return sorted((e for e in events if not e.writes), key=lambda e: e.kind is Kind.CHECK)
 
 
 def _writes(events: Sequence[Event]) -> list[Event]:
@@ -137,13 +138,14 @@ def _pairs(some: Sequence[Event], others: Sequence[Event]) -> Iterator[tuple[Eve
 
 
 PATTERNS: tuple[tuple[str, Pattern], ...] = (
-    ("lost-update", lost_update),
     ("dirty-read", dirty_read),
+    ("lost-update", lost_update),
     ("non-repeatable-read", non_repeatable_read),
     ("read-skew", read_skew),
     ("write-skew", write_skew),
     ("dirty-write", dirty_write),
 )
+"""In the order they are looked for: a read of something half done tells more than what came of it."""
 
 UNNAMED = "unserializable"
 """For a run that equals no serial order and shows none of the patterns between two calls."""

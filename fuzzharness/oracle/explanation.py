@@ -5,6 +5,7 @@ Decides wording only. Mode, anomaly and witness come from ``judge``.
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ def explain(diagnosis: Diagnosis, ran: Ran, baseline: Ran, changes: Sequence[Cha
     events = diagnosis.witness.events if diagnosis.witness is not None else ()
     sentences = [told.sentence(event, events, first=n == 0) for n, event in enumerate(events)]
     sentences.append(_moral(diagnosis, told))
+    sentences.append(told.recorded_order(events))
     sentences.append(_ending(changes, ran))
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -69,6 +71,20 @@ class _Story:
         if event.kind is Kind.CHECK:
             return " (in the recorded order it is there)" if there.value is not MISSING else " (not so before)"
         return f" (in the recorded order it reads {brief(there.value, [access.value])})"
+
+
+    def recorded_order(self, events: Sequence[Event]) -> str:
+        """What reads beside those of the witness give in the recorded order, where it is another value."""
+        told: dict[str, None] = {}
+        for step, done in enumerate(self.ran.steps):
+            for access in done.accesses:
+                event = Event(step, self.ran.labels.index(done.call), access.resource, access.key, access.kind)
+                known = event.writes or event in events or not any(event.same(e) for e in events)
+                there = None if known else _nth(self.baseline, self.ran, event)
+                if there is not None and there.value is not None and there.value != access.value:
+                    seen = brief(there.value, [access.value])
+                    told[f"{self.name(event.call)} reads {seen} there, here {brief(access.value, [there.value])}"] = None
+        return f"In the recorded order {'; '.join(list(told)[:2])}." if told else ""
 
 
 def _verb(event: Event) -> str:
@@ -147,11 +163,21 @@ def _ending(changes: Sequence[Change], ran: Ran) -> str:
 
 def _change(change: Change) -> str:
     path = ".".join(str(part) for part in change.path if part is not ANY)
-    return f"{path} is {brief(change.here)}, not {brief(change.baseline)}"
+    here, before = _apart(change.here, change.baseline)
+    return f"{path} is {brief(here)}, not {brief(before)}"
+
+
+def _apart(here: Any, before: Any) -> tuple[Any, Any]:
+    """Two long texts from shortly before the place where they part."""
+    if not (isinstance(here, str) and isinstance(before, str)) or max(len(here), len(before)) < _WIDTH:
+        return here, before
+    same = len(os.path.commonprefix([here, before]))
+    return (f"…{here[same - 20 :]}", f"…{before[same - 20 :]}") if same > 30 else (here, before)
 
 
 def _standstill(mode: Mode, ran: Ran) -> str:
-    waits = "; ".join(f"{label} stands at {where}" for label, where in ran.unfinished)
+    names = {label: f"{letter(n)} {ran.batch.calls[ran.positions[n]]}" for n, label in enumerate(ran.labels)}
+    waits = "; ".join(f"{names[label]} stands at {where}" for label, where in ran.unfinished)
     if mode is Mode.DEADLOCK:
-        return f"No call can go on: each waits for a lock that another holds. {waits}."
+        return f"No call can go on, each waits for a lock that another holds: {waits}."
     return f"A call never reached a gate again and never came back: {waits}. The others were let go on first."

@@ -84,7 +84,7 @@ class Locks:
         """Put a stand-in in place of every lock that is free now."""
         for (found,) in _reachable_locks(self._tools):
             stand_in = GateLock(isinstance(found, _RLOCK))
-            swap = Swap(found, stand_in)
+            swap = Swap().replace(found, stand_in)
             stand_in.name = next((n for n in swap.names if n != "a local name"), "lock")
             self._swaps.append(swap)
             self._locks.append(stand_in)

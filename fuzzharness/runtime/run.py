@@ -288,7 +288,7 @@ class Run:
             self.trail.deadlock = True
             for strand in self.strands:
                 if not strand.done:
-                    strand.result = Unfinished(f"waits at {self._where(strand)}")
+                    strand.result = Unfinished(self._where(strand))
         return self._end()
 
     def _let_fail(self, strand: Strand) -> Strand:

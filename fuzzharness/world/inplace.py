@@ -16,7 +16,7 @@ from fuzzharness.errors import WorldError
 from fuzzharness.world.plain import ATOMS, attributes, plain
 from fuzzharness.world.references import Swap
 from fuzzharness.world.resource import Gate
-from fuzzharness.world.tracked import Watch, track, watch_object, watchable
+from fuzzharness.world.tracked import Watch, set_class, track, watch_object, watchable
 from fuzzharness.world.values import perturb_inside
 
 _CONTAINERS = (dict, list, set, deque)
@@ -88,7 +88,7 @@ class InPlace:
         spared = {id(self._held), *map(id, self._originals)}
         spared |= {id(held) for (held,) in self._originals}
         spared |= {id(fields) for _, _, fields in self._objects}
-        swap = Swap(original, self._twins[id(original)], spared)
+        swap = Swap().replace(original, self._twins[id(original)], spared)
         self._swaps.append(swap)
         for kind in swap.missed:
             self._gate.escape(f"{self._name} is also held by a {kind}, where accesses to it cannot be seen")
@@ -114,7 +114,7 @@ class InPlace:
         for swap in self._swaps:
             swap.undo()
         for node, kind, fields in self._objects:
-            object.__setattr__(node, "__class__", kind)
+            set_class(node, kind)
             _restore(node, fields)
         Watch(self._gate, self._name, (), self._book).forget()
         self._swaps, self._nodes, self._objects, self._originals = [], [], [], []

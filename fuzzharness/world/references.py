@@ -16,21 +16,30 @@ Undo = Callable[[], None]
 
 
 class Swap:
-    """``old`` replaced by ``new`` in every holder; :meth:`undo` puts it back.
+    """An object replaced by another in every holder; :meth:`undo` puts it back.
 
     ``names`` are the names it was held under, ``missed`` the types of holders left as they were.
     """
 
-    def __init__(self, old: Any, new: Any, ignore: Collection[int] = ()) -> None:
+    def __init__(self) -> None:
         self.names: list[str] = []
         self.missed: list[str] = []
         self._sites: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
+        self._old: tuple[Any, ...] = ()
+        self._new: tuple[Any, ...] = ()
+
+    def replace(self, old: Any, new: Any, ignore: Collection[int] = ()) -> Swap:
+        """Put ``new`` in the place of ``old``, except in the holders whose ``id`` is in ``ignore``.
+
+        Not the constructor: the arguments of that are held by a tuple while it runs.
+        """
         self._old, self._new = (old,), (new,)
         spared = {id(self._old), id(self._new), *ignore}
         for holder in gc.get_referrers(old):
             if id(holder) not in spared and not isinstance(holder, types.FrameType):
                 self._take(holder, old)
         self.redo()
+        return self
 
     def redo(self) -> bool:
         """Put ``new`` where it belongs; True if every place still held it."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import copy
 import enum
 import sys
+import threading
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
@@ -61,7 +62,7 @@ class Watch:
 def track(value: Any, watch: Watch, memo: dict[int, Any] | None = None) -> Any:
     """A tracked deep copy of ``value``; what cannot be watched is copied and reported as an escape."""
     kind = type(value)
-    if kind in ATOMS or isinstance(value, (enum.Enum, type)):
+    if kind in ATOMS or kind in _LOCKS or isinstance(value, (enum.Enum, type)):
         return value
     memo = {} if memo is None else memo
     if id(value) in memo:
@@ -79,6 +80,9 @@ def track(value: Any, watch: Watch, memo: dict[int, Any] | None = None) -> Any:
 def _where(watch: Watch) -> str:
     return watch.resource + "".join(f"[{part!r}]" for part in watch.path)
 
+
+_LOCKS = frozenset({type(threading.Lock()), type(threading.RLock())})
+"""Kept as they are: who holds a lock is not data, and ``runtime.locks`` stands in for it."""
 
 Builder = Callable[[Any, Watch, dict[int, Any]], Any]
 
@@ -188,7 +192,7 @@ def _copy_attributes(value: Any, twin: Any, watch: Watch, memo: dict[int, Any]) 
 def watch_object(value: Any, watch: Watch) -> Any:
     """Let an ordinary object announce its attribute accesses from now on; returns the object."""
     try:
-        object.__setattr__(value, "__class__", tracked_class(base_class(value)))
+        set_class(value, tracked_class(base_class(value)))
     except TypeError:
         watch.gate.escape(
             f"{_where(watch)} holds a {type(value).__qualname__}, whose attributes cannot be watched"
@@ -197,6 +201,11 @@ def watch_object(value: Any, watch: Watch) -> Any:
     _WATCHES[id(value)] = (value, watch)
     watch.book.append(id(value))
     return value
+
+
+def set_class(value: Any, kind: type) -> None:
+    """Assign ``__class__`` past the property that hides it on tracked objects."""
+    object.__dict__["__class__"].__set__(value, kind)  # type: ignore[index]  # typeshed hides the descriptor
 
 
 _WATCHES: dict[int, tuple[Any, Watch]] = {}
@@ -236,7 +245,7 @@ _TABLES: dict[type, dict[str, Any]] = {
     dict: {
         "__getitem__": _one(READ), "get": _one(READ), "__contains__": _one(CHECK),
         "__setitem__": _one(WRITE), "__delitem__": _one(WRITE), "pop": _one(READ, WRITE),
-        "setdefault": _one(READ, WRITE), "popitem": _CHANGE, "clear": _all(WRITE),
+        "setdefault": _one(READ), "popitem": _CHANGE, "clear": _all(WRITE),
         "update": lambda _self, args: _updated(args), "__ior__": lambda _self, args: _updated(args),
         **dict.fromkeys((*_READS, "keys", "values", "items", "__or__", "__ror__"), _WHOLE),
         **dict.fromkeys(("move_to_end", "subtract"), _CHANGE),
@@ -332,10 +341,11 @@ def _announcing(base: type, name: str, touched: Any) -> Any:
             watch.gate.accesses(
                 watch.resource, [((*path, key), kind) for key, kind in pairs], lambda k: _peek(self, base, k[-1])
             )
-        if gives:
+        if gives and watch.gate.inside:
             _take_over(self, base, watch)
-        if name == "setdefault" and len(args) > 1 and not dict.__contains__(self, args[0]):
-            args = (args[0], track(args[1], watch.inner(args[0])))
+        if name == "setdefault" and args and not dict.__contains__(self, args[0]):
+            watch.gate.note(watch.resource, (*path, args[0]), WRITE, lambda: _peek(self, base, args[0]))
+            args = (args[0], track(args[1] if len(args) > 1 else None, watch.inner(args[0])))
         return method(self, *args, **kwargs)
 
     announced.__name__ = name
@@ -344,7 +354,7 @@ def _announcing(base: type, name: str, touched: Any) -> Any:
 
 def _peek(self: Any, base: type, key: Any) -> Any:
     if key is not ANY and issubclass(base, dict):
-        return plain(dict.get(self, key, MISSING))
+        return _shown(dict.get(self, key, MISSING))
     if key is not ANY and issubclass(base, (list, deque)):
         return plain(base.__getitem__(self, key)) if key < base.__len__(self) else MISSING
     if key is not ANY:
@@ -354,10 +364,13 @@ def _peek(self: Any, base: type, key: Any) -> Any:
     return [plain(v) for v in base.__iter__(self)]
 
 
+def _shown(value: Any) -> Any:
+    return MISSING if value is MISSING else plain(value)
+
+
 def _take_over(self: Any, base: type, watch: Watch) -> None:
     if issubclass(base, dict):
-        for key, item in list(dict.items(self)) if _has_plain(dict.values(self)) else ():
-            del item
+        for key in list(dict.keys(self)) if _has_plain(dict.values(self)) else ():
             _adopt(self, dict, key, watch)
     elif issubclass(base, (list, deque)) and _has_plain(base.__iter__(self)):
         for i in range(base.__len__(self)):
@@ -453,7 +466,7 @@ def _set_attribute(base: type, inherited: Any, kind: Kind) -> Any:
 
 
 def _field(self: Any, name: str) -> Any:
-    return plain((attributes(self) or {}).get(name, MISSING))
+    return _shown((attributes(self) or {}).get(name, MISSING))
 
 
 def _adopt_attribute(self: Any, name: str, watch: Watch) -> None:
