@@ -15,7 +15,6 @@ import _thread
 import contextvars
 import ctypes
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +23,7 @@ from fuzzharness.access import Access, Key, Kind, Place
 from fuzzharness.model import Raised, Result, Returned, Unfinished
 from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
+from fuzzharness.runtime.workers import Worker
 from fuzzharness.world.plain import plain
 
 Choose = Callable[[Sequence[int], int | None], int | None]
@@ -58,7 +58,7 @@ class Trail:
 
 
 class Run:
-    """One execution of ``bodies``, one callable without parameters per call.
+    """One execution of ``bodies``, one callable without parameters per call, each on its worker.
 
     ``tools`` names them for messages, ``detailed`` asks for places and values. ``abandoned`` is True
     afterwards if a thread could not be stopped.
@@ -68,6 +68,7 @@ class Run:
         self,
         bodies: Sequence[Callable[[], Any]],
         tools: Sequence[str],
+        workers: Sequence[Worker],
         choose: Choose,
         timeout: float,
         detailed: bool = False,
@@ -78,7 +79,7 @@ class Run:
         self.timeout = timeout
         self.detailed = detailed
         self.trail = Trail()
-        self.strands = [Strand(self, i) for i in range(len(bodies))]
+        self.strands = [Strand(self, i, workers[i]) for i in range(len(bodies))]
         self.holder: Strand | None = None
         self.over = False
         self.abandoned = False
@@ -87,13 +88,15 @@ class Run:
         self._awake = _thread.allocate_lock()
         self._awake.acquire()
         self._mutex = _thread.allocate_lock()
-        self._trace = threading.gettrace()
         self._context = contextvars.copy_context()
 
     # -- the thread that started the run ---------------------------------------------------------
 
     def execute(self) -> Trail:
-        """Run to the end and return the trail; results are in :attr:`results`."""
+        """Run to the end and return the trail; results are in :attr:`results`.
+
+        Afterwards the workers are idle, unless :attr:`abandoned` says that one may not be.
+        """
         try:
             with self._mutex:
                 self._next(None)
@@ -139,7 +142,7 @@ class Run:
         self._end()
 
     def _where(self, strand: Strand) -> str:
-        frame = sys._current_frames().get(strand.ident)
+        frame = sys._current_frames().get(strand.worker.ident)
         place = place_of_tool(frame) if frame is not None else None
         return f"{place} in {place.function}" if place else "outside of any tool code"
 
@@ -150,7 +153,7 @@ class Run:
                 _release(strand.baton)
         for strand in self.strands:
             if strand.stuck and not strand.done:
-                _raise_in(strand.ident)
+                _raise_in(strand.worker.ident)
         while self._alive:
             if not self._awake.acquire(timeout=self.timeout):
                 self.abandoned = True
@@ -275,7 +278,7 @@ class Run:
         else:
             strand.started = True
             self._alive += 1
-            _thread.start_new_thread(self._live, (strand,))
+            strand.worker.start(lambda: self._live(strand))
 
     def _nobody_ready(self) -> Strand | None:
         waiting = [s for s in self.strands if s.waits_for is not None]
@@ -310,10 +313,7 @@ class Run:
         raise Aborted
 
     def _live(self, strand: Strand) -> None:
-        strand.ident = _thread.get_ident()
-        RUNNING[strand.ident] = strand
-        if self._trace is not None:
-            sys.settrace(self._trace)
+        RUNNING[strand.worker.ident] = strand
         try:
             result = self._call(strand)
             if not self.over:
@@ -321,7 +321,7 @@ class Run:
         except Aborted:
             pass
         finally:
-            RUNNING.pop(strand.ident, None)
+            RUNNING.pop(strand.worker.ident, None)
             strand.done = True
             with self._mutex:
                 self._alive -= 1

@@ -6,11 +6,12 @@ come before. Never decides who goes next and never judges.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
+from typing import Any
 
 from fuzzharness.access import Step
 from fuzzharness.finding import Escape, Execution
@@ -20,6 +21,7 @@ from fuzzharness.runtime.egress import Watcher
 from fuzzharness.runtime.gate import ThreadGate
 from fuzzharness.runtime.locks import Locks
 from fuzzharness.runtime.run import Choose, Run, Trail
+from fuzzharness.runtime.workers import Worker
 from fuzzharness.schedule import Schedule
 from fuzzharness.settings import Settings
 from fuzzharness.tools.toolbox import Bound, Toolbox
@@ -82,7 +84,7 @@ class Stage:
         self.batch, self.world, self.settings = batch, world, settings
         self._bound = [tools.bind(call, world.names) for call in batch.calls]
         self._before = [[tools.bind(call, world.names) for call in earlier.calls] for earlier in before]
-        self._names = [call.tool for call in batch.calls]
+        self._workers: list[Worker] = []
         self._locks = Locks([b.tool for b in self._bound])
         self._gate = ThreadGate()
         self._stack = ExitStack()
@@ -95,6 +97,7 @@ class Stage:
             self._locks.open()
             stack.callback(self._locks.close)
             stack.enter_context(one_core())
+            stack.callback(self._dismiss)
             stack.enter_context(Watcher(self._gate, self.world))
             self._run_before()
             self._stack = stack.pop_all()
@@ -116,28 +119,46 @@ class Stage:
         live = self.world.reset()
         for calls in self._before:
             for bound in calls:
-                names = [getattr(bound.tool, "__name__", "tool")]
-                Run([bound.body(live)], names, lambda ready, _running: ready[0], self.settings.call_timeout).execute()
+                self._execute([bound], live, lambda ready, _running: ready[0])
         self.world.mark()
+
+    def _execute(
+        self, bound: Sequence[Bound], live: Mapping[str, Any], choose: Choose, detailed: bool = False
+    ) -> Run:
+        """One run on the resources ``live``; with a new set of threads if one could not be stopped."""
+        while len(self._workers) < len(bound):
+            self._workers.append(Worker())
+        run = Run(
+            [b.body(live) for b in bound],
+            [b.name for b in bound],
+            self._workers,
+            choose,
+            self.settings.call_timeout,
+            detailed,
+        )
+        try:
+            run.execute()
+        finally:
+            if run.abandoned:
+                self._dismiss()
+        return run
 
     def run(self, positions: Sequence[int], choose: Choose, detailed: bool = False) -> Ran:
         """Reset the world and run the calls at ``positions`` once, as ``choose`` says."""
         live = self.world.reset()
         self._locks.free()
-        bound: list[Bound] = [self._bound[p] for p in positions]
-        run = Run(
-            [b.body(live) for b in bound],
-            [self._names[p] for p in positions],
-            choose,
-            self.settings.call_timeout,
-            detailed,
-        )
-        trail = run.execute()
+        run = self._execute([self._bound[p] for p in positions], live, choose, detailed)
+        trail = run.trail
         state = {} if trail.cut else self.world.capture()
         results = {self.labels[p]: result for p, result in zip(positions, run.results, strict=True)}
         if run.abandoned:
             self._renew()
         return Ran(self.batch, tuple(positions), trail, Outcome(state, results))
+
+    def _dismiss(self) -> None:
+        for worker in self._workers:
+            worker.stop()
+        self._workers = []
 
     def _renew(self) -> None:
         """A thread could not be stopped: leave it the old world and go on in a new one."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fuzzharness.model import Result
+from fuzzharness.runtime.workers import Worker
 
 if TYPE_CHECKING:
     from fuzzharness.runtime.run import Run
@@ -34,7 +35,6 @@ class Strand:
         "done",
         "fresh",
         "given_up",
-        "ident",
         "index",
         "owed",
         "result",
@@ -43,14 +43,14 @@ class Strand:
         "steps",
         "stuck",
         "waits_for",
+        "worker",
     )
 
-    def __init__(self, run: Run, index: int) -> None:
+    def __init__(self, run: Run, index: int, worker: Worker) -> None:
         self.run = run
         self.index = index
-        self.baton = _thread.allocate_lock()
-        self.baton.acquire()
-        self.ident = 0
+        self.worker = worker
+        self.baton = worker.baton
         self.steps = 0
         self.atomic = 0
         self.started = self.done = self.stuck = self.deaf = self.given_up = False

@@ -23,6 +23,7 @@ F = TypeVar("F", bound=Tool)
 class Bound:
     """A call that fits its tool: the function, its arguments, the resources it asks for by name."""
 
+    name: str
     tool: Tool
     args: Mapping[str, Any]
     resources: tuple[str, ...]
@@ -95,10 +96,10 @@ class Toolbox:
             )
         parameters = _parameters(tool)
         if parameters is None:
-            return Bound(tool, dict(call.args), ())
+            return Bound(call.tool, tool, dict(call.args), ())
         wanted = tuple(n for n, p in parameters.items() if n in resources and n not in call.args and _named(p))
         _fits(call, parameters, wanted)
-        return Bound(tool, dict(call.args), wanted)
+        return Bound(call.tool, tool, dict(call.args), wanted)
 
     def _find(self, call: Call) -> Tool:
         tool = self._tools.get(call.tool)

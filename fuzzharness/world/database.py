@@ -26,6 +26,7 @@ from fuzzharness.access import ANY, MISSING, Key
 from fuzzharness.errors import WorldError
 from fuzzharness.world import sqlite
 from fuzzharness.world.footprint import Reader, Schema
+from fuzzharness.world.image import Image
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.resource import Gate
 
@@ -68,6 +69,7 @@ class Database:
         self._path = os.path.join(self._folder, "scratch.db")
         self._own = sqlite3.dbapi2.Connection(self._path, check_same_thread=False, isolation_level=None)
         self._own.execute("PRAGMA synchronous=OFF")
+        self._image = Image(self._path, self._own)
         self._copy_in()
         self._redirect()
         self._run_setup()
@@ -113,35 +115,32 @@ class Database:
 
     def mark(self) -> None:
         self._close_connections()
-        self._pristine = sqlite3.dbapi2.Connection(":memory:", check_same_thread=False)
-        self._own.backup(self._pristine)
+        self._image.close()
+        self._image = Image(self._path, self._own)
+        self._layout: tuple[object, dict[str, list[str]]] = (None, {})
         self._schema = _schema(self._own)
         self.reader = Reader(self._schema)
-        self._changes = -1
 
     def reset(self) -> Engine:
-        for connection in [c for c in self.connections if c.in_transaction]:
-            connection.rollback()
-        if self._changes != self._version():
-            self._pristine.backup(self._own)
-            self._changes = self._version()
+        self._abandon()
+        if self._image.restore():
+            self._close_connections()
         return self._engine
-
-    def _version(self) -> int:
-        """A number that changes whenever another connection has committed."""
-        return int(self._own.execute("PRAGMA data_version").fetchone()[0])
 
     def capture(self) -> dict[str, Any]:
         self._abandon()
-        return {table: self._rows(table) for table in _tables(self._own)}
+        version = self._own.execute("PRAGMA schema_version").fetchone()[0]
+        if version != self._layout[0]:
+            tables = {table: _key_columns(self._own, table) for table in _tables(self._own)}
+            self._layout = version, tables
+        return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
 
     def _abandon(self) -> None:
         """End what a finished call left open, as the end of its thread would."""
         for connection in [c for c in self.connections if c.in_transaction]:
             connection.rollback()
 
-    def _rows(self, table: str) -> dict[Any, dict[str, Any]]:
-        keys = _key_columns(self._own, table)
+    def _rows(self, table: str, keys: list[str]) -> dict[Any, dict[str, Any]]:
         order = ", ".join(map(_quoted, keys)) or "rowid"
         found = self._own.execute(f"SELECT * FROM {_quoted(table)} ORDER BY {order}")
         columns = [column[0] for column in found.description]
@@ -193,42 +192,55 @@ class Database:
         sqlite.restore(self._target or self._path)
         self._close_connections()
         self._engine.pool = self._found_pool
+        self._image.close()
         self._own.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder = None
 
     def _close_connections(self) -> None:
         if isinstance(self._engine.pool, _CallPool):
-            self._engine.pool.forget()
+            self._engine.pool.dispose()
         for connection in list(self.connections):
             connection.close()
         self.connections.clear()
 
 
 class _CallPool(Pool):
-    """A pool that keeps the connections of each thread to itself, and closes them when given back."""
+    """A pool that keeps to each thread the connections it gave back; a call runs on one thread.
+
+    A connection that a call has set up otherwise (a pragma, a temporary table) is not kept.
+    """
 
     def __init__(self, creator: Callable[[], Any], engine: Engine) -> None:
         super().__init__(creator, dialect=engine.dialect, _dispatch=engine.pool.dispatch)
-        self._creator_of_engine, self._engine_of_calls = creator, engine
+        self._of_engine = creator, engine
+        self._idle: dict[int, list[Any]] = {}
 
     def _do_get(self) -> Any:
-        return self._create_connection()
+        idle = self._idle.get(get_ident())
+        if idle:
+            return idle.pop()
+        record = self._create_connection()
+        record.dbapi_connection.altered = False
+        return record
 
     def _do_return_conn(self, record: Any) -> None:
-        record.close()
+        if record.dbapi_connection is None or record.dbapi_connection.altered:
+            record.close()
+        else:
+            self._idle.setdefault(get_ident(), []).append(record)
 
     def recreate(self) -> _CallPool:
-        return _CallPool(self._creator_of_engine, self._engine_of_calls)
+        return _CallPool(*self._of_engine)
 
     def dispose(self) -> None:
-        return None
-
-    def forget(self) -> None:
-        """Nothing is kept."""
+        for records in self._idle.values():
+            for record in records:
+                record.close()
+        self._idle.clear()
 
     def status(self) -> str:
-        return f"one connection per call, thread {get_ident()}"
+        return f"{sum(map(len, self._idle.values()))} connections kept for {len(self._idle)} threads"
 
 
 def _engine(url: str | sqlalchemy.URL) -> Engine:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -48,7 +48,8 @@ class Footprint:
     """The tables one statement touches.
 
     ``writes``: it changes data; ``simple``: and reads no other table to do so; ``locks``: it takes
-    the write lock without writing; ``commits``: it ends a transaction and publishes what it wrote.
+    the write lock without writing; ``commits``: it ends a transaction and publishes what it wrote;
+    ``alters``: it changes the connection rather than the database.
     """
 
     parts: tuple[Part, ...] = ()
@@ -56,6 +57,7 @@ class Footprint:
     simple: bool = False
     locks: bool = False
     commits: bool = False
+    alters: bool = False
 
     def accesses(self, params: Any) -> list[tuple[Key, Kind]]:
         """The keys and kinds of this statement with these parameters (a sequence or a mapping)."""
@@ -126,7 +128,10 @@ class Reader:
         words = sql.upper().replace(";", " ").split()
         if not words or words[0] in _CONTROL:
             locks = words[:1] == ["BEGIN"] and bool({"IMMEDIATE", "EXCLUSIVE"} & set(words))
-            return Footprint(locks=locks, commits=words[:1] in (["COMMIT"], ["END"]))
+            commits = words[:1] in (["COMMIT"], ["END"])
+            return Footprint(locks=locks, commits=commits, alters=words[:1] == ["PRAGMA"])
+        if words[0] in {"ATTACH", "DETACH"} or words[:2] in (["CREATE", "TEMP"], ["CREATE", "TEMPORARY"]):
+            return replace(EVERYTHING, alters=True)
         trees = _parsed(sql)
         if not trees or any(tree is None for tree in trees):
             return EVERYTHING

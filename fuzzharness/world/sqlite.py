@@ -45,9 +45,11 @@ class Scratch(Protocol):
 class WatchedConnection(sqlite3.Connection):
     """A connection to a scratch database.
 
-    ``_unpublished`` holds what its transaction wrote so far, ``_mark`` the step of the last write.
+    ``altered`` is True once a statement has changed the connection itself. ``_unpublished`` holds what
+    its transaction wrote so far, ``_mark`` the step of the last write.
     """
 
+    altered = False
     scratch: Scratch | None = None
     _unpublished: dict[Key, Place | None]
     _has_read = False
@@ -186,6 +188,7 @@ class WatchedCursor(sqlite3.Cursor):
         if scratch is None or not scratch.gate.inside:
             return run()
         footprint = scratch.reader.read(sql)
+        connection.altered = connection.altered or footprint.alters
         if footprint.commits:
             return connection.publish(run)
         return connection.statement(footprint, _pairs(footprint, rows), run)
