@@ -8,8 +8,9 @@ old ones. Whoever reads the folder therefore sees one whole run, this one or the
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from fuzzharness.report.markdown import Section, page
 
@@ -35,6 +36,12 @@ class ReportFolder:
     def add(self, section: Section) -> None:
         """Add what the summary says of one batch."""
         self._sections.append(section)
+
+    def take(self, lines: Sequence[str], section: Mapping[str, Any]) -> None:
+        """Add one batch whole, as another process sent it: its lines and the fields of its section."""
+        for line in lines:
+            self.write(line)
+        self.add(Section(**section))
 
     def close(self, interrupted: bool = False) -> None:
         """Put both files in place; where nothing was written, leave the folder as it was."""

@@ -6,14 +6,16 @@ no other call of the run touches. Never renders; every view lays the rows out in
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from fuzzharness.access import ANY, MISSING, Access, Kind, Step, conflict, location
+from fuzzharness.access import ANY, MISSING, Access, Kind, Place, Step, conflict, location
 from fuzzharness.finding import Execution, Finding
 from fuzzharness.model import Call
-from fuzzharness.report.text import count, place, printable, shown
+from fuzzharness.report.text import count, printable, shown
 from fuzzharness.schedule import letter
 
 FOLD_ABOVE = 24
@@ -31,7 +33,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One access in words, and the tool's ``file:line`` it was made at."""
+    """One access in words, and the tool's ``file:line`` it was made at, said once for several in a row."""
 
     what: str
     where: str
@@ -58,10 +60,9 @@ def columns(finding: Finding) -> tuple[Column, ...]:
 
 def rows(finding: Finding) -> tuple[Row, ...]:
     """The steps of the minimal run, top to bottom, long ones folded."""
-    where = {column.label: n for n, column in enumerate(columns(finding))}
     steps = finding.execution.steps
     telling = [True] * len(steps) if len(steps) <= FOLD_ABOVE else list(_telling(steps))
-    found = list(_folded(steps, telling, where))
+    found = list(_folded(steps, telling, _Layout.of(finding)))
     return tuple(_shortened(found)) if len(found) > MOST_ROWS else tuple(found)
 
 
@@ -71,24 +72,48 @@ def ends(execution: Execution) -> tuple[str, ...]:
     return tuple(f"{printable(label)} {verb} at {printable(where)}" for label, where in execution.stuck)
 
 
-def in_words(access: Access) -> Line:
-    """``read context['balance'] = 100`` with the line of the tool."""
+def in_words(access: Access) -> str:
+    """``read context['balance'] = 100``."""
     what = f"{access.kind.value} {printable(location(access.resource, access.key))}"
     if access.value is MISSING:
-        what += ": nothing there"
-    elif access.value is not None:
-        what += f" = {shown(access.value)}"
-    return Line(what, place(access.place))
+        return f"{what}: nothing there"
+    return what if access.value is None else f"{what} = {shown(access.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The column of each call, and the files whose last name alone could mean another."""
+
+    columns: Mapping[str, int]
+    ambiguous: frozenset[str]
+
+    @classmethod
+    def of(cls, finding: Finding) -> _Layout:
+        accesses = (access for step in finding.execution.steps for access in step.accesses)
+        files = {access.place.file for access in accesses if access.place}
+        last = Counter(map(os.path.basename, files))
+        twice = frozenset(file for file in files if last[os.path.basename(file)] > 1)
+        return cls({column.label: n for n, column in enumerate(columns(finding))}, twice)
+
+    def row(self, number: int, step: Step) -> Row:
+        places = [self._place(access.place) for access in step.accesses]
+        following = [*places[1:], None]
+        lines = (
+            Line(in_words(access), "" if place == after else place)
+            for access, place, after in zip(step.accesses, places, following, strict=True)
+        )
+        return Row(str(number), self.columns[step.call], tuple(lines) or (Line("touches nothing", ""),))
+
+    def _place(self, place: Place | None) -> str:
+        if place is None:
+            return ""
+        file = place.file if place.file in self.ambiguous else os.path.basename(place.file)
+        return printable(f"{file}:{place.line}")
 
 
 def _strays(finding: Finding) -> list[str]:
     labels = dict.fromkeys(step.call for step in finding.execution.steps)
     return [label for label in labels if label not in finding.calls]
-
-
-def _row(number: int, step: Step, column: int) -> Row:
-    lines = tuple(map(in_words, step.accesses)) or (Line("touches nothing", ""),)
-    return Row(str(number), column, lines)
 
 
 def _telling(steps: Sequence[Step]) -> Iterator[bool]:
@@ -118,18 +143,18 @@ def _overlapping(access: Access, near: Mapping[str, object]) -> list[str]:
     return [b for b in (_bucket(access), f"{access.resource} *") if b in near]
 
 
-def _folded(steps: Sequence[Step], telling: Sequence[bool], where: dict[str, int]) -> Iterator[Row]:
+def _folded(steps: Sequence[Step], telling: Sequence[bool], layout: _Layout) -> Iterator[Row]:
     position = 0
     for (call, keep), group in groupby(
         zip(steps, telling, strict=True), lambda pair: (pair[0].call, pair[1])
     ):
         members = [step for step, _ in group]
         if keep or len(members) < 3:
-            yield from (_row(position + n, step, where[call]) for n, step in enumerate(members, 1))
+            yield from (layout.row(position + n, step) for n, step in enumerate(members, 1))
         else:
             span = f"{position + 1}-{position + len(members)}"
             line = Line(f"{count(len(members), 'step')} that touch nothing another call touches", "")
-            yield Row(span, where[call], (line,))
+            yield Row(span, layout.columns[call], (line,))
         position += len(members)
 
 

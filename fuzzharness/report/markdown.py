@@ -24,26 +24,26 @@ class Section:
     """One explored batch: its row in the table of verdicts and what the page says of it.
 
     ``source`` names it, ``head`` holds the cells verdict, runs and findings, ``body`` the text;
-    ``disappointments`` what was expected of it and did not come true.
+    ``missed`` what was expected of it and did not come true, None if nothing was expected.
     """
 
     source: str
     head: tuple[str, str, str]
     body: str
-    disappointments: tuple[str, ...] = ()
+    missed: tuple[str, ...] | None = None
 
 
-def section(report: Report, source: str, command: Command, disappointments: Sequence[str] = ()) -> Section:
-    """What the page says of ``report``."""
+def section(report: Report, source: str, command: Command, missed: tuple[str, ...] | None = None) -> Section:
+    """What the page says of ``report``; ``missed`` as in :class:`Section`."""
     word = "verified safe" if report.verified else report.verdict.value
     head = (word, f"{report.executions:,}", str(len(serious(report))))
     body = "\n".join(_body(report, source, command))
-    return Section(source, head, body, tuple(disappointments))
+    return Section(source, head, body, missed)
 
 
 def page(sections: Sequence[Section], interrupted: bool = False) -> str:
     """The whole page; ``interrupted`` says that batches are missing at its end."""
-    return "\n".join([*_opening(sections, interrupted), *(section.body for section in sections)])
+    return "\n".join([*_opening(sections, interrupted), *(section.body for section in sections)]) + "\n"
 
 
 def words(text: str) -> str:
@@ -63,30 +63,27 @@ def _opening(sections: Sequence[Section], interrupted: bool) -> Iterator[str]:
     yield "# fuzzharness\n"
     if interrupted:
         yield "**Interrupted:** what follows is what was known by then.\n"
-    yield from _table(
-        ("batch", "verdict", "runs", "findings", "as expected"),
-        (
-            (
-                words(s.source),
-                *s.head,
-                "no: " + words("; ".join(s.disappointments)) if s.disappointments else "yes",
-            )
-            for s in sections
-        ),
-    )
+    heads = ("batch", "verdict", "runs", "findings", "as expected")
+    yield from _table(heads, map(_verdict_row, sections))
+
+
+def _verdict_row(section: Section) -> tuple[str, ...]:
+    missed = section.missed
+    told = "" if missed is None else "no: " + words("; ".join(missed)) if missed else "yes"
+    return (words(section.source), *section.head, told)
 
 
 def _body(report: Report, source: str, command: Command) -> Iterator[str]:
     yield f"## {words(source)}\n"
     yield words(verdict_line(report)) + "\n"
-    for remark in remarks(report):
-        yield f"- {words(' '.join(remark.split()))}"
+    told = [f"- {words(' '.join(remark.split()))}" for remark in remarks(report)]
+    yield from [*told, ""] if told else []
     for finding in ordered(report):
         yield from _finding(finding, command(finding))
 
 
 def _finding(finding: Finding, command: str) -> Iterator[str]:
-    yield f"\n### {words(headline(finding))}\n"
+    yield f"### {words(headline(finding))}\n"
     yield f"- schedule: {code(schedule_line(finding))}"
     yield f"- certificate: {words(certified(finding.certificate))}"
     yield f"- fingerprint: {code(finding.fingerprint)}\n"

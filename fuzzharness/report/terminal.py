@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -28,12 +28,20 @@ Command = Callable[[Finding], str]
 """Given a finding: the command line that replays it."""
 
 
-def compose(report: Report, title: str, command: Command, width: int) -> Iterator[RenderableType]:
-    """One report: its title and verdict, remarks, and each finding with its replay command last."""
-    yield Text(printable(title), "bold")
-    yield Text("  " + verdict_line(report), _COLOUR[report.verdict])
+def compose(
+    report: Report, titles: Sequence[str], command: Command, width: int, missed: Sequence[str] = ()
+) -> Iterator[RenderableType]:
+    """One report: its titles and verdict, what was ``missed`` of what was expected of it, remarks, and
+    each finding with the command that replays it as the last line.
+    """
+    yield _unbroken(titles[0], "bold")
+    for title in titles[1:]:
+        yield _indented(printable(title))
+    yield _indented(verdict_line(report), _COLOUR[report.verdict])
+    for disappointment in missed:
+        yield _indented(f"NOT AS EXPECTED: {printable(disappointment)}", "bold red")
     for remark in remarks(report):
-        yield Padding(Text(remark), (0, 0, 0, 2))
+        yield _indented(remark)
     for finding in ordered(report):
         yield from compose_finding(finding, command(finding), width)
 
@@ -54,7 +62,7 @@ def compose_finding(finding: Finding, command: str, width: int) -> Iterator[Rend
     yield Text()
     yield Text(paragraph(finding.explanation))
     yield Text()
-    yield Text(printable(command), "cyan", no_wrap=True, overflow="ignore")
+    yield _unbroken(command, "cyan")
 
 
 def ordered(report: Report) -> tuple[Finding, ...]:
@@ -88,14 +96,14 @@ def plain(renderables: Iterable[RenderableType], width: int) -> str:
     buffer = io.StringIO()
     console = Console(file=buffer, width=width, no_color=True, color_system=None, legacy_windows=False)
     for renderable in renderables:
-        console.print(renderable, soft_wrap=_is_command(renderable))
+        console.print(renderable, soft_wrap=_is_unbroken(renderable))
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
 
 def show(console: Console, renderables: Iterable[RenderableType]) -> None:
     """Print ``renderables`` on ``console``."""
     for renderable in renderables:
-        console.print(renderable, soft_wrap=_is_command(renderable))
+        console.print(renderable, soft_wrap=_is_unbroken(renderable))
 
 
 def width_for(columns: int | None = None) -> int:
@@ -103,9 +111,17 @@ def width_for(columns: int | None = None) -> int:
     return min(max(columns or shutil.get_terminal_size((100, 24)).columns, 80), 120)
 
 
-def _is_command(renderable: RenderableType) -> bool:
-    """A command is printed as one line however long it is, so that it can be copied."""
+def _unbroken(text: str, style: str) -> Text:
+    """A line that is printed as one however long it is, so that it can be copied."""
+    return Text(printable(text), style, no_wrap=True, overflow="ignore")
+
+
+def _is_unbroken(renderable: RenderableType) -> bool:
     return isinstance(renderable, Text) and bool(renderable.no_wrap)
+
+
+def _indented(text: str, style: str = "") -> Padding:
+    return Padding(Text(text, style), (0, 0, 0, 2))
 
 
 def _line(name: str, text: str) -> Text:

@@ -11,7 +11,6 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from fuzzharness.access import Place
 from fuzzharness.model import Call
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -54,11 +53,6 @@ def dotted(path: Iterable[object]) -> str:
     return printable(".".join(part if isinstance(part, str) else shown(part) for part in path))
 
 
-def place(where: Place | None) -> str:
-    """``file:line`` of a tool's line, or nothing."""
-    return "" if where is None else printable(str(where))
-
-
 def portable(file: str) -> str:
     """A file's path as it is the same on every machine: relative ones stay, others lose their folders."""
     return os.path.basename(file) if os.path.isabs(file) else file.replace(os.sep, "/")
@@ -70,6 +64,11 @@ def call_text(call: Call, limit: int = 72) -> str:
         return cut(f"{printable(call.tool)}({shown(call.invalid_args, 40)})", limit)
     args = ", ".join(f"{printable(str(name))}={shown(value, 32)}" for name, value in call.args.items())
     return cut(f"{printable(call.tool)}({args})", limit)
+
+
+def quoted(word: str) -> str:
+    """``word`` as one word of a shell, always in quotation marks, on one line."""
+    return "'" + printable(word).replace("'", "'\"'\"'") + "'"
 
 
 def count(number: int, noun: str) -> str:

@@ -6,7 +6,8 @@ search without escapes, "minimal" only with a proof. Never renders.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from fuzzharness.finding import Certificate, Finding, Report, Verdict
 from fuzzharness.report.text import count, paragraph, printable
@@ -17,29 +18,36 @@ REPLAYED = "replayed, not searched"
 
 def verdict_line(report: Report) -> str:
     """One line: the verdict and what it rests on."""
-    if report.verified:
-        return f"VERIFIED safe: every interleaving was run and none differs ({basis(report)})"
     if report.verdict is Verdict.UNSAFE:
         return f"UNSAFE: {count(len(serious(report)), 'finding')} ({basis(report)})"
-    word = report.verdict.name
-    return f"{word}, not verified: no interleaving that was run differs ({basis(report)})"
+    differs = "none differs, but for order or generated ids" if report.findings else "none differs"
+    if report.verified:
+        return f"VERIFIED safe: every interleaving was run and {differs} ({basis(report)})"
+    if not report.executions:
+        return f"{report.verdict.name}: nothing was compared"
+    return f"{report.verdict.name}, not verified: of the runs made {differs} ({basis(report)})"
 
 
 def basis(report: Report) -> str:
-    """How many runs, by which strategy, and what they cover."""
-    parts = [count(report.executions, "run"), f"strategy {report.strategy}"]
+    """How much was run, by which strategy, and what it was judged against."""
+    parts = [printable(report.coverage) or count(report.executions, "run")]
+    if f"({report.strategy})" not in report.coverage:
+        parts.append(f"strategy {report.strategy}")
     if report.blocked:
-        parts.append(f"{report.blocked:,} cut off as redundant")
+        parts.append(f"{count(report.blocked, 'run')} cut off as redundant")
     if report.serial_orders:
         parts.append(f"judged against {count(report.serial_orders, 'serial order')}")
-    return printable("; ".join([*parts, report.coverage] if report.coverage else parts))
+    return "; ".join(parts)
 
 
 def remarks(report: Report) -> Iterator[str]:
     """Why the verdict is not firmer, what else to know, and what was touched outside the world."""
     yield from (f"because {paragraph(reason)}" for reason in report.reasons)
     yield from (f"note: {paragraph(note)}" for note in report.notes)
-    yield from (f"outside the world: {printable(str(escape))}" for escape in report.escapes)
+    told = "\n".join(report.reasons)
+    for escape in map(str, report.escapes):
+        if escape not in told:
+            yield f"outside the world: {printable(escape)}"
 
 
 def serious(report: Report) -> tuple[Finding, ...]:
@@ -69,3 +77,24 @@ def schedule_line(finding: Finding) -> str:
     schedule = finding.schedule
     line = f"{schedule.notation}   ({schedule.digits})"
     return line if schedule.preemptions else line + "   no call is interrupted: the order alone does it"
+
+
+def tally(report: Report) -> Counter[str]:
+    """What a sum over many batches counts of one."""
+    inconclusive = report.verdict is Verdict.INCONCLUSIVE
+    return Counter(
+        {
+            "batch": 1,
+            "finding": len(serious(report)),
+            "inconclusive batch": int(inconclusive),
+            "run": report.executions,
+        }
+    )
+
+
+def tallied(counted: Mapping[str, int]) -> str:
+    """``3 batches, 1 finding, 36 runs``, from the sum of :func:`tally`."""
+    if not counted:
+        return "the schedule to replay is for none of the batches that were run"
+    told = [noun for noun in counted if counted[noun] or noun == "finding"]
+    return ", ".join(count(counted[noun], noun) for noun in told)
