@@ -113,7 +113,7 @@ def _from_file(file: Path) -> ModuleType:
 
 
 def _hide_namesakes(folders: Sequence[Path]) -> dict[str, ModuleType]:
-    """Take modules out of ``sys.modules`` that bear the name of one in ``folders`` but come from elsewhere."""
+    """Take modules that bear the name of one in ``folders``, but come from elsewhere, out of reach."""
     kept = sys.stdlib_module_names | {"fuzzharness"}
     local = {name for folder in folders for name in _names_in(folder)} - kept
     hidden = {

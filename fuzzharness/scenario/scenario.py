@@ -10,12 +10,12 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from fuzzharness.errors import ScenarioError, SettingsError
+from fuzzharness.errors import FuzzHarnessError, ScenarioError, SettingsError
 from fuzzharness.finding import Mode, Report, Verdict
 from fuzzharness.scenario.expectation import Expectation
 from fuzzharness.scenario.modules import Source, isolated
@@ -64,7 +64,7 @@ class Scenario:
     format: str | None = None
     batches: tuple[str, ...] = ()
     before: bool = True
-    expect: Expectation = Expectation()
+    expect: Expectation = field(default_factory=Expectation)
     settings: tuple[tuple[str, Any], ...] = ()
 
     @classmethod
@@ -97,9 +97,25 @@ class Scenario:
         forgotten. Raises :class:`ScenarioError` or :class:`TraceError`.
         """
         found = self.trials()
-        with isolated(self.folders):
+        with self._named(), isolated(self.folders):
             tools = toolbox(self.tools, self.folders)
             yield Setup(tools, world_maker(self.world, self.folders), found)
+
+    def check(self) -> int:
+        """Raise unless every call fits its tool; returns how many batches there are to run."""
+        with self.opened() as setup:
+            setup.check()
+            return len(setup.trials)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let every error say which scenario it is about."""
+        try:
+            yield
+        except FuzzHarnessError as error:
+            if str(self.path) in str(error):
+                raise
+            raise type(error)(f"{self.path}: {error}") from error
 
     def applied(self, settings: Settings) -> Settings:
         """``settings`` with those of the scenario's own ``[settings]`` table."""
@@ -215,7 +231,7 @@ def _expectation(table: dict[str, Any], where: str) -> Expectation:
 
 def _settings(table: dict[str, Any], where: str) -> tuple[tuple[str, Any], ...]:
     for key in table:
-        known = [field.name for field in fields(Settings)]
+        known = [f.name for f in fields(Settings)]
         if key not in known:
             raise _unknown(key, known, where)
     try:

@@ -6,6 +6,9 @@ the exploring to :mod:`fuzzharness.explore`.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
 from fuzzharness.events import Finished, Found, Listener, Started
@@ -31,8 +34,13 @@ class Trial:
         return schedule.batch == self.batch.fingerprint
 
     def explore(self, tools: Toolbox, world: World, settings: Settings, listener: Listener) -> Report:
-        """Explore the batch; see :func:`fuzzharness.explore`."""
-        return explore(self.batch, tools, world, settings, self.before, listener)
+        """Explore the batch; see :func:`fuzzharness.explore`.
+
+        What the tools print meanwhile is dropped, or a thousand runs would print it a thousand
+        times; :meth:`replay` lets it through.
+        """
+        with _muted():
+            return explore(self.batch, tools, world, settings, self.before, listener)
 
     def replay(
         self, schedule: Schedule, tools: Toolbox, world: World, settings: Settings, listener: Listener
@@ -48,6 +56,16 @@ class Trial:
         report = _of_replay(self.batch, finding, settings.strict_order)
         listener(Finished(report))
         return report
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        redirect_stdout(nowhere),
+        redirect_stderr(nowhere),
+    ):
+        yield
 
 
 def _of_replay(batch: Batch, finding: Finding | None, strict: bool) -> Report:

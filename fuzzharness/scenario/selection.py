@@ -1,0 +1,86 @@
+"""Selection: which scenarios a path stands for, and which batch a token belongs to.
+
+Decides what is found where, and the command line that finds it again. Runs nothing.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fuzzharness.errors import ScenarioError, TokenError
+from fuzzharness.scenario.scenario import SUFFIX, Scenario, load_scenario
+from fuzzharness.scenario.trial import Trial
+from fuzzharness.schedule import Schedule
+
+
+def scenarios_at(paths: Sequence[str], tools: str | None, world: str | None) -> Iterator[Scenario]:
+    """The scenarios at ``paths``, each file once; all are read and checked, none is imported.
+
+    A path is a scenario file, a folder of them, or, with ``tools`` and ``world``, a recording.
+    Raises :class:`ScenarioError`.
+    """
+    seen: set[Path] = set()
+    for path in (found for text in paths for found in _files(Path(text))):
+        if path.resolve() not in seen:
+            seen.add(path.resolve())
+            yield _scenario(path, tools, world)
+
+
+def fitting(schedule: Schedule, scenarios: Sequence[Scenario], name: str = "") -> tuple[Scenario, Trial]:
+    """The one batch that ``schedule`` was made for, called ``name`` if that is not empty.
+
+    Raises :class:`TokenError` where there is none, or more than one.
+    """
+    found = [(s, t) for s in scenarios for t in s.trials() if name in ("", t.name)]
+    fit = [(s, t) for s, t in found if t.fits(schedule)]
+    if len(fit) == 1:
+        return fit[0]
+    where = ", ".join(f"{s.path}::{t.name}" for s, t in fit or found) or "no batch at all"
+    if fit:
+        raise TokenError(f"the token fits several batches: {where}. Expected one. Give one of these as PATH.")
+    if len(found) == 1:
+        Schedule.from_token(schedule.token, found[0][1].batch)
+    raise TokenError(
+        f"the token was made for the batch {schedule.batch}, and there is no such batch here, only: {where}. "
+        "Expected the PATH it was found in. Give that one, or run the search again on this one."
+    )
+
+
+def replay_command(scenario: Scenario, trial: Trial, token: str) -> str:
+    """The command line that replays ``token``; it names the batch where the token alone is not enough."""
+    twins = [t for t in scenario.trials() if t.batch.fingerprint == trial.batch.fingerprint]
+    path = f"{scenario.path}::{trial.name}" if len(twins) > 1 else str(scenario.path)
+    words = ["fuzzharness", "replay", token, path]
+    if scenario.path == scenario.recording:
+        words += ["--tools", scenario.tools.text, "--world", scenario.world.text]
+    return shlex.join(words)
+
+
+def _scenario(path: Path, tools: str | None, world: str | None) -> Scenario:
+    if path.suffix == ".toml":
+        if tools is not None or world is not None:
+            raise ScenarioError(
+                f"{path} is a scenario file, which names its tools and world itself. Expected --tools and "
+                "--world only with a recording. Leave them out, or change the scenario file."
+            )
+        return load_scenario(path)
+    if tools is None or world is None:
+        raise ScenarioError(
+            f"{path} is not a scenario file, so it is taken for a recording. Expected --tools FILE.py and "
+            f"--world FILE.py:NAME with a recording. Give both, or a file called NAME{SUFFIX}."
+        )
+    return Scenario.of_recording(path, tools, world)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise ScenarioError(
+            f"there is no file or folder {path}. Expected a scenario file, a folder of them, or a recording. "
+            "Give the path of one that exists."
+        )
+    if not path.is_dir():
+        return [path]
+    found = (file for file in path.rglob("*" + SUFFIX) if file.is_file())
+    return sorted(file for file in found if not any(p.startswith(".") for p in file.relative_to(path).parts))
