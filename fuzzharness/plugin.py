@@ -2,7 +2,7 @@
 
 Decides what passes, fails or warns, and which settings win: those of the call (or of the scenario
 file), then the marker, the command line, the environment, the ini file. Importing this module loads
-nothing heavy; what explores and renders is imported when the first batch is run.
+nothing heavy: what explores and renders is imported when the first batch is run.
 """
 
 from __future__ import annotations
@@ -11,129 +11,94 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from fuzzharness.errors import FuzzHarnessError, NotJudged, RaceFound
+from fuzzharness.errors import FuzzHarnessError, NotJudged, RaceFound, SettingsError
 from fuzzharness.finding import Finding, Report, Verdict
 from fuzzharness.model import Batch
+from fuzzharness.options import OPTIONS, Option, from_environment, settled
+from fuzzharness.report.text import quoted
+from fuzzharness.report.words import headline, serious, tallied, tally
 from fuzzharness.schedule import Schedule
-from fuzzharness.settings import STRATEGIES, Settings
 
 if TYPE_CHECKING:
     from fuzzharness.report.folder import ReportFolder
-    from fuzzharness.scenario import Scenario
+    from fuzzharness.report.record import Record
+    from fuzzharness.scenario import Scenario, Trial
+    from fuzzharness.settings import Settings
     from fuzzharness.tools.toolbox import Toolbox
     from fuzzharness.world import World
 
-Parser = Callable[[str], Any]
-_SETTINGS: Mapping[str, tuple[Parser, str]] = {
-    "seed": (int, "all chance is drawn from it: same seed, same findings"),
-    "budget": (float, "seconds the search of one batch may take"),
-    "max_executions": (int, "runs of one batch at most"),
-    "strategy": (str, "one of " + ", ".join(STRATEGIES)),
+    Worlds = World | Callable[[], World]
+    Given = tuple[Toolbox, World, Settings]
+    Judge = Callable[[Report], tuple[str, ...]]
+
+_OPTIONS = {
+    **OPTIONS,
+    "replay": Option(str, "replay only this schedule token, on the batch it belongs to"),
+    "report": Option(str, "write events.jsonl and summary.md into this folder"),
 }
-_ACTIONS: Mapping[str, tuple[Parser, str]] = {
-    "replay": (str, "replay only this schedule token, on the batch it belongs to"),
-    "report": (str, "write events.jsonl and summary.md into this folder"),
-}
+_INI: Mapping[type, Literal["int", "float", "string"]] = {int: "int", float: "float", str: "string"}
+
+_RECORDS = pytest.StashKey[list["Record"]]()
+_PASSED_OVER = pytest.StashKey[bool]()
+_TALLY = pytest.StashKey[Counter[str]]()
+_TOKEN = pytest.StashKey[Schedule | None]()
 
 
 class FuzzWarning(pytest.PytestWarning):
     """A batch was not judged to the end; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A batch that was run in a test: its report, its text, and its part of the report folder."""
-
-    report: Report
-    text: str
-    commands: tuple[str, ...]
-    written: Mapping[str, Any] | None
-
-
-_DONE = pytest.StashKey[list[Done]]()
-_TALLY = pytest.StashKey[Counter[str]]()
-_TOKEN = pytest.StashKey[Schedule | None]()
-_FOLDER = pytest.StashKey["ReportFolder | None"]()
-
-
-# --- options ---------------------------------------------------------------------------------------
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("fuzzharness", "fuzzharness: interleavings of recorded tool calls")
-    for name, (kind, help) in {**_SETTINGS, **_ACTIONS}.items():
-        group.addoption(
-            f"--fuzz-{name.replace('_', '-')}", dest=f"fuzz_{name}", type=kind, default=None, help=help
-        )
-        parser.addini(f"fuzz_{name}", help, type="string", default="")
+    for name, option in _OPTIONS.items():
+        flag, dest = f"--fuzz-{name.replace('_', '-')}", f"fuzz_{name}"
+        group.addoption(flag, dest=dest, type=option.kind, default=None, help=option.help)
+        parser.addini(dest, option.help, type=_INI[option.kind], default=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers",
-        "fuzz(seed, budget, max_executions, strategy, ...): settings for the fuzz fixture in this test",
+        "markers", "fuzz(**settings): settings of the fixture fuzz in this test, as max_executions=100"
     )
     config.stash[_TALLY] = Counter()
     try:
-        Settings().but(**_configured(config))
+        _settings(config)
         token = _option(config, "replay")
         config.stash[_TOKEN] = Schedule.from_token(token) if token else None
     except FuzzHarnessError as error:
         raise pytest.UsageError(str(error)) from None
     folder = _option(config, "report")
-    config.stash[_FOLDER] = _report_folder(folder) if folder and not _is_worker(config) else None
+    if folder and not hasattr(config, "workerinput"):
+        from fuzzharness.report.folder import ReportFolder
+
+        writer = _Writer(ReportFolder(config.invocation_params.dir / folder))
+        config.pluginmanager.register(writer, "fuzzharness-report")
 
 
 def _option(config: pytest.Config, name: str) -> Any:
     """The command line's value, else the environment's, else the ini file's, else None."""
     given = config.getoption(f"fuzz_{name}")
-    if given is not None:
-        return given
-    variable, key = f"FUZZ_{name.upper()}", f"fuzz_{name}"
-    for origin, text in ((variable, os.environ.get(variable)), (key, config.getini(key))):
-        if text:
-            return _parsed({**_SETTINGS, **_ACTIONS}[name][0], text, origin)
-    return None
+    if given is None:
+        given = from_environment(name, _OPTIONS[name].kind, os.environ)
+    return config.getini(f"fuzz_{name}") if given is None else given
 
 
-def _parsed(kind: Parser, text: str, origin: str) -> Any:
-    try:
-        return kind(text)
-    except ValueError:
-        expected = "a whole number" if kind is int else "a number"
-        raise pytest.UsageError(f"{origin} is {text!r}. Expected {expected}. Change it there.") from None
-
-
-def _configured(config: pytest.Config) -> dict[str, Any]:
-    found = {name: _option(config, name) for name in _SETTINGS}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _settings(item: pytest.Item, own: Mapping[str, Any]) -> Settings:
+def _settings(config: pytest.Config, item: pytest.Item | None = None, **own: Any) -> Settings:
+    """The settings of a test: its ``own``, before its markers', before those of the options."""
     marked: dict[str, Any] = {}
-    for marker in reversed(list(item.iter_markers("fuzz"))):
+    for marker in reversed(list(item.iter_markers("fuzz")) if item else []):
         if marker.args:
-            raise pytest.UsageError(
-                f"{item.nodeid}: the marker fuzz has {marker.args!r} without a name. Expected settings "
-                "by name, as @pytest.mark.fuzz(max_executions=100). Name it."
-            )
+            seen = f"the marker fuzz has {marker.args!r} without a name"
+            raise SettingsError(f"{seen}. Expected settings by name. Write fuzz(max_executions=100).")
         marked.update(marker.kwargs)
-    return Settings().but(**{**_configured(item.config), **marked, **own})
-
-
-# --- running one batch -----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def fuzz(request: pytest.FixtureRequest) -> Fuzz:
-    """Explore a batch: ``fuzz(batch, tools, world, **settings)`` fails the test if it is unsafe."""
-    return Fuzz(request.node)
+    return settled({name: _option(config, name) for name in OPTIONS}, marked, own)
 
 
 class Fuzz:
@@ -142,58 +107,198 @@ class Fuzz:
     def __init__(self, item: pytest.Item) -> None:
         self._item = item
 
-    def __call__(
-        self,
-        batch: Batch,
-        tools: Toolbox,
-        world: World | Callable[[], World],
-        *,
-        before: Sequence[Batch] = (),
-        **settings: Any,
-    ) -> Report:
+    def __call__(self, batch: Batch, tools: Toolbox, world: Worlds, **given: Any) -> Report:
         """The report of ``batch``; raises :class:`fuzzharness.RaceFound` where it is unsafe.
 
-        before: batches run first, one by one. settings: fields of :class:`fuzzharness.Settings`.
-        Raises :class:`fuzzharness.NotJudged` if nothing can be said; warns with
-        :class:`FuzzWarning` if the verdict is inconclusive.
+        world: a World, or a function without parameters that returns one. given: ``before``, the
+        batches that are run first, and fields of :class:`fuzzharness.Settings`. Raises
+        :class:`fuzzharness.NotJudged` where nothing can be said, and warns with
+        :class:`FuzzWarning` where the verdict is inconclusive.
         """
         __tracebackhide__ = True
-        report = self.explore(batch, tools, world, before=before, **settings)
-        done = self._item.stash[_DONE][-1]
+        report = self.explore(batch, tools, world, **given)
+        name, reasons = batch.id or "the batch", "; ".join(report.reasons)
         if report.verdict is Verdict.UNSAFE:
-            raise RaceFound(f"{_name(batch)} is unsafe\n{done.text}", report)
+            found = headline(serious(report)[0])
+            raise RaceFound(f"{name} is unsafe: {found}\n{self._item.stash[_RECORDS][-1].text}", report)
         if report.verdict is Verdict.INCONCLUSIVE and not self._item.config.stash[_TOKEN]:
-            reasons = "; ".join(report.reasons) or "the search did not reach its end"
             if not report.executions:
-                raise NotJudged(f"{_name(batch)} cannot be judged: {reasons}")
-            warnings.warn(FuzzWarning(f"{_name(batch)} is inconclusive: {reasons}"), stacklevel=2)
+                raise NotJudged(f"{name} cannot be judged: {reasons}")
+            warnings.warn(FuzzWarning(f"{name} is inconclusive: {reasons}"), stacklevel=2)
         return report
 
     def explore(
-        self,
-        batch: Batch,
-        tools: Toolbox,
-        world: World | Callable[[], World],
-        *,
-        before: Sequence[Batch] = (),
-        **settings: Any,
+        self, batch: Batch, tools: Toolbox, world: Worlds, *, before: Sequence[Batch] = (), **settings: Any
     ) -> Report:
-        """The report of ``batch``, whatever it says."""
+        """The report of ``batch``, whatever it says; the parameters are those of a call."""
         __tracebackhide__ = True
-        chosen = _settings(self._item, settings)
-        return _run(self._item, (batch, tools, world, chosen, tuple(before)))
+        from fuzzharness.scenario.trial import Trial
+
+        trial = Trial(batch.id or "batch", batch, tuple(before))
+        made = world() if callable(world) else world
+        source = f"{self._item.nodeid}::{trial.name}"
+        chosen = _settings(self._item.config, self._item, **settings)
+        return _run(self._item, trial, (tools, made, chosen), source)
 
 
-def _run(item: pytest.Item, trial: tuple[Any, ...]) -> Report:
-    """Explore or replay one batch and keep what it says for the hooks below."""
-    from fuzzharness.report.jsonl import line
+@pytest.fixture
+def fuzz(request: pytest.FixtureRequest) -> Fuzz:
+    """Explore a batch: ``fuzz(batch, tools, world, **settings)`` fails the test if it is unsafe."""
+    return Fuzz(request.node)
 
-    source = _source(item, trial[0])
-    lines: list[str] = []
+
+def _run(item: pytest.Item, trial: Trial, given: Given, source: str, judge: Judge | None = None) -> Report:
+    """Explore ``trial``, or replay it if the token is for it; keep the record for the hooks below."""
+    from fuzzharness.report.record import record
+    from fuzzharness.scenario.trial import passed_over
+
     token = item.config.stash[_TOKEN]
-    if token is None:
-        report = _explored(trial, lambda event: lines.append(line(event, source)))
-    else:
-        report = _replayed(trial, token)
-    _keep(item, report, source, lines)
+    if token is not None and not trial.fits(token):
+        item.stash.setdefault(_PASSED_OVER, True)
+        return passed_over(trial.batch)
+    item.stash[_PASSED_OVER] = False
+    run = partial(trial.explore, *given) if token is None else partial(trial.replay, token, *given)
+    made = record(run, source, partial(_command, item), judge)
+    item.stash.setdefault(_RECORDS, []).append(made)
+    for finding in made.report.findings:
+        item.user_properties.append(("fuzz_fingerprint", finding.fingerprint))
+        item.user_properties.append(("fuzz_token", finding.schedule.token))
+    item.config.stash[_TALLY].update(tally(made.report))
+    return made.report
+
+
+def _command(item: pytest.Item, finding: Finding) -> str:
+    file = os.path.relpath(item.path, item.config.invocation_params.dir)
+    node = "::".join([file, *str(item.nodeid).split("::")[1:]])
+    return f"pytest {quoted(node)} --fuzz-replay {finding.schedule.token}"
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
+    if file_path.name.endswith(".scenario.toml"):
+        return ScenarioFile.from_parent(parent, path=file_path)
+    return None
+
+
+class ScenarioFile(pytest.File):
+    """A ``*.scenario.toml``: one item for each batch it runs. Collecting imports none of its code."""
+
+    def collect(self) -> Iterator[ScenarioItem]:
+        from fuzzharness.scenario import load_scenario
+
+        try:
+            scenario = load_scenario(self.path)
+            for trial in scenario.trials():
+                yield ScenarioItem.from_parent(self, name=trial.name, scenario=scenario)
+        except FuzzHarnessError as error:
+            raise self.CollectError(str(error)) from None
+
+
+class ScenarioItem(pytest.Item):
+    """One batch of a scenario; passes if the file's ``[expect]`` holds of its report."""
+
+    def __init__(self, *, scenario: Scenario, **given: Any) -> None:
+        super().__init__(**given)
+        self._scenario = scenario
+
+    def runtest(self) -> None:
+        replaying = self.config.stash[_TOKEN] is not None
+        try:
+            report = self._explored(_differs if replaying else self._scenario.disappointments)
+        except FuzzHarnessError as error:
+            pytest.fail(str(error), pytrace=False)
+        records = self.stash.get(_RECORDS, [])
+        if records and records[-1].missed:
+            pytest.fail(records[-1].text, pytrace=False)
+        expected = replaying or self._scenario.expect.verdict == report.verdict.value
+        if report.verdict is Verdict.INCONCLUSIVE and not expected:
+            self.warn(FuzzWarning(f"{self.name} is inconclusive: {'; '.join(report.reasons)}"))
+
+    def _explored(self, judge: Judge) -> Report:
+        with self._scenario.opened() as setup:
+            settings = _settings(self.config, self, **dict(self._scenario.settings))
+            given = (setup.tools, setup.world(), settings)
+            return _run(self, setup.trial(self.name), given, str(self.nodeid), judge)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return self.path, None, f"{self._scenario.title}: {self.name}"
+
+
+def _differs(report: Report) -> tuple[str, ...]:
+    return ("the replayed schedule ends unlike the baseline",) if report.findings else ()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Skip, and say so, a test none of whose batches the schedule to replay is for."""
+    try:
+        yield
+    except Exception:
+        if not item.stash.get(_PASSED_OVER, False):
+            raise
+    if item.stash.get(_PASSED_OVER, False):
+        pytest.skip("the schedule given by --fuzz-replay is for another batch")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    records = item.stash.get(_RECORDS, [])
+    if call.when != "call" or not records:
+        return report
+    if call.excinfo is not None and isinstance(call.excinfo.value, RaceFound):
+        _move_text(report.longrepr, str(call.excinfo.value).partition("\n")[2])
+    commands = [command for made in records for command in made.commands]
+    if report.passed:
+        report.sections.append(("fuzzharness", "\n\n".join(made.text for made in records)))
+    elif report.sections and commands:
+        report.sections.append(("fuzzharness", "\n".join(commands)))
+    if _option(item.config, "report"):
+        sent = [(made.lines, asdict(made.section)) for made in records]
+        report.fuzzharness = sent  # type: ignore[attr-defined]  # how pytest lets fields travel from workers
     return report
+
+
+def _move_text(longrepr: Any, text: str) -> None:
+    """Show the text of a finding below the traceback and not, line by line, within it."""
+    entries = getattr(getattr(longrepr, "reprtraceback", None), "reprentries", ())
+    lines = entries[-1].lines if entries else []
+    for error in [n for n, line in enumerate(lines) if line.startswith("E  ")][:1]:
+        del lines[error + 1 :]
+        longrepr.addsection("fuzzharness", text)
+
+
+class _Writer:
+    """Fills the report folder: on xdist's controller, or in the only process there is."""
+
+    def __init__(self, folder: ReportFolder) -> None:
+        self._folder = folder
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for lines, section in getattr(report, "fuzzharness", ()):
+            self._folder.take(lines, section)
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self._folder.close(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of xdist counted."""
+    node.config.stash[_TALLY].update(getattr(node, "workeroutput", {}).get("fuzzharness", {}))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    counted = session.config.stash[_TALLY]
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["fuzzharness"] = dict(counted)
+    elif session.config.stash[_TOKEN] and not counted and exitstatus in (0, 5):
+        session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    counted = config.stash[_TALLY]
+    if counted or config.stash[_TOKEN] is not None:
+        terminalreporter.write_line(f"fuzzharness: {tallied(counted)}")
