@@ -1,0 +1,253 @@
+"""click commands only: ``fuzzharness run`` and ``fuzzharness replay``.
+
+Decides what is run, in which order, what is printed, and the exit code. Leaves exploring to
+:mod:`fuzzharness.scenario` and every word of a finding to :mod:`fuzzharness.report`.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from fuzzharness.errors import FuzzHarnessError
+from fuzzharness.events import Event, Finished
+from fuzzharness.finding import Finding, Report
+from fuzzharness.options import OPTIONS, settled, variable
+from fuzzharness.report.folder import ReportFolder
+from fuzzharness.report.jsonl import line
+from fuzzharness.report.markdown import section
+from fuzzharness.report.progress import Progress
+from fuzzharness.report.terminal import compose, plain, show, width_for
+from fuzzharness.report.text import paragraph, printable
+from fuzzharness.report.words import tallied, tally
+from fuzzharness.scenario import SUFFIX, Scenario, Setup, Trial
+from fuzzharness.scenario.selection import fitting, replay_command, scenarios_at
+from fuzzharness.schedule import Schedule
+from fuzzharness.settings import Settings
+
+CLEAN, FINDINGS, INTERRUPTED, INTERNAL, USAGE, NOTHING = range(6)
+"""Exit codes, those of pytest."""
+
+_EPILOG = """\b
+Exit codes: 0 everything as expected, 1 something not, 2 interrupted, 3 internal
+error, 4 bad usage or bad input (nothing is written then), 5 nothing to run.
+"""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Verbs(click.Group):
+    """A group that ends with our exit codes: click's own 2 for bad usage means "interrupted" here."""
+
+    def main(self, args: Sequence[str] | None = None, *given: Any, **named: Any) -> Any:
+        """Run the command of ``args`` and exit; the parameters are those of :meth:`click.Command.main`."""
+        named["standalone_mode"] = False
+        _survive_odd_encodings()
+        try:
+            code = super().main(args, *given, **named)
+        except click.ClickException as error:
+            error.show()
+            code = USAGE
+        except FuzzHarnessError as error:
+            click.echo(f"fuzzharness: {_one_paragraph(error)}", err=True)
+            code = USAGE
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("fuzzharness: interrupted", err=True)
+            code = INTERRUPTED
+        except Exception:
+            traceback.print_exc()
+            click.echo("fuzzharness: this is an error in fuzzharness itself; please report it", err=True)
+            code = INTERNAL
+        sys.exit(code or CLEAN)
+
+
+@click.group(cls=_Verbs, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("fuzzharness"), prog_name="fuzzharness")
+def main() -> None:
+    """Replay recorded tool-call batches of an LLM agent under every interleaving that matters.
+
+    A scenario file (NAME.scenario.toml) names a recording, the tools and the world they share, and
+    may say what is expected. RUN explores; REPLAY repeats one interleaving that RUN printed.
+    """
+
+
+def _sources(command: Command) -> Command:
+    tools = "The tools, where PATH is a recording: FILE.py, FILE.py:NAME or package.module:NAME."
+    world = "The world, where PATH is a recording: FILE.py:NAME, a World or a function that returns one."
+    command = click.option("--world", metavar="FILE:NAME", help=world)(command)
+    return click.option("--tools", metavar="FILE[:NAME]", help=tools)(command)
+
+
+def _judging(command: Command) -> Command:
+    ignore = "A dotted pattern of places that may differ, as db.orders.*.created_at; may be repeated."
+    strict = "Let a different order of a collection or other generated ids fail too."
+    timeout = "Seconds after which a call that neither ends nor reaches a gate counts as stuck."
+    command = click.option("--ignore", multiple=True, metavar="PATTERN", help=ignore)(command)
+    command = click.option("--strict-order", is_flag=True, default=None, help=strict)(command)
+    return click.option("--call-timeout", type=float, metavar="SECONDS", help=timeout)(command)
+
+
+def _searching(command: Command) -> Command:
+    bound = "The most preemptions that the search tries."
+    command = click.option("--preemptions", type=int, metavar="N", help=bound)(command)
+    for name, option in reversed(list(OPTIONS.items())):
+        flag = "--" + name.replace("_", "-")
+        command = click.option(flag, type=option.kind, envvar=variable(name), help=option.help)(command)
+    return command
+
+
+@main.command(epilog=_EPILOG)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@_sources
+@_searching
+@_judging
+@click.option(
+    "--report",
+    metavar="DIR",
+    type=click.Path(file_okay=False, writable=True, path_type=Path),
+    help="Write events.jsonl and summary.md into DIR.",
+)
+def run(
+    paths: tuple[str, ...], tools: str | None, world: str | None, report: Path | None, **options: Any
+) -> int:
+    """Explore the batches of scenarios, or of a recording, and print what goes wrong.
+
+    PATH is a scenario file, a folder that is searched for NAME.scenario.toml, or, with --tools and
+    --world, a recording. Settings in a scenario file win over the options given here. A scenario
+    without [expect] is as expected unless a batch of it is unsafe.
+
+    \b
+    fuzzharness run scenarios
+    fuzzharness run scenarios/seed-story --report reports
+    fuzzharness run session.json --tools tools.py --world world.py:world
+    """
+    settings = settled(_given(options))
+    scenarios = list(scenarios_at(paths, tools, world))
+    if not sum(scenario.check() for scenario in scenarios):
+        click.echo(f"fuzzharness: nothing to run: no *{SUFFIX} with a batch in {' '.join(paths)}", err=True)
+        return NOTHING
+    return _Run(settings, ReportFolder(report) if report else None).all(scenarios)
+
+
+@main.command(epilog=_EPILOG)
+@click.argument("token")
+@click.argument("path", metavar="PATH[::BATCH]")
+@_sources
+@_judging
+def replay(token: str, path: str, tools: str | None, world: str | None, **options: Any) -> int:
+    """Run one interleaving again: TOKEN as a report printed it, on the PATH it was found in.
+
+    Exits with 1 if the batch ends unlike its calls in recorded order, with 0 if it does not. What
+    the tools print is shown.
+    """
+    schedule = Schedule.from_token(token)
+    where, _, name = path.partition("::")
+    scenario, trial = fitting(schedule, list(scenarios_at((where,), tools, world)), name)
+    settings = scenario.applied(settled(_given(options)))
+    with scenario.opened() as setup:
+        report = trial.replay(schedule, setup.tools, setup.world(), settings, lambda _: None)
+    titles = (f"{scenario.path}::{trial.name}", scenario.title)
+    _print(report, titles, lambda _: replay_command(scenario, trial, schedule.token))
+    return FINDINGS if report.findings else CLEAN
+
+
+class _Run:
+    """One ``fuzzharness run``: what was counted, what was not as expected, where it is written."""
+
+    def __init__(self, settings: Settings, folder: ReportFolder | None) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._counted: Counter[str] = Counter()
+        self._missed: list[str] = []
+        self._progress = Progress(Console(file=sys.stderr))
+
+    def all(self, scenarios: Sequence[Scenario]) -> int:
+        """Run the scenarios one after the other; returns the exit code."""
+        interrupted = False
+        try:
+            for scenario in scenarios:
+                with scenario.opened() as setup:
+                    for trial in setup.trials:
+                        self._explore(scenario, setup, trial)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            if self._folder is not None:
+                self._folder.close(interrupted or sys.exc_info()[0] is not None)
+        self._conclude(interrupted)
+        return INTERRUPTED if interrupted else FINDINGS if self._missed else CLEAN
+
+    def _explore(self, scenario: Scenario, setup: Setup, trial: Trial) -> None:
+        """Explore one batch; what is known of it is printed and written even if it is interrupted."""
+        source = f"{scenario.path}::{trial.name}"
+        reports: list[Report] = []
+
+        def listen(event: Event) -> None:
+            self._progress(event)
+            if isinstance(event, Finished):
+                reports.append(event.report)
+            if self._folder is not None:
+                self._folder.write(line(event, source))
+
+        settings = scenario.applied(self._settings)
+        try:
+            with self._progress.over(source):
+                trial.explore(setup.tools, setup.world(), settings, listen)
+        finally:
+            for report in reports:
+                self._take(scenario, trial, report)
+
+    def _take(self, scenario: Scenario, trial: Trial, report: Report) -> None:
+        source = f"{scenario.path}::{trial.name}"
+        missed = scenario.disappointments(report)
+        self._missed += [f"{source}: {disappointment}" for disappointment in missed]
+        self._counted.update(tally(report))
+
+        def command(finding: Finding) -> str:
+            return replay_command(scenario, trial, finding.schedule.token)
+
+        if self._folder is not None:
+            self._folder.add(section(report, source, command, missed))
+        _print(report, (source, scenario.title), command, missed)
+
+    def _conclude(self, interrupted: bool) -> None:
+        for disappointment in self._missed:
+            click.echo(f"not as expected: {printable(disappointment)}")
+        told = "interrupted; " if interrupted else ""
+        judged = f"{len(self._missed)} not as expected" if self._missed else "all as expected"
+        click.echo(f"{told}{tallied(self._counted) if self._counted else 'no batch finished'}: {judged}")
+
+
+def _print(
+    report: Report, titles: tuple[str, ...], command: Callable[[Finding], str], missed: Sequence[str] = ()
+) -> None:
+    console = Console(markup=False, highlight=False, emoji=False)
+    if console.is_terminal:
+        show(console, [*compose(report, titles, command, console.width, missed), Text()])
+    else:
+        width = width_for()
+        click.echo(plain(compose(report, titles, command, width, missed), width) + "\n")
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value not in (None, ())}
+
+
+def _one_paragraph(error: Exception) -> str:
+    return " ".join(paragraph(str(error)).split())
+
+
+def _survive_odd_encodings() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
