@@ -1,0 +1,98 @@
+"""What three decisions buy, each against the way it would be done without it, in one process."""
+
+import contextlib
+import os
+import sqlite3
+import statistics
+import time
+from collections.abc import Callable
+
+import fuzzharness as fh
+import pytest
+from fuzzharness.runtime.stage import Stage
+from fuzzharness.search.random_walk import RandomWalk
+from fuzzharness.world.image import Image
+from sqlalchemy import Connection, Engine, text
+
+ROUNDS = 15
+
+
+def credit(context: dict[str, int], amount: int) -> None:
+    balance = context["balance"]
+    context["balance"] = balance + amount
+
+
+def credit_row(db: Engine, amount: int) -> None:
+    with db.begin() as connection:
+        balance = connection.execute(text("SELECT balance FROM accounts WHERE id = 7")).scalar_one()
+        connection.execute(text("UPDATE accounts SET balance = :b WHERE id = 7"), {"b": balance + amount})
+
+
+def fill(connection: Connection) -> None:
+    connection.execute(text("CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER)"))
+    connection.execute(text("INSERT INTO accounts VALUES (7, 100)"))
+
+
+def stage(tool: Callable[..., object], world: fh.World) -> Stage:
+    batch = fh.Batch(tuple(fh.Call(tool.__name__, {"amount": amount}) for amount in (10, 20, 30)))
+    return Stage(batch, fh.Toolbox({tool.__name__: tool}), world, fh.Settings())
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def median_ratio(without: Callable[[], object], with_it: Callable[[], object]) -> float:
+    return statistics.median(seconds(without) / seconds(with_it) for _ in range(ROUNDS))
+
+
+def runs(on: Stage, count: int, after: Callable[[], object] = lambda: None) -> None:
+    scheduler = RandomWalk(seed=7)
+    for _ in range(count):
+        on.run((0, 1, 2), scheduler.choose)
+        after()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not pin threads")
+def test_threads_on_one_core_hand_over_faster_than_on_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    def search() -> None:
+        with stage(credit, fh.World(context={"balance": 100})) as on:
+            runs(on, 500)
+
+    def spread() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr("fuzzharness.runtime.stage.one_core", contextlib.nullcontext)
+            search()
+
+    print(f"\na run on all cores takes {median_ratio(spread, search):.2f} times a run on one core")
+
+
+def test_threads_kept_from_run_to_run_save_starting_them() -> None:
+    with stage(credit, fh.World(context={"balance": 100})) as on:
+        ratio = median_ratio(lambda: runs(on, 300, on._dismiss), lambda: runs(on, 300))
+    print(f"\na run on new threads takes {ratio:.2f} times a run on kept ones")
+
+
+def test_restoring_pages_is_cheaper_than_a_backup_since_no_schema_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pristine: dict[int, sqlite3.Connection] = {}
+
+    def by_backup(image: Image) -> bool:
+        pristine[id(image)].backup(image._own)
+        return False
+
+    def backed_up() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Image, "restore", by_backup)
+            runs(on, 50)
+
+    with stage(credit_row, fh.World(db=fh.Database("sqlite://", setup=fill))) as on:
+        image = on.world._resources["db"]._image
+        on.world.reset()
+        pristine[id(image)] = sqlite3.connect(":memory:")
+        image._own.backup(pristine[id(image)])
+        ratio = median_ratio(backed_up, lambda: runs(on, 50))
+    print(f"\na run restored by backup takes {ratio:.2f} times a run restored by pages")

@@ -1,0 +1,105 @@
+"""How fast runs are, and the measurements behind decisions in runtime/ and world/.
+
+`tox -e bench`. Figures that are compared are taken in turn within one process, since machines are
+shared and noisy.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import fuzzharness as fh
+import pytest
+import sqlalchemy as sa
+from fuzzharness.oracle.compare import key_of
+from fuzzharness.runtime.stage import Stage
+from fuzzharness.search.random_walk import RandomWalk
+
+RUNS = 500
+
+
+def credit(context: dict[str, int], amount: int) -> None:
+    balance = context["balance"]
+    context["balance"] = balance + amount
+
+
+def credit_row(db: sa.Engine, account: int, amount: int) -> str:
+    with db.connect() as connection:
+        balance = connection.execute(
+            sa.text("SELECT balance FROM accounts WHERE id = :id"), {"id": account}
+        ).scalar_one()
+    with db.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE accounts SET balance = :balance WHERE id = :id"),
+            {"id": account, "balance": balance + amount},
+        )
+    return "credited"
+
+
+def fill(connection: sa.Connection) -> None:
+    connection.execute(
+        sa.text("CREATE TABLE accounts (id INTEGER PRIMARY KEY, owner TEXT, balance INTEGER)")
+    )
+    connection.execute(sa.text("INSERT INTO accounts VALUES (7, 'Ada', 100), (8, 'Grace', 50)"))
+
+
+TOOLS = fh.Toolbox({"credit": credit, "credit_row": credit_row})
+
+
+def batch(tool: str, **args: Any) -> fh.Batch:
+    return fh.Batch(tuple(fh.Call(tool, {"amount": amount, **args}) for amount in (10, 20, 30)))
+
+
+@pytest.fixture
+def values() -> Iterator[Stage]:
+    with Stage(batch("credit"), TOOLS, fh.World(context={"balance": 100}), fh.Settings()) as stage:
+        yield stage
+
+
+@pytest.fixture
+def rows() -> Iterator[Stage]:
+    world = fh.World(db=fh.Database("sqlite://", setup=fill))
+    with Stage(batch("credit_row", account=7), TOOLS, world, fh.Settings()) as stage:
+        yield stage
+
+
+def explored(stage: Stage, runs: int = RUNS) -> None:
+    """Runs as the search makes them: reset, interleave, capture, tell the ending from others."""
+    scheduler = RandomWalk(seed=7)
+    for _ in range(runs):
+        key_of(stage.run((0, 1, 2), scheduler.choose).outcome)
+
+
+def test_runs_per_second_of_three_read_modify_write_calls_on_a_plain_value(
+    benchmark: Any, values: Stage
+) -> None:
+    benchmark.pedantic(explored, args=(values,), rounds=15, warmup_rounds=1)
+
+    per_second = RUNS / benchmark.stats.stats.median
+    benchmark.extra_info["runs per second"] = round(per_second)
+    print(f"\nplain value: {per_second:,.0f} runs per second (at least 5,000)")
+    assert per_second >= 5_000
+
+
+def test_cost_of_an_explored_run_over_a_plain_one_on_sqlite(benchmark: Any, rows: Stage) -> None:
+    def plain(runs: int) -> None:
+        for _ in range(runs):
+            engine = rows.world.reset()["db"]
+            for amount in (10, 20, 30):
+                credit_row(engine, 7, amount)
+
+    ratios = benchmark.pedantic(
+        lambda: [seconds(lambda: explored(rows, 50)) / seconds(lambda: plain(50)) for _ in range(15)], rounds=1
+    )
+
+    ratio = statistics.median(ratios)
+    benchmark.extra_info["explored over plain"] = round(ratio, 2)
+    print(f"\nSQLite: an explored run costs {ratio:.2f} plain sequential runs with the same reset (at most 2)")
+    assert ratio <= 2
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

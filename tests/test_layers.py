@@ -1,0 +1,102 @@
+"""The rows of the layout: who may import whom, and which library belongs where."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import fuzzharness
+import pytest
+
+PACKAGE = Path(fuzzharness.__file__).parent
+ROWS = [
+    ["errors"],
+    ["model", "access"],
+    ["schedule", "settings"],
+    ["finding"],
+    ["events"],
+    ["traces"],
+    ["tools"],
+    ["world"],
+    ["runtime"],
+    ["search"],
+    ["oracle"],
+    ["shrink"],
+    ["verdict"],
+    ["explore"],
+    ["scenario"],
+    ["report"],
+    ["options"],
+    ["plugin", "cli"],
+]
+HOME = {
+    "pytest": ["plugin"],
+    "_pytest": [],
+    "click": ["cli"],
+    "sqlalchemy": ["world.database"],
+    "sqlglot": ["world.footprint"],
+    "trio": ["runtime"],
+    "anthropic": [],
+}
+RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}
+
+
+def modules() -> list[str]:
+    found = (path.relative_to(PACKAGE).with_suffix("").parts for path in PACKAGE.rglob("*.py"))
+    return sorted(".".join(parts).removesuffix(".__init__") for parts in found if parts != ("__init__",))
+
+
+def imports(module: str) -> list[str]:
+    path = PACKAGE / Path(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    found: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def row_of(name: str) -> str:
+    return name.split(".")[0]
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_belongs_to_a_row_and_imports_only_rows_above(module: str) -> None:
+    assert row_of(module) in RANK, f"{module} has no row: add it to ROWS where it belongs"
+    for name in imports(module):
+        if name.startswith("fuzzharness."):
+            other = row_of(name.removeprefix("fuzzharness."))
+            same = other == row_of(module)
+            assert same or RANK[other] < RANK[row_of(module)], f"{module} imports {name}, a row below or beside"
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_library_is_imported_only_where_it_belongs(module: str) -> None:
+    for name in imports(module):
+        homes = HOME.get(name.split(".")[0])
+        if homes is not None:
+            assert any(module == home or module.startswith(f"{home}.") for home in homes), (
+                f"{module} imports {name}"
+            )
+
+
+def test_nothing_imports_the_plugin_or_the_command_line() -> None:
+    for module in modules():
+        for name in imports(module):
+            assert not name.startswith(("fuzzharness.plugin", "fuzzharness.cli")), f"{module} imports {name}"
+
+
+def test_loading_the_plugin_loads_no_heavy_library() -> None:
+    heavy = {"trio", "hypothesis", "sqlalchemy", "faker", "sqlglot", "rich", "click"}
+    code = "import sys, pytest; before = set(sys.modules); import fuzzharness.plugin; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not heavy & set(loaded.split())
+
+
+def test_importing_the_package_loads_none_of_its_modules() -> None:
+    code = "import sys, fuzzharness; print(*[m for m in sys.modules if m.startswith('fuzzharness.')])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.split() == []
