@@ -1,0 +1,49 @@
+"""What a user's type checker sees of the public names; read by mypy, never run."""
+
+from pathlib import Path
+from typing import assert_type
+
+import fuzzharness as fh
+
+call = fh.Call(tool="add_credit", args={"account": 7, "amount": 10}, id="call_A")
+batch = fh.Batch(calls=(call,), id="turn-3")
+trace = fh.Trace(batches=(batch,))
+assert_type(fh.load_trace("recording.json"), fh.Trace)
+assert_type(fh.load_trace(Path("recording.json"), format="openai-chat", lenient=True), fh.Trace)
+
+tools = fh.Toolbox()
+
+
+@tools.tool
+def add_credit(account: int, amount: int) -> str:
+    return f"{amount} to {account}"
+
+
+assert_type(add_credit(7, 10), str)
+
+world = fh.World(
+    context={"balance": 100},
+    db=fh.Database("sqlite://", setup=lambda connection: connection.close()),
+    files=fh.Directory({"notes.txt": "…"}),
+    orders=fh.InPlace({"W100": 1}),
+)
+settings = fh.Settings(strategy="auto", max_executions=10, seed=0, call_timeout=1.5, ignore=("db.*.at",))
+
+report = fh.explore(batch, tools, world, settings=settings, before=(batch,))
+assert_type(report, fh.Report)
+assert_type(report.verdict, fh.Verdict)
+assert_type(report.exhausted, bool)
+assert_type(report.executions, int)
+assert_type(report.baseline, fh.Outcome)
+assert_type(report.findings, tuple[fh.Finding, ...])
+
+for finding in report.findings:
+    assert_type(finding.mode, fh.Mode)
+    assert_type(finding.calls, tuple[str, ...])
+    assert_type(finding.schedule, fh.Schedule)
+    assert_type(finding.schedule.token, str)
+    assert_type(finding.certificate, fh.Certificate)
+    assert_type(fh.replay(finding.schedule.token, batch, tools, world), fh.Execution)
+
+with fh.atomic():
+    pass
