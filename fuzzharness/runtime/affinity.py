@@ -1,7 +1,7 @@
 """Keep the threads of an exploration on one core, where the system lets us.
 
 Only one of them runs at a time; handing the baton over inside one core costs about half of what it
-costs between two (benchmarks/test_speed.py). Children of a tool's own inherit the core, no more.
+costs between two (tests/benchmarks/test_decisions.py). Children of a tool's own inherit the core, no more.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from fuzzharness.runtime.egress import Watcher
 from fuzzharness.runtime.gate import ThreadGate
 from fuzzharness.runtime.locks import Locks
 from fuzzharness.runtime.run import Choose, Run, Trail
+from fuzzharness.runtime.surroundings import Surroundings
 from fuzzharness.runtime.workers import Worker
 from fuzzharness.schedule import Schedule
 from fuzzharness.settings import Settings
@@ -100,6 +101,7 @@ class Stage:
             stack.callback(self._dismiss)
             stack.enter_context(Watcher(self._gate, self.world))
             self._run_before()
+            self._surroundings = Surroundings([b.tool for b in self._bound], self.settings.ignore)
             self._stack = stack.pop_all()
         return self
 
@@ -111,6 +113,8 @@ class Stage:
     @property
     def escapes(self) -> tuple[Escape, ...]:
         """What was touched outside the world so far."""
+        for name in self._surroundings.changed():
+            self._gate.escape(f"{name} was changed by a run and is not in the World (fh.InPlace would watch it)")
         return tuple(self._gate.escapes)
 
     def _run_before(self) -> None:

@@ -2,7 +2,7 @@
 
 Decides what a call finds on its thread: nothing of the call before. Thread-locals are cleared after
 every call, so that each has them as on a thread of its own; starting a thread for each call would
-cost as much as all the rest of a small run (benchmarks/test_speed.py).
+cost as much as all the rest of a small run (tests/benchmarks/test_decisions.py).
 """
 
 from __future__ import annotations
