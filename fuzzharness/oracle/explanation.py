@@ -79,7 +79,8 @@ class _Story:
         for step, done in enumerate(self.ran.steps):
             for access in done.accesses:
                 event = Event(step, self.ran.labels.index(done.call), access.resource, access.key, access.kind)
-                known = event.writes or event in events or not any(event.same(e) for e in events)
+                told_of = event in events or not any(event.same(e) for e in events)
+                known = access.kind is not Kind.READ or told_of
                 there = None if known else _nth(self.baseline, self.ran, event)
                 if there is not None and there.value is not None and there.value != access.value:
                     seen = brief(there.value, [access.value])
@@ -113,16 +114,33 @@ def _like(event: Event, access: Access) -> bool:
 
 
 def brief(value: Any, others: Sequence[Any] = ()) -> str:
-    """A value in short; of a row only the fields in which it differs from one of ``others``."""
-    rows = [other for other in others if isinstance(other, dict)]
-    if isinstance(value, dict) and rows:
-        telling = {k: v for k, v in value.items() if any(row.get(k, MISSING) != v for row in rows)}
-        if telling:
-            value = telling
-    if isinstance(value, dict) and len(value) == 1 and all(isinstance(k, str) for k in value):
-        ((name, inner),) = value.items()
-        return _short(f"{name} {inner!r}")
+    """A value in short; of rows only what differs from one of ``others``."""
+    rows = [other for other in others if type(other) is type(value)]
+    if isinstance(value, dict):
+        return _short(_fields(value, rows))
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        telling = [_row(item, n, rows) for n, item in enumerate(value) if not all(item in row for row in rows)]
+        return _short(f"[{'; '.join(telling)}]" if telling else repr(value))
     return _short(repr(value))
+
+
+def _row(item: Any, place: int, lists: Sequence[Sequence[Any]]) -> str:
+    """One row of several: its first field, by which it is known, and the fields that differ."""
+    if not isinstance(item, dict):
+        return repr(item)
+    there = [rows[place] for rows in lists if place < len(rows) and isinstance(rows[place], dict)]
+    first = next(iter(item.items()), None)
+    rest = _fields({k: v for k, v in item.items() if first is None or k != first[0]}, there)
+    return rest if first is None else f"{first[0]} {first[1]!r}: {rest}"
+
+
+def _fields(value: dict[Any, Any], others: Sequence[dict[Any, Any]]) -> str:
+    differing = {k: v for k, v in value.items() if any(other.get(k, MISSING) != v for other in others)}
+    shown = differing or value
+    if len(shown) == 1 and all(isinstance(k, str) for k in shown):
+        ((name, inner),) = shown.items()
+        return f"{name} {inner!r}"
+    return repr(shown)
 
 
 def _short(text: str) -> str:
