@@ -25,7 +25,7 @@ def explain(diagnosis: Diagnosis, ran: Ran, baseline: Ran, changes: Sequence[Cha
         return _standstill(diagnosis.mode, ran)
     told = _Story(ran, baseline)
     events = diagnosis.witness.events if diagnosis.witness is not None else ()
-    sentences = [told.sentence(event, events, first=n == 0) for n, event in enumerate(events)]
+    sentences = [told.sentence(event, first=n == 0) for n, event in enumerate(events)]
     sentences.append(_moral(diagnosis, told))
     sentences.append(told.recorded_order(events))
     sentences.append(_ending(changes, ran))
@@ -44,29 +44,33 @@ class _Story:
         self._introduced.add(call)
         return f"{letter(call)} {self.ran.batch.calls[self.ran.positions[call]]}"
 
-    def sentence(self, event: Event, events: Sequence[Event], first: bool) -> str:
+    def sentence(self, event: Event, first: bool) -> str:
         access = _access(self.ran, event)
         where = location(event.resource, event.key)
         place = f" at {access.place}" if access is not None and access.place is not None else ""
         link = "" if first else "Then "
-        value = self._value(event, access, events)
-        before = self._in_baseline(event, access, events)
+        value = self._value(event, access)
+        before = self._in_baseline(event, access)
         return f"{link}{self.name(event.call)} {_verb(event)} {where}{value}{place}{before}."
 
-    def _value(self, event: Event, access: Access | None, events: Sequence[Event]) -> str:
+    def _value(self, event: Event, access: Access | None) -> str:
         if access is None or access.value is None:
             return ""
         if event.kind is Kind.CHECK:
-            return " and found nothing" if access.value in (MISSING, False) else " and found it"
-        others = [a.value for e in events if (a := _access(self.ran, e)) is not None and e != event]
+            found = "nothing" if access.value in (MISSING, False) else "it"
+            return "" if ANY in event.key else f" and found {found}"
+        accesses = [a for step in self.ran.steps for a in step.accesses]
+        others = [a.value for a in accesses if (a.resource, a.key) == (access.resource, access.key)]
         return f" {'=' if event.writes else 'as'} {brief(access.value, others)}"
 
-    def _in_baseline(self, event: Event, access: Access | None, events: Sequence[Event]) -> str:
+    def _in_baseline(self, event: Event, access: Access | None) -> str:
         """What the same read of the same call gave in the recorded order, where that is another value."""
         if event.writes or access is None:
             return ""
         there = _nth(self.baseline, self.ran, event)
         if there is None or there.value == access.value or there.value is None:
+            return ""
+        if event.kind is Kind.CHECK and ANY in event.key:
             return ""
         if event.kind is Kind.CHECK:
             return " (in the recorded order it is there)" if there.value is not MISSING else " (not so before)"
