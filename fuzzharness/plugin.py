@@ -11,7 +11,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -64,9 +64,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "fuzz(**settings): settings of the fixture fuzz in this test, as max_executions=100"
-    )
+    marker = "fuzz(**settings): settings of the fixture fuzz in this test, as max_executions=100"
+    config.addinivalue_line("markers", marker)
     config.stash[_TALLY] = Counter()
     try:
         _settings(config)
@@ -74,8 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_TOKEN] = Schedule.from_token(token) if token else None
     except FuzzHarnessError as error:
         raise pytest.UsageError(str(error)) from None
-    folder = _option(config, "report")
-    if folder and not hasattr(config, "workerinput"):
+    if (folder := _option(config, "report")) and not hasattr(config, "workerinput"):
         from fuzzharness.report.folder import ReportFolder
 
         writer = _Writer(ReportFolder(config.invocation_params.dir / folder))
@@ -110,10 +108,9 @@ class Fuzz:
     def __call__(self, batch: Batch, tools: Toolbox, world: Worlds, **given: Any) -> Report:
         """The report of ``batch``; raises :class:`fuzzharness.RaceFound` where it is unsafe.
 
-        world: a World, or a function without parameters that returns one. given: ``before``, the
-        batches that are run first, and fields of :class:`fuzzharness.Settings`. Raises
-        :class:`fuzzharness.NotJudged` where nothing can be said, and warns with
-        :class:`FuzzWarning` where the verdict is inconclusive.
+        world: a World, or a function that returns one. given: ``before``, the batches that are run
+        first, and fields of :class:`fuzzharness.Settings`. Raises :class:`fuzzharness.NotJudged`
+        where nothing can be said; warns with :class:`FuzzWarning` if the verdict is inconclusive.
         """
         __tracebackhide__ = True
         report = self.explore(batch, tools, world, **given)
@@ -161,22 +158,21 @@ def _run(item: pytest.Item, trial: Trial, given: Given, source: str, judge: Judg
     made = record(run, source, partial(_command, item), judge)
     item.stash.setdefault(_RECORDS, []).append(made)
     for finding in made.report.findings:
-        item.user_properties.append(("fuzz_fingerprint", finding.fingerprint))
-        item.user_properties.append(("fuzz_token", finding.schedule.token))
+        names = {"fuzz_fingerprint": finding.fingerprint, "fuzz_token": finding.schedule.token}
+        item.user_properties.extend(names.items())
     item.config.stash[_TALLY].update(tally(made.report))
     return made.report
 
 
 def _command(item: pytest.Item, finding: Finding) -> str:
-    file = os.path.relpath(item.path, item.config.invocation_params.dir)
-    node = "::".join([file, *str(item.nodeid).split("::")[1:]])
-    return f"pytest {quoted(node)} --fuzz-replay {finding.schedule.token}"
+    names = str(item.nodeid).split("::")
+    names[0] = os.path.relpath(item.path, item.config.invocation_params.dir)
+    return f"pytest {quoted('::'.join(names))} --fuzz-replay {finding.schedule.token}"
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
-    if file_path.name.endswith(".scenario.toml"):
-        return ScenarioFile.from_parent(parent, path=file_path)
-    return None
+    fits = file_path.name.endswith(".scenario.toml")
+    return ScenarioFile.from_parent(parent, path=file_path) if fits else None
 
 
 class ScenarioFile(pytest.File):
@@ -219,8 +215,8 @@ class ScenarioItem(pytest.Item):
             given = (setup.tools, setup.world(), settings)
             return _run(self, setup.trial(self.name), given, str(self.nodeid), judge)
 
-    def reportinfo(self) -> tuple[Path, None, str]:
-        return self.path, None, f"{self._scenario.title}: {self.name}"
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, f"{self._scenario.title}: {self.name}"
 
 
 def _differs(report: Report) -> tuple[str, ...]:
@@ -232,7 +228,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Skip, and say so, a test none of whose batches the schedule to replay is for."""
     try:
         yield
-    except Exception:
+    except (Exception, pytest.fail.Exception):
         if not item.stash.get(_PASSED_OVER, False):
             raise
     if item.stash.get(_PASSED_OVER, False):
@@ -255,8 +251,7 @@ def pytest_runtest_makereport(
     elif report.sections and commands:
         report.sections.append(("fuzzharness", "\n".join(commands)))
     if _option(item.config, "report"):
-        sent = [(made.lines, asdict(made.section)) for made in records]
-        report.fuzzharness = sent  # type: ignore[attr-defined]  # how pytest lets fields travel from workers
+        vars(report)["fuzzharness"] = [(made.lines, asdict(made.section)) for made in records]
     return report
 
 
@@ -269,18 +264,18 @@ def _move_text(longrepr: Any, text: str) -> None:
         longrepr.addsection("fuzzharness", text)
 
 
+@dataclass(frozen=True)
 class _Writer:
     """Fills the report folder: on xdist's controller, or in the only process there is."""
 
-    def __init__(self, folder: ReportFolder) -> None:
-        self._folder = folder
+    folder: ReportFolder
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for lines, section in getattr(report, "fuzzharness", ()):
-            self._folder.take(lines, section)
+            self.folder.take(lines, section)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        self._folder.close(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+        self.folder.close(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -136,7 +136,7 @@ def _wide(heads: tuple[Column, ...], body: tuple[Row, ...]) -> Table:
     table = _table()
     table.add_column(Text(""), justify="right", style="dim")
     for head in heads:
-        table.add_column(Text(f"{head.sign}  {_named(head)}"), overflow="fold")
+        table.add_column(Text(_named(head, below=True)), overflow="fold")
     for row in body:
         cells = [Text("")] * len(heads)
         cells[row.column] = _cell(row)
@@ -149,16 +149,20 @@ def _narrow(heads: tuple[Column, ...], body: tuple[Row, ...]) -> Table:
     table.add_column(Text(""), justify="right", style="dim")
     for head in heads:
         table.add_column(Text(head.sign))
-    table.add_column(Text("\n".join(f"{head.sign}  {_named(head)}" for head in heads)), overflow="fold")
+    legend = "\n".join(_named(head, below=False) for head in heads)
+    table.add_column(Text(legend), overflow="fold")
     for row in body:
         marks = [Text("●" if n == row.column else "·") for n in range(len(heads))]
         table.add_row(Text(row.number), *marks, _cell(row))
     return table
 
 
-def _named(head: Column) -> str:
+def _named(head: Column, below: bool) -> str:
+    """The call with its sign, and its label behind or ``below`` it."""
     label = printable(head.label)
-    return f"{call_text(head.call)}  [{label}]" if head.call else label
+    if head.call is None:
+        return f"{head.sign}  {label}"
+    return f"{head.sign}  {call_text(head.call)}" + ("\n   " if below else "  ") + label
 
 
 def _cell(row: Row) -> Text:
