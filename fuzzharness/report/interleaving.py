@@ -97,7 +97,7 @@ class _Layout:
 
     def row(self, number: int, step: Step) -> Row:
         places = [self._place(access.place) for access in step.accesses]
-        following = [*places[1:], None]
+        following = [*places, None][1:]
         lines = (
             Line(in_words(access), "" if place == after else place)
             for access, place, after in zip(step.accesses, places, following, strict=True)

@@ -16,6 +16,9 @@ REPLAYED = "replayed, not searched"
 """The method of a certificate that makes no claim: one schedule was replayed."""
 
 
+_COUNTED = ("batch", "finding", "inconclusive batch", "run")
+
+
 def verdict_line(report: Report) -> str:
     """One line: the verdict and what it rests on."""
     if report.verdict is Verdict.UNSAFE:
@@ -81,20 +84,13 @@ def schedule_line(finding: Finding) -> str:
 
 def tally(report: Report) -> Counter[str]:
     """What a sum over many batches counts of one."""
-    inconclusive = report.verdict is Verdict.INCONCLUSIVE
-    return Counter(
-        {
-            "batch": 1,
-            "finding": len(serious(report)),
-            "inconclusive batch": int(inconclusive),
-            "run": report.executions,
-        }
-    )
+    numbers = (1, len(serious(report)), report.verdict is Verdict.INCONCLUSIVE, report.executions)
+    return Counter(dict(zip(_COUNTED, map(int, numbers), strict=True)))
 
 
 def tallied(counted: Mapping[str, int]) -> str:
     """``3 batches, 1 finding, 36 runs``, from the sum of :func:`tally`."""
     if not counted:
         return "the schedule to replay is for none of the batches that were run"
-    told = [noun for noun in counted if counted[noun] or noun == "finding"]
-    return ", ".join(count(counted[noun], noun) for noun in told)
+    told = [noun for noun in _COUNTED if counted.get(noun) or noun == "finding"]
+    return ", ".join(count(counted.get(noun, 0), noun) for noun in told)

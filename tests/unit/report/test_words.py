@@ -1,0 +1,107 @@
+"""What may be said: nothing that was not shown."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from fuzzharness.finding import Certificate, Escape, Verdict
+from fuzzharness.report.words import (
+    certified,
+    headline,
+    remarks,
+    schedule_line,
+    serious,
+    tallied,
+    tally,
+    verdict_line,
+)
+from fuzzharness.schedule import Schedule
+
+
+def test_verified_is_said_of_an_exhausted_search_without_escapes(safe):
+    assert verdict_line(safe()).startswith("VERIFIED safe: every interleaving was run")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exhausted": False},
+        {"escapes": (Escape("opened /etc/hosts"),)},
+        {"verdict": Verdict.INCONCLUSIVE},
+    ],
+)
+def test_verified_is_never_said_of_less(safe, changes):
+    line = verdict_line(safe(**changes))
+    assert "VERIFIED" not in line
+    assert "not verified" in line
+
+
+def test_an_unverified_verdict_says_how_much_was_run_and_by_which_strategy(safe):
+    line = verdict_line(
+        safe(verdict=Verdict.INCONCLUSIVE, exhausted=False, strategy="random", coverage="40 interleavings")
+    )
+    assert "40 interleavings; strategy random; judged against 2 serial orders" in line
+
+
+def test_without_a_run_nothing_is_said_to_have_been_compared(safe):
+    assert (
+        verdict_line(safe(verdict=Verdict.INCONCLUSIVE, executions=0)) == "INCONCLUSIVE: nothing was compared"
+    )
+
+
+def test_a_benign_finding_leaves_a_batch_safe_but_is_not_hidden(safe, finding):
+    line = verdict_line(safe(findings=(replace(finding, benign=True),)))
+    assert "none differs, but for order or generated ids" in line
+
+
+def test_benign_findings_count_where_they_alone_make_a_batch_unsafe(report, finding):
+    benign = replace(finding, benign=True)
+    assert serious(replace(report, findings=(benign, finding))) == (finding,)
+    assert serious(replace(report, findings=(benign,))) == (benign,)
+    assert serious(replace(report, findings=(benign,), verdict=Verdict.SAFE)) == ()
+
+
+@pytest.mark.parametrize(
+    ("certificate", "words"),
+    [
+        (Certificate(True, 2, 1, 2, "all were run"), "minimal (proven): all were run"),
+        (Certificate(False, 2, 1, 2, "by hand"), "locally minimal: by hand"),
+        (Certificate(False, 2, 1, 2, ""), "locally minimal"),
+        (Certificate(False, 2, 1, 2, "replayed, not searched"), "replayed, not searched"),
+    ],
+)
+def test_minimal_is_said_only_with_a_proof(certificate, words):
+    assert certified(certificate) == words
+
+
+def test_a_headline_names_mode_anomaly_and_size(finding):
+    assert headline(finding) == "shared-state, lost-update: 2 calls, 1 preemption"
+    assert "benign" in headline(replace(finding, benign=True))
+
+
+def test_a_schedule_is_given_in_both_notations(finding):
+    assert schedule_line(finding) == "AB-A   (0110)"
+
+
+def test_a_finding_without_a_preemption_is_called_one_of_order(finding):
+    turned = Schedule.from_order(finding.schedule.batch, (0, 1), (1, 1, 0, 0))
+    assert "the order alone does it" in schedule_line(replace(finding, schedule=turned))
+
+
+def test_reasons_notes_and_escapes_are_all_told_once(safe):
+    escape = Escape("opened /etc/hosts", "read_file")
+    told = list(
+        remarks(safe(reasons=(f"outside the world: {escape}",), notes=("one call",), escapes=(escape,)))
+    )
+    assert told == ["because outside the world: opened /etc/hosts by read_file", "note: one call"]
+
+
+def test_a_tally_of_many_batches_is_one_line(report, safe):
+    total = tally(report) + tally(safe()) + tally(safe(verdict=Verdict.INCONCLUSIVE))
+    assert tallied(total) == "3 batches, 1 finding, 1 inconclusive batch, 18 runs"
+    assert tallied(tally(safe())) == "1 batch, 0 findings, 6 runs"
+
+
+def test_an_empty_tally_says_that_the_schedule_fits_nothing():
+    assert "none of the batches" in tallied(Counter())
