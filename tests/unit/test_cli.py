@@ -1,0 +1,355 @@
+"""The command line: what it prints, what it writes, and its exit codes."""
+
+import json
+import shlex
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from click.testing import CliRunner
+
+from fuzzharness.cli import main
+
+CLEAN, FINDINGS, INTERRUPTED, INTERNAL, USAGE, NOTHING = range(6)
+
+TOOLS = """
+def add_credit(account, amount, accounts):
+    balance = accounts[account]
+    accounts[account] = balance + amount
+"""
+WORLD = """
+import fuzzharness as fh
+
+def world():
+    return fh.World(accounts={"7": 100, "8": 100})
+"""
+SCENARIO = """
+title = "Two credits"
+recording = "recording.json"
+tools = "tools.py"
+world = "world.py:world"
+"""
+EXPECTED = '[expect]\nverdict = "unsafe"\nanomaly = "lost-update"\n'
+
+
+def call(account, amount, id, name="add_credit", **more):
+    arguments = json.dumps({"account": account, "amount": amount, **more})
+    return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def turn(*calls):
+    return {"role": "assistant", "content": None, "tool_calls": list(calls)}
+
+
+RACE = turn(call("7", 10, "a"), call("7", 20, "b"))
+SAFE = turn(call("7", 10, "a"), call("8", 20, "b"))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The working directory, in which a test writes scenarios."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def write(folder):
+    def build(*turns, name="shop", more="", tools=TOOLS):
+        (folder / name).mkdir()
+        (folder / name / "recording.json").write_text(json.dumps(turns))
+        (folder / name / "tools.py").write_text(textwrap.dedent(tools))
+        (folder / name / "world.py").write_text(WORLD)
+        (folder / name / f"{name}.scenario.toml").write_text(SCENARIO + more)
+        return f"{name}/{name}.scenario.toml"
+
+    return build
+
+
+def fuzzharness(*args):
+    return CliRunner(env={"COLUMNS": "100"}).invoke(main, args, prog_name="fuzzharness")
+
+
+def one_paragraph(result):
+    """The complaint of a run that ended with bad input: one line on standard error, nothing else."""
+    assert result.exit_code == USAGE
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+# Run
+
+
+def test_a_scenario_without_expectations_is_as_expected_unless_it_is_unsafe(write):
+    assert fuzzharness("run", write(SAFE, name="safe")).exit_code == CLEAN
+    assert fuzzharness("run", write(RACE, name="race")).exit_code == FINDINGS
+
+
+def test_an_expected_race_is_as_expected(write):
+    assert fuzzharness("run", write(RACE, more=EXPECTED)).exit_code == CLEAN
+
+
+def test_each_scenario_is_printed_with_verdict_interleaving_and_command(write):
+    path = write(RACE)
+    result = fuzzharness("run", path)
+    lines = result.stdout.splitlines()
+    assert lines[:6] == [
+        f"{path}::turn-1",
+        "  Two credits",
+        "  UNSAFE: 1 finding (all 6 interleavings; strategy auto; judged against 2 serial orders)",
+        "  NOT AS EXPECTED: expected no finding, got mode shared-state, anomaly lost-update, calls 2,",
+        "  preemptions 1",
+        "",
+    ]
+    assert "schedule    AB-A   (0110)" in lines
+    assert any("write accounts['7'] = 110  tools.py:4" in line for line in lines)
+    assert any(line.startswith("accounts.7 ") for line in lines)
+    assert any(line.startswith("fuzzharness replay fz1.") and line.endswith(path) for line in lines)
+    assert lines[-2].startswith(f"not as expected: {path}::turn-1: expected no finding")
+    assert lines[-1] == "1 batch, 1 finding, 6 runs: 1 not as expected"
+
+
+def test_a_folder_is_searched_and_its_scenarios_run_in_order(write):
+    for name in ("b", "a"):
+        write(SAFE, name=name)
+    result = fuzzharness("run", ".")
+    titles = [line for line in result.stdout.splitlines() if line.endswith("::turn-1")]
+    assert titles == ["a/a.scenario.toml::turn-1", "b/b.scenario.toml::turn-1"]
+    assert result.stdout.splitlines()[-1] == "2 batches, 0 findings, 12 runs: all as expected"
+
+
+def test_a_recording_is_run_with_tools_and_world_given(write):
+    write(RACE)
+    result = fuzzharness(
+        "run", "shop/recording.json", "--tools", "shop/tools.py", "--world", "shop/world.py:world"
+    )
+    assert result.exit_code == FINDINGS
+    command = next(line for line in result.stdout.splitlines() if line.startswith("fuzzharness replay"))
+    assert fuzzharness(*shlex.split(command)[1:]).exit_code == FINDINGS
+
+
+def test_options_reach_the_search_and_a_scenarios_own_win(write):
+    path = write(turn(*(call("7", n, f"c{n}") for n in range(6))), more=EXPECTED)
+    assert "2 interleavings" in fuzzharness("run", path, "--max-executions", "2").stdout
+    own = write(SAFE, name="own", more="[settings]\nmax_executions = 1\n")
+    assert "1 interleaving " in fuzzharness("run", own, "--max-executions", "2").stdout
+
+
+def test_the_environment_gives_options_too(write, monkeypatch):
+    monkeypatch.setenv("FUZZ_MAX_EXECUTIONS", "1")
+    assert "1 interleaving " in fuzzharness("run", write(SAFE)).stdout
+
+
+def test_what_tools_print_is_not_printed_a_hundred_times(write):
+    path = write(SAFE, tools=TOOLS + "    print('a line of the tool')\n")
+    assert "a line of the tool" not in fuzzharness("run", path).output
+
+
+def test_two_runs_print_and_write_the_same(write, folder):
+    path = write(RACE)
+    first = fuzzharness("run", path, "--report", "first")
+    second = fuzzharness("run", path, "--report", "second")
+    assert first.stdout == second.stdout
+    for name in ("events.jsonl", "summary.md"):
+        assert (folder / "first" / name).read_bytes() == (folder / "second" / name).read_bytes()
+
+
+def test_the_report_holds_each_batch(write, folder):
+    paths = [write(SAFE, name="safe"), write(RACE, name="race", more=EXPECTED)]
+    fuzzharness("run", *paths, "--report", "reports")
+    events = [json.loads(line) for line in (folder / "reports" / "events.jsonl").read_text().splitlines()]
+    assert [e["source"] for e in events if e["kind"] == "finished"] == [f"{path}::turn-1" for path in paths]
+    assert str(folder) not in json.dumps(events)
+    summary = (folder / "reports" / "summary.md").read_text()
+    assert "| race/race.scenario.toml::turn-1 | unsafe | 6 | 1 | yes |" in summary
+
+
+@pytest.mark.parametrize("place", ["empty", "batchless"])
+def test_where_there_is_nothing_to_run_the_exit_code_says_so(write, folder, place):
+    (folder / "empty").mkdir()
+    path = write({"role": "user", "content": "hello"}) if place == "batchless" else "empty"
+    result = fuzzharness("run", path)
+    assert (result.exit_code, result.stdout) == (NOTHING, "")
+    assert result.stderr.startswith("fuzzharness: nothing to run")
+
+
+# Interrupted, internal error
+
+
+def process(*args, **options):
+    code = "from fuzzharness.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, **options)
+
+
+def test_an_interrupt_keeps_what_is_known(write, folder):
+    first = write(RACE, name="a", more=EXPECTED)
+    second = write(
+        turn(*(call("7", n, f"c{n}") for n in range(6))),
+        name="b",
+        tools="""
+        import itertools, os, signal
+
+        counter = itertools.count()
+
+        def add_credit(account, amount, accounts):
+            if next(counter) == 1200:
+                os.kill(os.getpid(), signal.SIGINT)
+            accounts[account] = accounts[account] + amount
+        """,
+    )
+    result = process("run", first, second, "--report", "reports")
+    assert result.returncode == INTERRUPTED
+    assert "Traceback" not in result.stderr
+    assert f"{first}::turn-1" in result.stdout
+    assert f"{second}::turn-1" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("interrupted; 2 batches, ")
+    lines = (folder / "reports" / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["kind"] for line in lines].count("finished") == 2
+    assert "**Interrupted:**" in (folder / "reports" / "summary.md").read_text()
+
+
+def test_an_error_of_our_own_is_told_apart(write, monkeypatch):
+    monkeypatch.setattr("fuzzharness.scenario.trial.explore", lambda *_: 1 / 0)
+    result = fuzzharness("run", write(RACE))
+    assert result.exit_code == INTERNAL
+    assert "ZeroDivisionError" in result.stderr
+    assert "this is an error in fuzzharness itself" in result.stderr
+
+
+# Replay
+
+
+def replay_command(path):
+    lines = fuzzharness("run", path).stdout.splitlines()
+    return shlex.split(next(line for line in lines if line.startswith("fuzzharness replay")))[1:]
+
+
+def test_a_finding_is_replayed_in_a_new_process(write):
+    command = replay_command(write(RACE))
+    for _ in range(3):
+        result = process(*command)
+        assert result.returncode == FINDINGS
+        assert "write accounts['7'] = 110  tools.py:4" in result.stdout
+        assert result.stdout.splitlines()[-2] == shlex.join(["fuzzharness", *command])
+
+
+def test_a_replay_that_ends_as_the_baseline_is_clean(write, folder):
+    command = replay_command(write(RACE))
+    tools = folder / "shop" / "tools.py"
+    tools.write_text(tools.read_text().replace("balance + amount", "1"))
+    result = fuzzharness(*command)
+    assert result.exit_code == CLEAN
+    assert "ends as the baseline does" in result.stdout
+
+
+def test_a_token_finds_its_batch_among_several(write):
+    path = write(SAFE, RACE, more='before = "nothing"\n')
+    command = replay_command(path)
+    assert f"{path}::turn-2" in fuzzharness(*command).stdout
+    assert fuzzharness(*command[:2], f"{path}::turn-2").exit_code == FINDINGS
+    assert "this batch is" in one_paragraph(fuzzharness(*command[:2], f"{path}::turn-1"))
+
+
+def test_a_replay_shows_what_the_tools_print(write):
+    path = write(RACE, tools=TOOLS + "    print('a line of the tool')\n")
+    assert "a line of the tool" in fuzzharness(*replay_command(path)).stdout
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (call("7", 1, "a", name="add_credt"), "names the tool 'add_credt'"),
+        (call("7", 1, "a", currency="EUR"), "with 'currency', which it does not take"),
+        (
+            {"id": "a", "type": "function", "function": {"name": "add_credit", "arguments": "{}"}},
+            "without 'account', 'amount'",
+        ),
+        (
+            {"id": "a", "type": "function", "function": {"name": "add_credit", "arguments": "{oops"}},
+            "arguments that are not JSON: '{oops'",
+        ),
+        (call("7", 1, "b"), "'b'"),
+    ],
+    ids=["unknown tool", "extra argument", "missing argument", "arguments not JSON", "duplicate call id"],
+)
+def test_a_call_that_cannot_be_run_stops_everything_before_it_begins(write, folder, bad, words):
+    good = write(RACE, name="a")
+    path = write(turn(bad, call("7", 20, "b")), name="b")
+    line = one_paragraph(fuzzharness("run", good, path, "--report", "reports"))
+    assert words in line
+    assert "b/" in line
+    assert not (folder / "reports").exists()
+
+
+def test_an_earlier_report_survives_bad_input(write, folder):
+    path = write(RACE)
+    fuzzharness("run", path, "--report", "reports")
+    before = {file.name: file.read_bytes() for file in (folder / "reports").iterdir()}
+    (folder / "shop" / "tools.py").write_text("def add(): pass")
+    one_paragraph(fuzzharness("run", path, "--report", "reports"))
+    assert {file.name: file.read_bytes() for file in (folder / "reports").iterdir()} == before
+
+
+def test_a_typo_in_a_scenario_names_file_and_key(write):
+    line = one_paragraph(fuzzharness("run", write(RACE, more="batchs = []\n")))
+    assert "shop.scenario.toml: there is no key 'batchs'. Did you mean 'batches'?" in line
+
+
+def test_a_recording_of_60_megabytes_is_refused(write, folder):
+    path = write(RACE)
+    (folder / "shop" / "recording.json").write_bytes(
+        b'[{"role": "user", "content": "' + b"x" * 60_000_000 + b'"}]'
+    )
+    assert "recording.json" in one_paragraph(fuzzharness("run", path))
+
+
+@pytest.mark.parametrize("token", ["fz0.AAAA", "fz1.AAAA", "fz1.nI0BpwIAAQICAQABAXCNmw", "token"])
+def test_a_damaged_token_or_one_of_another_version_is_refused(write, token):
+    assert "token" in one_paragraph(fuzzharness("replay", token, write(RACE)))
+
+
+def test_a_token_of_another_batch_is_refused(write):
+    command = replay_command(write(RACE))
+    other = write(SAFE, name="other")
+    assert "was made for the batch" in one_paragraph(fuzzharness(*command[:2], other))
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["run", "missing"], "there is no file or folder missing"),
+        (["run", "shop/recording.json"], "Expected --tools FILE.py and --world FILE.py:NAME"),
+        (["run", "shop", "--strategy", "sideways"], "the setting strategy is 'sideways'"),
+        (["run", "shop", "--max-executions", "0"], "the setting max_executions is 0"),
+        (["run", "shop", "--max-executions", "many"], "'many' is not a valid integer"),
+        (["run", "shop", "--report", "shop/recording.json"], "is a file"),
+        (["run"], "Missing argument 'PATH...'"),
+        (["runn"], "No such command 'runn'"),
+        (["run", "shop", "--verbose"], "No such option"),
+    ],
+)
+def test_a_command_line_that_cannot_be_meant_is_bad_usage(write, args, words):
+    write(RACE)
+    result = fuzzharness(*args)
+    assert (result.exit_code, result.stdout) == (USAGE, "")
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_help_and_version_are_there():
+    for command in ([], ["run"], ["replay"]):
+        result = fuzzharness(*command, "--help")
+        assert result.exit_code == CLEAN
+        assert "Exit codes: 0 everything as expected" in result.stdout
+    assert fuzzharness("--version").stdout.startswith("fuzzharness, version ")
+
+
+def test_a_stream_that_cannot_show_every_character_is_survived(write, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    result = process("run", write(RACE))
+    assert result.returncode == FINDINGS
+    assert "\\u2500" in result.stdout
