@@ -1,6 +1,7 @@
 """The command line: what it prints, what it writes, and its exit codes."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -177,9 +178,10 @@ def test_where_there_is_nothing_to_run_the_exit_code_says_so(write, folder, plac
 # Interrupted, internal error
 
 
-def process(*args, **options):
-    code = "from fuzzharness.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, **options)
+def process(*args):
+    command = [sys.executable, "-c", "from fuzzharness.cli import main; main()", *args]
+    env = {**os.environ, "COLUMNS": "100"}
+    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 
 
 def test_an_interrupt_keeps_what_is_known(write, folder):
