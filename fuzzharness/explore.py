@@ -7,9 +7,10 @@ listen to the events.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
+from fuzzharness.errors import ReplayMismatch
 from fuzzharness.events import (
     BaselineReached,
     Event,
@@ -37,11 +38,14 @@ from fuzzharness.search.serial import in_order
 from fuzzharness.settings import Settings
 from fuzzharness.shrink.failing import Shrinker
 from fuzzharness.tools.toolbox import Toolbox
-from fuzzharness.verdict import Facts, coverage, notes, reasons
+from fuzzharness.verdict import Facts, Stop, coverage, notes, reasons
 from fuzzharness.world import World
 
-_HANGS = 3
-_PER_OUTCOME = 20
+_STANDSTILLS = 3
+"""After so many runs that hung, or places where calls waited unseen, the search stops: each costs seconds."""
+
+_PER_OUTCOME = 50
+"""So many runs of one ending are looked at for the way it came about; the first come first by preemptions."""
 
 
 def explore(
@@ -68,7 +72,7 @@ def explore(
             search.run()
             report = search.report()
         except KeyboardInterrupt:
-            tell(Finished(search.report(interrupted=True)))
+            tell(Finished(search.interrupt()))
             raise
     tell(Finished(report))
     return report
@@ -111,8 +115,8 @@ def judge_replay(
         diagnosis = judge.diagnose(ran, judge.key(ran))
         if diagnosis is None:
             return None
-        size = (len(plan.calls), plan.preemptions, plan.switches)
-        return _finding(stage, diagnosis, ran, Certificate(False, *size, "replayed, not searched"))
+        baseline = ran if diagnosis.mode is Mode.HANG else _calm(stage, ran)
+        return _finding(stage, diagnosis, ran, baseline, _unproven(plan, "replayed, not searched"))
 
 
 def _plan(schedule: str | Schedule, batch: Batch) -> Schedule:
@@ -139,8 +143,8 @@ class _Search:
     tell: Listener
     executions: int = 0
     blocked: int = 0
-    over: bool = False
-    hangs: int = 0
+    stop: Stop | None = None
+    hung: int = 0
     stalled: dict[str, None] = field(default_factory=dict)
     outcomes: dict[Hashable, Outcome] = field(default_factory=dict)
     seen: dict[Hashable, int] = field(default_factory=dict)
@@ -151,51 +155,54 @@ class _Search:
 
     def run(self) -> None:
         positions = tuple(range(len(self.stage.batch.calls)))
-        self.shrinker = Shrinker(self.stage)
-        judge = self.judge = self.shrinker.judge(positions)
+        shrinker = Shrinker(self.stage)
+        judge = self.judge = shrinker.judge(positions)
+        self._begin(judge)
+        if judge.serial.stable(self.stage.settings.ignore) and not judge.serial.first.unfinished:
+            self.stop = self._explore(judge, positions)
+        self._conclude(shrinker)
+
+    def _begin(self, judge: Judge) -> None:
         serial = judge.serial
         self.outcomes[judge.key(serial.baseline)] = serial.baseline.outcome
         self.tell(BaselineReached(serial.baseline.outcome, serial.orders, len(serial.endings)))
-        self._note_hangs(judge, serial.endings.values())
-        if serial.stable(self.stage.settings.ignore) and not serial.first.unfinished:
-            self._explore(judge, positions)
-        self._conclude()
-
-    def _note_hangs(self, judge: Judge, runs: Iterable[Ran]) -> None:
-        for ran in runs:
+        for ran in serial.endings.values():
             if ran.unfinished:
-                self.hangs += 1
-                self._judge(judge, ran)
+                self.hung += 1
+                self._weigh(judge, ran)
 
-    def _explore(self, judge: Judge, positions: tuple[int, ...]) -> None:
-        for ran in self._runs(positions):
-            if ran.trail.cut:
-                self.blocked += 1
-                continue
-            self.executions += 1
-            self.stalled.update(dict.fromkeys(ran.trail.stalled))
-            self.hangs += bool(ran.unfinished and not ran.trail.deadlock)
-            self._judge(judge, ran)
-            if self.executions % 100 == 0:
-                self.tell(Progressed(self.executions, self.stage.settings.max_executions, len(self.outcomes)))
-
-    def _runs(self, positions: tuple[int, ...]) -> Iterator[Ran]:
+    def _explore(self, judge: Judge, positions: tuple[int, ...]) -> Stop:
+        """Run one interleaving after another; returns why there is no further one."""
         settings, last = self.stage.settings, None
         scheduler = self.scheduler = scheduler_for(settings, len(positions))
         deadline = None if settings.budget is None else time.monotonic() + settings.budget
-        while self.executions + self.blocked < settings.max_executions and self.hangs < _HANGS:
+        while scheduler.begin(last):
+            if self.executions + self.blocked >= settings.max_executions:
+                return Stop.LIMIT
+            if self.hung + len(self.stalled) >= _STANDSTILLS:
+                return Stop.STANDSTILL
             if deadline is not None and time.monotonic() > deadline:
-                return
-            if not scheduler.begin(last):
-                self.over = True
-                return
+                return Stop.BUDGET
             ran = self.stage.run(positions, scheduler.choose)
             last = ran.trail
-            yield ran
-        if self.hangs < _HANGS:
-            self.over = not scheduler.begin(last)
+            self._take(judge, ran)
+        return Stop.THROUGH
 
-    def _judge(self, judge: Judge, ran: Ran) -> None:
+    def _take(self, judge: Judge, ran: Ran) -> None:
+        """Count a run, and judge it unless it is no execution of its own."""
+        self.stalled.update(dict.fromkeys(ran.trail.stalled))
+        again = ran.trail.redundant is not None and isinstance(self.scheduler, Bounded)
+        if ran.trail.cut or again:
+            self.blocked += 1
+            return
+        self.executions += 1
+        self.hung += bool(ran.unfinished and not ran.trail.deadlock)
+        self._weigh(judge, ran)
+        if self.executions % 100 == 0:
+            self.tell(Progressed(self.executions, self.stage.settings.max_executions, len(self.outcomes)))
+
+    def _weigh(self, judge: Judge, ran: Ran) -> None:
+        """Keep the first run of every ending and of every kind of failure."""
         key = judge.key(ran)
         if key not in self.outcomes:
             self.outcomes[key] = ran.outcome
@@ -206,54 +213,54 @@ class _Search:
             if diagnosis is not None:
                 self.candidates.setdefault(diagnosis.kind, (diagnosis, ran))
 
-    def _conclude(self) -> None:
-        order = list(Mode)
-        for diagnosis, ran in sorted(
-            self.candidates.values(), key=lambda c: (c[0].benign, order.index(c[0].mode))
-        ):
-            schedule, certificate = self.shrinker.shrink(ran, diagnosis)
-            finding = self._settled(diagnosis, ran, schedule, certificate)
+    def _conclude(self, shrinker: Shrinker) -> None:
+        """Shrink and explain one failure of each kind, the gravest first."""
+        for diagnosis, ran in self._ranked():
+            finding = _settled(self.stage, shrinker, diagnosis, ran)
             self.findings.append(finding)
+            del self.candidates[diagnosis.kind]
             self.tell(Found(finding))
 
-    def _settled(
-        self, diagnosis: Diagnosis, ran: Ran, schedule: Schedule, certificate: Certificate
-    ) -> Finding:
-        """The finding of a shrunk schedule, run once more with values."""
-        if diagnosis.mode is Mode.HANG:
-            return _finding(self.stage, diagnosis, ran, certificate)
-        minimal = _follow(self.stage, schedule)
-        judge = self.shrinker.judge(schedule.calls)
-        again = judge.diagnose(minimal, judge.key(minimal)) or diagnosis
-        return _finding(self.stage, again, minimal, certificate)
+    def _ranked(self) -> list[tuple[Diagnosis, Ran]]:
+        order = list(Mode)
+        return sorted(self.candidates.values(), key=lambda c: (c[0].benign, order.index(c[0].mode)))
 
-    def facts(self, interrupted: bool = False) -> Facts:
+    def interrupt(self) -> Report:
+        """What is known when the search is broken off: no further run is made."""
+        self.stop = Stop.INTERRUPTED
+        if self.judge is not None:
+            baseline = self.judge.serial.baseline
+            for diagnosis, ran in self._ranked():
+                certificate = _unproven(ran.schedule, "not shrunk: interrupted")
+                self.findings.append(_finding(self.stage, diagnosis, ran, baseline, certificate))
+        return self.report()
+
+    def facts(self) -> Facts:
         """What is known so far, for the verdict."""
         settings = self.stage.settings
-        facts = Facts(settings, self.stage.labels, [set() for _ in self.stage.labels], interrupted=interrupted)
+        facts = Facts(settings, self.stage.labels, [set() for _ in self.stage.labels], stop=self.stop)
         if self.judge is None:
             return facts
         serial, bounded = self.judge.serial, self.scheduler
-        level = bounded.complete if isinstance(bounded, Bounded) else None
-        cut = bounded.cut if isinstance(bounded, Bounded) else True
-        changed = differences(serial.first.outcome, serial.second.outcome, settings.ignore)
+        known = isinstance(bounded, Bounded) and not bounded.strayed
         return replace(
             facts,
             touched=touched(serial.first, serial.second),
             executions=self.executions,
-            through=self.over and not cut,
-            level=level,
-            unstable=changed,
+            level=bounded.complete if isinstance(bounded, Bounded) and known else None,
+            bounded=bounded.cut if isinstance(bounded, Bounded) else False,
+            strayed=bounded.strayed if isinstance(bounded, Bounded) else 0,
+            unstable=differences(serial.first.outcome, serial.second.outcome, settings.ignore),
             stalled=tuple(self.stalled),
             escapes=self.stage.escapes,
-            hung=self.hangs > 0,
+            hung=self.hung > 0,
             orders=serial.orders,
             all_orders=serial.complete,
         )
 
-    def report(self, interrupted: bool = False) -> Report:
+    def report(self) -> Report:
         """What is known so far."""
-        facts = self.facts(interrupted)
+        facts = self.facts()
         failing = [f for f in self.findings if facts.settings.strict_order or not f.benign]
         why = reasons(facts)
         return Report(
@@ -265,7 +272,7 @@ class _Search:
             baseline=self.judge.serial.baseline.outcome if self.judge else Outcome({}, {}),
             outcomes=tuple(self.outcomes.values()),
             findings=tuple(self.findings),
-            escapes=facts.escapes if isinstance(facts.escapes, tuple) else tuple(facts.escapes),
+            escapes=tuple(facts.escapes),
             strategy=facts.settings.strategy,
             coverage=coverage(facts),
             reasons=why,
@@ -274,10 +281,36 @@ class _Search:
         )
 
 
-def _finding(stage: Stage, diagnosis: Diagnosis, ran: Ran, certificate: Certificate) -> Finding:
-    calm = in_order(range(len(ran.positions)))
-    stands = diagnosis.mode is Mode.HANG
-    baseline = ran if stands else stage.run(ran.positions, calm, detailed=True)
+def _settled(stage: Stage, shrinker: Shrinker, diagnosis: Diagnosis, ran: Ran) -> Finding:
+    """The finding of a failure: shrunk, and its smallest schedule run once more with values."""
+    if diagnosis.mode is Mode.HANG:
+        certificate = _unproven(ran.schedule, "not shrunk: every try would hang")
+        return _finding(stage, diagnosis, ran, ran, certificate)
+    schedule, certificate = shrinker.shrink(ran, diagnosis)
+    try:
+        minimal = _follow(stage, schedule)
+    except ReplayMismatch:
+        minimal = None
+    judge = shrinker.judge(schedule.calls)
+    again = None if minimal is None else judge.diagnose(minimal, judge.key(minimal))
+    if minimal is None or again is None or again.kind != diagnosis.kind:
+        baseline = shrinker.judge(ran.positions).serial.baseline
+        return _finding(stage, diagnosis, ran, baseline, _unproven(ran.schedule, "it did not happen again"))
+    return _finding(stage, again, minimal, _calm(stage, minimal), certificate)
+
+
+def _unproven(schedule: Schedule, method: str) -> Certificate:
+    return Certificate(False, len(schedule.calls), schedule.preemptions, schedule.switches, method)
+
+
+def _calm(stage: Stage, ran: Ran) -> Ran:
+    """The calls of ``ran`` in recorded order, with values."""
+    return stage.run(ran.positions, in_order(range(len(ran.positions))), detailed=True)
+
+
+def _finding(
+    stage: Stage, diagnosis: Diagnosis, ran: Ran, baseline: Ran, certificate: Certificate
+) -> Finding:
     changes = differences(baseline.outcome, ran.outcome, stage.settings.ignore)
     return Finding(
         mode=diagnosis.mode,
@@ -294,4 +327,3 @@ def _finding(stage: Stage, diagnosis: Diagnosis, ran: Ran, certificate: Certific
         baseline=baseline.execution(),
         batch=stage.batch,
     )
-

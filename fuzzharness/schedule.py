@@ -13,12 +13,14 @@ import base64
 import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from string import ascii_uppercase
 
 from fuzzharness.errors import TokenError
 from fuzzharness.model import Batch
 
 VERSION = "fz1"
+MOST_STEPS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,38 +41,48 @@ class Schedule:
     """One interleaving of the calls at positions ``calls`` of a batch.
 
     ``lengths`` holds the number of steps of each call, ``switches`` where the run leaves the
-    default, ``batch`` the fingerprint of the whole batch. Calls in ``switches`` and in
-    :attr:`order` are counted within ``calls``.
+    default, ``batch`` the fingerprint of the whole batch. ``stood`` holds the calls that did not come
+    to their end after these steps: they hung, or waited for each other. Calls in ``points``, ``stood``
+    and :attr:`order` are counted within ``calls``.
     """
 
     batch: str
     calls: tuple[int, ...]
     lengths: tuple[int, ...]
     points: tuple[Switch, ...] = ()
+    stood: tuple[int, ...] = ()
 
     @classmethod
     def from_order(
-        cls, batch: str, calls: Sequence[int], order: Sequence[int], waits: frozenset[int] = frozenset()
+        cls,
+        batch: str,
+        calls: Sequence[int],
+        order: Sequence[int],
+        waits: frozenset[int] = frozenset(),
+        stood: Sequence[int] = (),
     ) -> Schedule:
         """The schedule whose steps are taken by the calls in ``order``.
 
-        ``waits`` holds the positions in ``order`` before which the running call could not go on.
+        ``waits`` holds the positions in ``order`` before which the running call could not go on,
+        ``stood`` the calls that had not ended after all steps.
         """
         lengths = tuple(order.count(c) for c in range(len(calls)))
         points = []
-        for position, (current, step, default) in enumerate(_blind(lengths, order)):
+        for position, (current, step, default) in enumerate(_blind(lengths, order, stood)):
             if order[position] != default:
                 points.append(Switch(current, step, order[position], position in waits))
-        return cls(batch, tuple(calls), lengths, tuple(points))
+        return cls(batch, tuple(calls), lengths, tuple(points), tuple(stood))
 
     @property
     def order(self) -> tuple[int, ...]:
         """The call that takes each step, densely."""
         order: list[int] = []
         left = list(self.points)
-        for current, step, default in _blind(self.lengths, order):
+        for current, step, default in _blind(self.lengths, order, self.stood):
             if left and (left[0].call, left[0].step) == (current, step):
                 order.append(left.pop(0).to)
+            elif default is None:
+                raise IndexError(f"call {current} stands, and nobody is named to go on")
             else:
                 order.append(default)
         return tuple(order)
@@ -78,13 +90,17 @@ class Schedule:
     @property
     def preemptions(self) -> int:
         """How often a call that could have gone on had to stand back."""
-        return sum(0 < p.step < self.lengths[p.call] and not p.forced for p in self.points)
+        return sum(p.step > 0 and self._could_go_on(p) for p in self.points)
+
+    def _could_go_on(self, point: Switch) -> bool:
+        ended = point.step >= self.lengths[point.call] and point.call not in self.stood
+        return not (ended or point.forced)
 
     @property
     def switches(self) -> int:
         """How often one call follows another."""
         order = self.order
-        return sum(a != b for a, b in zip(order, order[1:], strict=False))
+        return sum(a != b for a, b in pairwise(order))
 
     @property
     def digits(self) -> str:
@@ -106,6 +122,7 @@ class Schedule:
         numbers = [len(self.calls), *self.calls, *self.lengths, len(self.points)]
         for point in self.points:
             numbers += (point.call, point.step, point.to, int(point.forced))
+        numbers += self.stood
         body = bytes.fromhex(self.batch) + b"".join(map(_varint, numbers))
         body += binascii.crc32(body).to_bytes(4, "big")[:2]
         return f"{VERSION}.{base64.urlsafe_b64encode(body).decode().rstrip('=')}"
@@ -116,10 +133,10 @@ class Schedule:
 
         Raises :class:`TokenError`.
         """
-        version, _, text = token.strip().partition(".")
+        version, _, text = str(token).strip().partition(".")
         if version != VERSION or not text:
             raise TokenError(
-                f"{_shown(token)} is not a schedule token of this version: it begins with "
+                f"{_shown(str(token))} is not a schedule token of this version: it begins with "
                 f"{_shown(version)}, expected {VERSION!r} and a dot. Copy the token whole from the "
                 "report, or run the search again with this version of fuzzharness."
             )
@@ -151,12 +168,19 @@ class Schedule:
                 Switch(next(numbers), next(numbers), next(numbers), bool(next(numbers)))
                 for _ in range(next(numbers))
             )
-            schedule = cls(body[:4].hex(), calls, lengths, points)
-            if not calls or len(schedule.order) != sum(lengths):
+            schedule = cls(body[:4].hex(), calls, lengths, points, tuple(numbers))
+            if not _plausible(schedule) or len(schedule.order) != sum(lengths):
                 raise _damaged(token, "its switch points do not fit its steps")
         except (StopIteration, IndexError, RuntimeError):
             raise _damaged(token, "it breaks off, or its switch points do not fit its steps") from None
         return schedule
+
+
+def _plausible(schedule: Schedule) -> bool:
+    """Whether calls are named once each, and the steps are no more than a run can have."""
+    calls, count = schedule.calls, len(schedule.calls)
+    once = 0 < count == len(set(calls)) and all(call < count for call in schedule.stood)
+    return once and sum(schedule.lengths) <= MOST_STEPS
 
 
 def letter(call: int) -> str:
@@ -165,17 +189,21 @@ def letter(call: int) -> str:
     return ascii_uppercase[place] + (str(turn) if turn else "")
 
 
-def _blind(lengths: Sequence[int], order: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+def _blind(
+    lengths: Sequence[int], order: Sequence[int], stood: Sequence[int] = ()
+) -> Iterator[tuple[int, int, int | None]]:
     """For each position: the running call, its own next step, and whom the default takes.
 
-    ``order`` is read as it grows, so that a caller may append to it between two positions.
+    Behind the last step of a call that stood there is no default. ``order`` is read as it grows, so
+    that a caller may append to it between two positions.
     """
     done = [0] * len(lengths)
     current = 0
     for position in range(sum(lengths)):
-        default = current
+        default: int | None = current
         if done[current] >= lengths[current]:
-            default = next(c for c, length in enumerate(lengths) if done[c] < length)
+            stands = current in stood and done[current] > 0
+            default = None if stands else next(c for c, length in enumerate(lengths) if done[c] < length)
         yield current, done[current], default
         current = order[position]
         if done[current] >= lengths[current]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import combinations
 
 from fuzzharness.access import ANY, Access, Kind, conflict, location
@@ -14,34 +15,56 @@ from fuzzharness.finding import Change, Escape
 from fuzzharness.runtime.run import Touch
 from fuzzharness.settings import Settings
 
+EXHAUSTIVE = ("auto", "bounded")
+"""Strategies that run every interleaving, where they come to their end."""
+
+
+class Stop(Enum):
+    """Why a search ended: by itself, or by what."""
+
+    THROUGH = "through"
+    LIMIT = "max_executions"
+    BUDGET = "budget"
+    STANDSTILL = "standstill"
+    INTERRUPTED = "interrupted"
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a search came to know.
 
-    ``through`` is True if it ended by itself with nothing left out; ``level`` the number of
-    preemptions up to which every interleaving was run, or None where that is not counted;
-    ``touched`` what each call touched; ``unstable`` where two runs in recorded order differ.
+    ``stop`` says why the search ended, None if there was none; ``level`` is the number of preemptions up
+    to which every interleaving was run, or None where that is not counted; ``bounded`` is True if there
+    are some with more than were asked for; ``strayed`` counts runs that could not be repeated so far as
+    to branch off from them; ``touched`` holds what each call touched; ``unstable`` where two runs in
+    recorded order differ.
     """
 
     settings: Settings
     labels: Sequence[str]
     touched: Sequence[set[Touch]]
     executions: int = 0
-    through: bool = False
+    stop: Stop | None = None
     level: int | None = None
+    bounded: bool = False
+    strayed: int = 0
     unstable: Sequence[Change] = ()
     stalled: Sequence[str] = ()
     escapes: Sequence[Escape] = ()
     hung: bool = False
     orders: int = 0
     all_orders: bool = True
-    interrupted: bool = False
+
+    @property
+    def through(self) -> bool:
+        """Whether the search ended by itself with nothing left out."""
+        whole = not (self.bounded or self.strayed or self.hung)
+        return self.settings.strategy in EXHAUSTIVE and whole and self.stop is Stop.THROUGH
 
     @property
     def exhausted(self) -> bool:
         """Whether every interleaving was run, under full control, and nothing escaped."""
-        blemish = self.stalled or self.escapes or self.hung or self.interrupted or self.unstable
+        blemish = self.stalled or self.escapes or self.unstable
         return self.through and not blemish
 
 
@@ -64,10 +87,15 @@ def reasons(facts: Facts) -> tuple[str, ...]:
             f"two runs in recorded order ended differently, at {places}: the tools are not deterministic "
             "there, so nothing can be compared. Make them so, or leave these places out with `ignore`."
         )
-    if facts.interrupted:
+    if facts.stop is Stop.INTERRUPTED:
         found.append("the search was interrupted")
-    elif not facts.through and not facts.unstable and not facts.hung:
-        found.append(f"not every interleaving was run: {coverage(facts)}. Raise max_executions to go on")
+    elif not facts.through and not facts.unstable and facts.stop is not None:
+        found.append(f"not every interleaving was run: {coverage(facts)}. {_way_on(facts)}")
+    if facts.strayed:
+        runs = f"{facts.strayed} run{'s' * (facts.strayed != 1)}"
+        found.append(
+            f"{runs} went another way than the same choices had gone before: the tools are not deterministic"
+        )
     found += [f"a call waited outside the harness's control at {where}" for where in facts.stalled]
     found += [f"outside the world: {escape}" for escape in facts.escapes]
     if len(facts.labels) > 1 and not any(facts.touched):
@@ -95,13 +123,31 @@ def notes(facts: Facts) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _way_on(facts: Facts) -> str:
+    """What to change so that more is run."""
+    settings = facts.settings
+    if facts.stop is Stop.BUDGET:
+        return f"The budget of {settings.budget:g} seconds was spent: raise budget to go on"
+    if facts.stop is Stop.STANDSTILL:
+        return "It was stopped, since calls that stand still cost call_timeout each"
+    if facts.hung:
+        return "What comes after a call that never comes back is not known"
+    if settings.strategy not in EXHAUSTIVE:
+        return f"The strategy {settings.strategy} never runs all of them: choose bounded for that"
+    if facts.bounded:
+        return f"More than {settings.preemptions} preemptions were not asked for: raise preemptions to go on"
+    if facts.strayed:
+        return "What comes after a run that cannot be repeated is not known"
+    return "Raise max_executions to go on"
+
+
 def _unshared(facts: Facts) -> list[str]:
     idle = [label for label, touches in zip(facts.labels, facts.touched, strict=True) if not touches]
     found = [f"{label} touched nothing of the world: a gate may be missing" for label in idle]
     if not _shared(facts.touched):
         found.append(
-            "no two calls touched the same thing, so no order could matter. If they do share something, it is "
-            "not in the World"
+            "no two calls touched the same thing, so no order could matter. If they do share something, it "
+            "is not in the World"
         )
     return found
 

@@ -6,6 +6,7 @@ loosely, with lists unordered too. Never decides what a difference means.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -74,7 +75,7 @@ def _frozen(value: Any, loose: bool) -> Hashable:
         return ("map", frozenset((_frozen(k, loose), _frozen(v, loose)) for k, v in value.items()))
     if isinstance(value, (list, tuple)):
         items = [_frozen(v, loose) for v in value]
-        return ("list", tuple(sorted(items, key=repr) if loose else items))
+        return ("bag", frozenset(Counter(items).items())) if loose else ("list", tuple(items))
     if isinstance(value, (set, frozenset)):
         return ("set", frozenset(_frozen(v, loose) for v in value))
     if isinstance(value, (bool, float)):

@@ -5,7 +5,6 @@ Decides wording only. Mode, anomaly and witness come from ``judge``.
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +27,7 @@ def explain(diagnosis: Diagnosis, ran: Ran, baseline: Ran, changes: Sequence[Cha
     sentences = [told.sentence(event, first=n == 0) for n, event in enumerate(events)]
     sentences.append(_moral(diagnosis, told))
     sentences.append(told.recorded_order(events))
-    sentences.append(_ending(changes, ran))
+    sentences.append(_ending(changes))
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -73,22 +72,24 @@ class _Story:
         if event.kind is Kind.CHECK and ANY in event.key:
             return ""
         if event.kind is Kind.CHECK:
-            return " (in the recorded order it is there)" if there.value is not MISSING else " (not so before)"
+            found = there.value is not MISSING
+            return " (in the recorded order it is there)" if found else " (not so before)"
         return f" (in the recorded order it reads {brief(there.value, [access.value])})"
-
 
     def recorded_order(self, events: Sequence[Event]) -> str:
         """What reads beside those of the witness give in the recorded order, where it is another value."""
         told: dict[str, None] = {}
         for step, done in enumerate(self.ran.steps):
             for access in done.accesses:
-                event = Event(step, self.ran.labels.index(done.call), access.resource, access.key, access.kind)
+                call = self.ran.labels.index(done.call)
+                event = Event(step, call, access.resource, access.key, access.kind)
                 told_of = event in events or not any(event.same(e) for e in events)
                 known = access.kind is not Kind.READ or told_of
                 there = None if known else _nth(self.baseline, self.ran, event)
                 if there is not None and there.value is not None and there.value != access.value:
                     seen = brief(there.value, [access.value])
-                    told[f"{self.name(event.call)} reads {seen} there, here {brief(access.value, [there.value])}"] = None
+                    here = brief(access.value, [there.value])
+                    told[f"{self.name(event.call)} reads {seen} there, here {here}"] = None
         return f"In the recorded order {'; '.join(list(told)[:2])}." if told else ""
 
 
@@ -123,7 +124,9 @@ def brief(value: Any, others: Sequence[Any] = ()) -> str:
     if isinstance(value, dict):
         return _short(_fields(value, rows))
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        telling = [_row(item, n, rows) for n, item in enumerate(value) if not all(item in row for row in rows)]
+        telling = [
+            _row(item, n, rows) for n, item in enumerate(value) if not all(item in row for row in rows)
+        ]
         return _short(f"[{'; '.join(telling)}]" if telling else repr(value))
     return _short(repr(value))
 
@@ -175,7 +178,7 @@ _MORALS = {
 }
 
 
-def _ending(changes: Sequence[Change], ran: Ran) -> str:
+def _ending(changes: Sequence[Change]) -> str:
     if not changes:
         return ""
     shown = "; ".join(_change(change) for change in changes[:3])
@@ -193,7 +196,7 @@ def _apart(here: Any, before: Any) -> tuple[Any, Any]:
     """Two long texts from shortly before the place where they part."""
     if not (isinstance(here, str) and isinstance(before, str)) or max(len(here), len(before)) < _WIDTH:
         return here, before
-    same = len(os.path.commonprefix([here, before]))
+    same = next((n for n, (a, b) in enumerate(zip(here, before, strict=False)) if a != b), len(before))
     return (f"…{here[same - 20 :]}", f"…{before[same - 20 :]}") if same > 30 else (here, before)
 
 

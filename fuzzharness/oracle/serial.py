@@ -45,25 +45,40 @@ class SerialOutcomes:
 
 def serial_outcomes(stage: Stage, positions: Sequence[int]) -> SerialOutcomes:
     """Run the calls at ``positions`` in recorded order twice, then in every other order that matters."""
-    ignore = stage.settings.ignore
     recorded = tuple(range(len(positions)))
     first = stage.run(positions, in_order(recorded))
-    endings: dict[Hashable, Ran] = {key_of(first.outcome, ignore): first}
-    if first.unfinished:
-        return SerialOutcomes(tuple(positions), first, first, endings, 1, False)
-    second = stage.run(positions, in_order(recorded))
-    count = 1
-    for order in distinct_orders(touched(first, second)):
-        if order == recorded:
-            continue
-        if count == MOST_ORDERS:
-            return SerialOutcomes(tuple(positions), first, second, endings, count, False)
-        ran = stage.run(positions, in_order(order))
-        endings.setdefault(key_of(ran.outcome, ignore), ran)
-        count += 1
-        if ran.unfinished:
-            return SerialOutcomes(tuple(positions), first, second, endings, count, False)
-    return SerialOutcomes(tuple(positions), first, second, endings, count, True)
+    second = first if first.unfinished else stage.run(positions, in_order(recorded))
+    runs = {recorded: first}
+    complete = not first.unfinished and _run_others(stage, positions, runs, touched(first, second))
+    endings: dict[Hashable, Ran] = {}
+    for ran in runs.values():
+        endings.setdefault(key_of(ran.outcome, stage.settings.ignore), ran)
+    return SerialOutcomes(tuple(positions), first, second, endings, len(runs), complete)
+
+
+def _run_others(
+    stage: Stage, positions: Sequence[int], runs: dict[tuple[int, ...], Ran], sets: list[set[Touch]]
+) -> bool:
+    """Add a run of every further order that matters to ``runs``; False if some had to be left out.
+
+    Calls may touch other things in another order, and so tell more orders apart: what was touched in
+    any run counts, until no order is left that could differ from all that were run.
+    """
+    grown = True
+    while grown:
+        grown = False
+        for order in distinct_orders(sets):
+            if order in runs:
+                continue
+            if len(runs) == MOST_ORDERS:
+                return False
+            ran = runs[order] = stage.run(positions, in_order(order))
+            if ran.unfinished:
+                return False
+            more = touched(ran)
+            grown = grown or any(new - known for known, new in zip(sets, more, strict=True))
+            sets = [known | new for known, new in zip(sets, more, strict=True)]
+    return True
 
 
 def touched(*runs: Ran) -> list[set[Touch]]:
@@ -78,7 +93,7 @@ def touched(*runs: Ran) -> list[set[Touch]]:
 def distinct_orders(sets: Sequence[set[Touch]]) -> Iterator[tuple[int, ...]]:
     """Every order of the calls; above five calls one of each class that conflicts tell apart.
 
-    Up to five calls all orders are run, since what a call touches may depend on the order.
+    Up to five calls all orders are run: that costs little, and needs no access to have been seen.
     """
     calls = range(len(sets))
     free = [[len(sets) > 5 and not _meet(sets[a], sets[b]) for b in calls] for a in calls]

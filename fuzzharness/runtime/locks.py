@@ -33,7 +33,7 @@ class GateLock:
         self._owner: object = None
         self._count = 0
 
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: ARG002  # of Lock
         """As ``threading.Lock.acquire``; a timeout is taken as long enough."""
         me = RUNNING.get(_thread.get_ident()) or _thread.get_ident()
         if self._reentrant and self._owner is me:
@@ -52,7 +52,8 @@ class GateLock:
         """As ``threading.Lock.release``."""
         me = RUNNING.get(_thread.get_ident()) or _thread.get_ident()
         if self._owner is None or (self._reentrant and self._owner is not me):
-            raise RuntimeError("release unlocked lock" if self._owner is None else "cannot release un-acquired lock")
+            free = self._owner is None
+            raise RuntimeError("release unlocked lock" if free else "cannot release un-acquired lock")
         self._count -= 1
         if not self._count:
             self._owner = None

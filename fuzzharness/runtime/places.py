@@ -25,7 +25,7 @@ def place_of_tool(frame: FrameType | None = None) -> Place | None:
     """The innermost line of tool code below ``frame`` (default: the caller), or None."""
     frame = frame or sys._getframe(1)
     while frame is not None and _foreign(frame.f_code.co_filename):
-        frame = frame.f_back  # type: ignore[assignment]  # typeshed: f_back of the outermost is None
+        frame = frame.f_back
     if frame is None:
         return None
     code = frame.f_code
@@ -45,7 +45,7 @@ def _foreign(file: str) -> bool:
 
 
 def _is_foreign(file: str) -> bool:
-    if file.startswith("<") or file.startswith(_HARNESS + os.sep):
+    if file.startswith(("<", _HARNESS + os.sep)):
         return True
     if any(name in file for name in _LIBRARIES):
         return True

@@ -23,7 +23,7 @@ from fuzzharness.access import Access, Key, Kind, Place
 from fuzzharness.model import Raised, Result, Returned, Unfinished
 from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
-from fuzzharness.runtime.workers import Worker
+from fuzzharness.runtime.workers import Worker, release
 from fuzzharness.world.plain import plain
 
 Choose = Callable[[Sequence[int], int | None], int | None]
@@ -32,12 +32,17 @@ cut the run off as redundant."""
 
 Touch = tuple[str, Key, Kind]
 
+MOST_STEPS = 100_000
+"""A call that takes more steps than this in one run goes round in circles: it counts as stuck."""
+
 
 @dataclass(slots=True)
 class Trail:
     """What a run did, densely and raw: one entry per step in every list but ``waits``.
 
-    ``waits`` holds the positions before which the running call could not go on.
+    ``waits`` holds the positions before which the running call could not go on, ``stood`` the calls
+    that never came to their end. ``redundant`` is the number of a choice that let a call begin which
+    could not take a single step before another did, so that a run without that choice is the same.
     """
 
     order: list[int] = field(default_factory=list)
@@ -45,6 +50,8 @@ class Trail:
     places: list[list[Place | None]] = field(default_factory=list)
     values: list[list[Any]] = field(default_factory=list)
     waits: set[int] = field(default_factory=set)
+    stood: tuple[int, ...] = ()
+    redundant: int | None = None
     stalled: list[str] = field(default_factory=list)
     deadlock: bool = False
     cut: bool = False
@@ -61,7 +68,7 @@ class Run:
     """One execution of ``bodies``, one callable without parameters per call, each on its worker.
 
     ``tools`` names them for messages, ``detailed`` asks for places and values. ``abandoned`` is True
-    afterwards if a thread could not be stopped.
+    afterwards if a thread could not be stopped, ``disturbed`` if one was set aside as stuck.
     """
 
     def __init__(
@@ -85,6 +92,8 @@ class Run:
         self.abandoned = False
         self._failure: BaseException | None = None
         self._alive = 0
+        self._asked = 0
+        self._idle: list[int] = []
         self._awake = _thread.allocate_lock()
         self._awake.acquire()
         self._mutex = _thread.allocate_lock()
@@ -105,7 +114,13 @@ class Run:
             self._stop()
         if self._failure is not None:
             raise self._failure
+        self.trail.stood = tuple(s.index for s in self.strands if isinstance(s.result, Unfinished))
         return self.trail
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether some call was set aside as stuck, so that its thread is not to be used again."""
+        return self.abandoned or any(s.stood for s in self.strands)
 
     @property
     def results(self) -> list[Result]:
@@ -129,8 +144,8 @@ class Run:
             if self.over:
                 return
             if self.holder is not None:
-                self.holder.stuck = True
                 holder, self.holder = self.holder, None
+                holder.stuck, holder.stood = True, self._where(holder)
                 self._next(holder.index)
             else:
                 self._give_up_stuck()
@@ -149,11 +164,11 @@ class Run:
     def _stop(self) -> None:
         self.over = True
         for strand in self.strands:
-            if strand.started and not strand.done and not strand.stuck:
-                _release(strand.baton)
-        for strand in self.strands:
-            if strand.stuck and not strand.done:
-                _raise_in(strand.worker.ident)
+            if strand.started and not strand.done:
+                if strand.stuck:
+                    _raise_in(strand.worker.ident)
+                else:
+                    release(strand.baton)
         while self._alive:
             if not self._awake.acquire(timeout=self.timeout):
                 self.abandoned = True
@@ -163,23 +178,50 @@ class Run:
 
     def arrive(self, strand: Strand) -> None:
         """The gate: come here before an access; returns when the call may make it."""
-        if strand.atomic and strand.steps >= strand.atomic:
+        blocked = strand.blocked is not None and strand.blocked()
+        if strand.atomic and strand.steps >= strand.atomic and not blocked:
             return
         if self.over:
             self._unwind(strand)
         if strand.owed:
             self._settle(strand)
-        if strand.fresh and (strand.blocked is None or not strand.blocked()):
-            strand.fresh = False
-        else:
+        if blocked and strand.fresh:
+            self._began_in_vain(strand)
+        if blocked or not strand.fresh:
             self._decide(strand)
-        strand.steps += 1
+        self._begin(strand)
+
+    def _begin(self, strand: Strand) -> None:
+        """A step of ``strand`` begins."""
+        if strand.steps >= MOST_STEPS:
+            self._spin(strand)
+        if self._idle:
+            self._note_idle(self._asked - 1)
         trail = self.trail
+        strand.fresh = False
+        strand.steps += 1
+        strand.last = len(trail.order)
         trail.order.append(strand.index)
         trail.touches.append([])
         if self.detailed:
             trail.places.append([])
             trail.values.append([])
+            strand.looks.clear()
+
+    def _began_in_vain(self, strand: Strand) -> None:
+        if self._idle and strand.index < self._idle[-1]:
+            self._note_idle(self._asked - 1)
+        self._idle.append(strand.index)
+
+    def _note_idle(self, choices: int) -> None:
+        """The last choices, up to the one numbered ``choices``, let calls begin that took no step."""
+        if self.trail.redundant is None:
+            self.trail.redundant = choices - len(self._idle)
+        self._idle.clear()
+
+    def _spin(self, strand: Strand) -> None:
+        strand.spins = True
+        self._decide(strand)
 
     def take(self, strand: Strand, blocked: Callable[[], bool]) -> None:
         """The gate before a lock: returns when the call may go on and ``blocked`` is false."""
@@ -199,19 +241,15 @@ class Run:
         place: Place | None = None,
     ) -> None:
         """Add an access to the step under way."""
+        if strand.fresh:
+            self.arrive(strand)
         trail = self.trail
-        if not trail.touches:
-            self._first_step(strand)
         trail.touches[-1].append((resource, key, kind))
         if self.detailed:
             trail.places[-1].append(place or place_of_tool())
             trail.values[-1].append(None)
             if peek is not None:
                 self._look(strand, kind, peek)
-
-    def _first_step(self, strand: Strand) -> None:
-        strand.fresh = True
-        self.arrive(strand)
 
     def wait(self, strand: Strand, resource: str) -> bool:
         """Stand back until :meth:`wake` for ``resource``; False when nobody could wake this call."""
@@ -224,7 +262,26 @@ class Run:
             self._decide(strand)
         finally:
             strand.blocked = strand.waits_for = None
+        if not strand.given_up:
+            self._take_again(strand)
         return not strand.given_up
+
+    def _take_again(self, strand: Strand) -> None:
+        """The step that had to wait is taken only now: what it announced happens here."""
+        trail, before = self.trail, strand.last
+        looks = list(strand.looks)
+        self._begin(strand)
+        trail.touches[-1] = trail.touches[before]
+        kept = [n for n, touch in enumerate(trail.touches[before]) if touch[2] is Kind.LOCK]
+        trail.touches[before] = [trail.touches[before][n] for n in kept]
+        if self.detailed:
+            trail.places[-1], trail.values[-1] = trail.places[before], trail.values[before]
+            trail.places[before] = [trail.places[before][n] for n in kept]
+            trail.values[before] = [None] * len(kept)
+            strand.owed = [(strand.last, place, peek) for _, place, peek in strand.owed]
+            for place, peek in looks:
+                trail.values[-1][place] = self._unseen(strand, peek)
+            strand.looks = looks
 
     def wake(self, resource: str) -> None:
         """Let the calls that wait for ``resource`` try again."""
@@ -234,10 +291,8 @@ class Run:
 
     def _decide(self, strand: Strand) -> None:
         with self._mutex:
-            if self.holder is strand:
-                stays = self._next(strand.index) is strand
-            else:
-                stays = self._come_back(strand)
+            held = self.holder is strand
+            stays = self._next(strand.index) is strand if held else self._come_back(strand)
         if not stays:
             strand.baton.acquire()
         if self.over:
@@ -245,32 +300,41 @@ class Run:
 
     def _come_back(self, strand: Strand) -> bool:
         """A call that had been set aside as stuck is at a gate again."""
-        strand.stuck = False
-        self.trail.stalled.append(self._where(strand))
-        if self.holder is None and not self.over:
+        self._no_longer_stuck(strand)
+        if self.holder is None:
             self.holder = strand
-            return True
-        return False
+        return self.over or self.holder is strand
+
+    def _no_longer_stuck(self, strand: Strand) -> None:
+        strand.stuck = False
+        self.trail.stalled.append(strand.stood)
 
     def _next(self, running: int | None) -> Strand | None:
         """Hand the baton on; returns the strand that has it now. Needs the mutex."""
         ready = [s.index for s in self.strands if s.can_go()]
         if not ready:
             return self._nobody_ready()
+        self._asked += 1
         try:
             chosen = self.choose(ready, running)
         except BaseException as error:
-            self._failure = error
-            return self._end()
+            self._failure, chosen = error, None
         if chosen is None:
             self.trail.cut = True
-            return self._end()
+            self._end()
+            return None
         if running is not None and running not in ready and not self.strands[running].done:
-            self.trail.waits.add(len(self.trail.order))
+            self._note_wait(running)
         strand = self.holder = self.strands[chosen]
         if chosen != running:
             self._hand_to(strand)
         return strand
+
+    def _note_wait(self, running: int) -> None:
+        """The call that runs cannot go on; one that took no step yet has nothing to go on with."""
+        order = self.trail.order
+        if order and order[-1] == running:
+            self.trail.waits.add(len(order))
 
     def _hand_to(self, strand: Strand) -> None:
         if strand.started:
@@ -287,16 +351,17 @@ class Run:
         self.holder = None
         if any(s.stuck for s in self.strands):
             return None
-        if not all(s.done for s in self.strands):
-            self.trail.deadlock = True
-            for strand in self.strands:
-                if not strand.done:
-                    strand.result = Unfinished(self._where(strand))
-        return self._end()
+        left = [s for s in self.strands if not s.done]
+        self.trail.deadlock = bool(left) and not any(s.spins for s in left)
+        for strand in left:
+            strand.result = Unfinished(self._where(strand))
+        self._end()
+        return None
 
     def _let_fail(self, strand: Strand) -> Strand:
         strand.given_up = True
         strand.waits_for = None
+        self._idle.clear()
         running, self.holder = self.holder, strand
         if strand is not running:
             self._hand_to(strand)
@@ -306,10 +371,11 @@ class Run:
         self.over = True
         self.holder = None
         if self._alive != 1:  # a last thread wakes the starter itself, when it is gone
-            _release(self._awake)
+            release(self._awake)
 
     def _unwind(self, strand: Strand) -> None:
-        strand.deaf = True
+        """Leave the call. What it does on its way out is let pass, but not in a later run."""
+        strand.deaf = not self.abandoned
         raise Aborted
 
     def _live(self, strand: Strand) -> None:
@@ -320,33 +386,39 @@ class Run:
                 self._finish(strand, result)
         except Aborted:
             pass
+        except BaseException as error:
+            self._fail(error)
         finally:
             RUNNING.pop(strand.worker.ident, None)
             strand.done = True
             with self._mutex:
                 self._alive -= 1
             if self.over and not self._alive:
-                _release(self._awake)
+                release(self._awake)
+
+    def _fail(self, error: BaseException) -> None:
+        """The harness itself went wrong on a call's thread: the run is over, its starter is told."""
+        with self._mutex:
+            self._failure = self._failure or error
+            if not self.over:
+                self._end()
 
     def _call(self, strand: Strand) -> Result:
-        result: Result
         try:
             value = self._context.copy().run(self.bodies[strand.index])
         except Aborted:
             raise
         except BaseException as error:
             strand.deaf = True
-            result = raised(error)
-        else:
-            strand.deaf = True
-            result = Returned(plain(value))
-        return result
+            return raised(error)
+        strand.deaf = True
+        return _returned(value)
 
     def _finish(self, strand: Strand, result: Result) -> None:
         with self._mutex:
             strand.deaf = False
-            if strand.fresh and strand.steps == 0:
-                self._one_step_without_access(strand)
+            if strand.fresh:
+                self._begin(strand)
             if strand.owed:
                 self._settle(strand)
             strand.result = result
@@ -354,17 +426,9 @@ class Run:
             if self.holder is strand:
                 self._next(strand.index)
             elif not self.over:
-                strand.stuck = False
+                self._no_longer_stuck(strand)
                 if self.holder is None:
                     self._next(strand.index)
-
-    def _one_step_without_access(self, strand: Strand) -> None:
-        strand.steps = 1
-        self.trail.order.append(strand.index)
-        self.trail.touches.append([])
-        if self.detailed:
-            self.trail.places.append([])
-            self.trail.values.append([])
 
     # -- values, for explanations ----------------------------------------------------------------
 
@@ -373,20 +437,23 @@ class Run:
         if kind in (Kind.WRITE, Kind.LOCK):
             strand.owed.append((len(self.trail.touches) - 1, len(self.trail.touches[-1]) - 1, peek))
             return
-        strand.deaf = True
-        try:
-            self.trail.values[-1][-1] = peek()
-        finally:
-            strand.deaf = False
+        strand.looks.append((len(self.trail.values[-1]) - 1, peek))
+        self.trail.values[-1][-1] = self._unseen(strand, peek)
 
     def _settle(self, strand: Strand) -> None:
-        strand.deaf = True
+        for step, place, peek in strand.owed:
+            self.trail.values[step][place] = self._unseen(strand, peek)
+        strand.owed.clear()
+
+    def _unseen(self, strand: Strand, peek: Callable[[], Any]) -> Any:
+        """What ``peek`` shows, without a gate on the way; None where it cannot show anything."""
+        before, strand.deaf = strand.deaf, True
         try:
-            for step, place, peek in strand.owed:
-                self.trail.values[step][place] = peek()
+            return peek()
+        except Exception:
+            return None
         finally:
-            strand.owed.clear()
-            strand.deaf = False
+            strand.deaf = before
 
 
 def raised(error: BaseException) -> Raised:
@@ -395,11 +462,11 @@ def raised(error: BaseException) -> Raised:
     return Raised(type(error).__name__, text.splitlines()[0] if text else "")
 
 
-def _release(lock: _thread.LockType) -> None:
+def _returned(value: Any) -> Returned:
     try:
-        lock.release()
-    except RuntimeError:
-        return  # it was not held: the other side is awake already
+        return Returned(plain(value))
+    except Exception as error:
+        return Returned(f"a {type(value).__qualname__} that cannot be read: {type(error).__name__}: {error}")
 
 
 def _raise_in(ident: int) -> None:

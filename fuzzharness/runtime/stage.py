@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from fuzzharness.access import Step
+from fuzzharness.errors import BatchError
 from fuzzharness.finding import Escape, Execution
 from fuzzharness.model import Batch, Outcome, Unfinished
 from fuzzharness.runtime.affinity import one_core
@@ -43,7 +44,7 @@ class Ran:
         """The schedule the run took."""
         trail = self.trail
         return Schedule.from_order(
-            self.batch.fingerprint, self.positions, trail.order, frozenset(trail.waits)
+            self.batch.fingerprint, self.positions, trail.order, frozenset(trail.waits), trail.stood
         )
 
     @property
@@ -114,7 +115,8 @@ class Stage:
     def escapes(self) -> tuple[Escape, ...]:
         """What was touched outside the world so far."""
         for name in self._surroundings.changed():
-            self._gate.escape(f"{name} was changed by a run and is not in the World (fh.InPlace would watch it)")
+            what = f"{name} was changed by a run and is not in the World (fh.InPlace would watch it)"
+            self._gate.escape(what)
         return tuple(self._gate.escapes)
 
     def _run_before(self) -> None:
@@ -123,7 +125,12 @@ class Stage:
         live = self.world.reset()
         for calls in self._before:
             for bound in calls:
-                self._execute([bound], live, lambda ready, _running: ready[0])
+                run = self._execute([bound], live, lambda ready, _running: ready[0])
+                if isinstance(run.results[0], Unfinished):
+                    raise BatchError(
+                        f"{bound.name}, called before the batch, {run.results[0]}. Expected the batches "
+                        "before to come to their end. Leave it out, or set call_timeout higher."
+                    )
         self.world.mark()
 
     def _execute(
@@ -142,9 +149,11 @@ class Stage:
         )
         try:
             run.execute()
-        finally:
-            if run.abandoned:
-                self._dismiss()
+        except BaseException:
+            self._dismiss()
+            raise
+        if run.disturbed:
+            self._dismiss()
         return run
 
     def run(self, positions: Sequence[int], choose: Choose, detailed: bool = False) -> Ran:

@@ -10,21 +10,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fuzzharness.model import Result
+from fuzzharness.runtime.workers import Aborted as Aborted
 from fuzzharness.runtime.workers import Worker
 
 if TYPE_CHECKING:
     from fuzzharness.runtime.run import Run
 
 
-class Aborted(BaseException):
-    """Unwinds a call whose run is over. A BaseException, so that tools do not catch it by habit."""
-
-
 class Strand:
     """The state of one call in one run.
 
-    ``fresh`` until its first gate; ``parked`` while it waits for the baton; ``blocked`` answers
-    whether what it waits for is still taken; ``deaf`` while it must pass gates unseen.
+    ``fresh`` until its first gate; ``blocked`` answers whether what it waits for is still taken;
+    ``stuck`` while it was set aside, with the line it ``stood`` on; ``spins`` once it took too many
+    steps; ``deaf`` while it must pass gates unseen. ``last`` is its latest step, ``looks`` how to
+    read again what that step read.
     """
 
     __slots__ = (
@@ -36,11 +35,15 @@ class Strand:
         "fresh",
         "given_up",
         "index",
+        "last",
+        "looks",
         "owed",
         "result",
         "run",
+        "spins",
         "started",
         "steps",
+        "stood",
         "stuck",
         "waits_for",
         "worker",
@@ -51,18 +54,19 @@ class Strand:
         self.index = index
         self.worker = worker
         self.baton = worker.baton
-        self.steps = 0
-        self.atomic = 0
-        self.started = self.done = self.stuck = self.deaf = self.given_up = False
+        self.steps = self.atomic = self.last = 0
+        self.started = self.done = self.stuck = self.deaf = self.given_up = self.spins = False
+        self.stood = ""
         self.fresh = True
         self.blocked: Callable[[], bool] | None = None
         self.waits_for: str | None = None
         self.result: Result | None = None
         self.owed: list[tuple[int, int, Callable[[], Any]]] = []
+        self.looks: list[tuple[int, Callable[[], Any]]] = []
 
     def can_go(self) -> bool:
         """Whether the scheduler may choose this strand."""
-        return not (self.done or self.stuck or (self.blocked is not None and self.blocked()))
+        return not (self.done or self.stuck or self.spins or (self.blocked is not None and self.blocked()))
 
 
 RUNNING: dict[int, Strand] = {}

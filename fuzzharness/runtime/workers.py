@@ -18,46 +18,75 @@ _thread_dict = ctypes.pythonapi.PyThreadState_GetDict
 _thread_dict.restype = ctypes.py_object
 
 
-class Worker:
-    """One thread that runs one job at a time; it sleeps on ``baton`` between them."""
+class Aborted(BaseException):
+    """Unwinds a call whose run is over. A BaseException, so that tools do not catch it by habit."""
 
-    __slots__ = ("_job", "baton", "ident")
+
+class Worker:
+    """One thread that runs one job at a time; it sleeps on ``baton`` between them.
+
+    ``baton`` is taken exactly once for every job, and by the job itself for as often as it is handed
+    on to it, so that it is never free while a job goes on.
+    """
+
+    __slots__ = ("_busy", "_ended", "_gone", "_job", "baton", "ident")
 
     def __init__(self) -> None:
-        self.baton = _thread.allocate_lock()
-        self.baton.acquire()
+        self.baton = _taken()
+        self._gone = _taken()
         self._job: Callable[[], object] | None = None
+        self._busy = self._ended = False
         self.ident = 0
 
     def start(self, job: Callable[[], object]) -> None:
         """Run ``job`` on this thread, which must be idle."""
         self._job = job
-        if self.ident:
-            self.baton.release()
-        else:
+        self._busy = True
+        release(self.baton)
+        if not self.ident:
             self.ident = -1
             _thread.start_new_thread(self._live, (threading.gettrace(),))
 
     def stop(self) -> None:
-        """Let the thread end: at once if it is idle, else when its job is done."""
-        self._job = _end
-        if self.ident and self.baton.locked():
-            self.baton.release()
+        """Let the thread end: before this returns if it is idle, else when its job is done."""
+        self._ended = True
+        release(self.baton)
+        if self.ident and not self._busy:
+            self._gone.acquire(timeout=1)
 
     def _live(self, trace: Any) -> None:
         self.ident = _thread.get_ident()
         if trace is not None:
             sys.settrace(trace)
+        try:
+            self._work()
+        except Aborted:  # meant for a job that ended by itself at that moment
+            return
+        finally:
+            threading._active.pop(self.ident, None)  # type: ignore[attr-defined]  # left there by current_thread()
+            release(self._gone)
+
+    def _work(self) -> None:
         locals_of_thread = _thread_dict()
-        while self._job is not _end:
+        while not self._ended:
+            self.baton.acquire()
             job, self._job = self._job, None
             if job is not None:
                 job()
                 if locals_of_thread:
                     locals_of_thread.clear()
-            if self._job is None:
-                self.baton.acquire()
+                self._busy = False
 
 
-def _end() -> None:
-    """The job after which a thread ends."""
+def release(lock: _thread.LockType) -> None:
+    """Free ``lock`` if it is taken."""
+    try:
+        lock.release()
+    except RuntimeError:
+        return
+
+
+def _taken() -> _thread.LockType:
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    return lock

@@ -45,7 +45,7 @@ class Follow:
     def _differs(self, step: int, expected: str, ready: Sequence[int]) -> ReplayMismatch:
         seen = ", ".join(map(self._name, ready)) or "nobody: every call has ended"
         return ReplayMismatch(
-            f"the replay differs at step {step + 1} of {len(self._order)}: expected that {expected}, but ready "
-            f"to go on: {seen}. The tools or the world are not those the schedule was made with, or they are "
-            "not deterministic. Run the search again to get a schedule that fits them."
+            f"the replay differs at step {step + 1} of {len(self._order)}: expected that {expected}, but "
+            f"ready to go on: {seen}. The tools or the world are not those the schedule was made with, or "
+            "they are not deterministic. Run the search again to get a schedule that fits them."
         )

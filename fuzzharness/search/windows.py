@@ -9,19 +9,19 @@ from fuzzharness.access import Kind, overlap
 from fuzzharness.runtime.run import Touch, Trail
 
 
-def rank(trail: Trail, prefix: bytes) -> int:
-    """How promising it is to let ``prefix[-1]`` go before the step that ``trail`` took there.
+def rank(trail: Trail, at: int, other: int) -> int:
+    """How promising it is to let ``other`` go before step ``at`` of ``trail``.
 
     0: the step held back writes what its call has read and the other call will write. 1: the other
     call will touch something of the step held back. 2: neither.
     """
-    at, other = len(prefix) - 1, prefix[-1]
     mine = trail.order[at]
     later = [t for i in range(at, len(trail.order)) if trail.order[i] == other for t in trail.touches[i]]
     held = trail.touches[at]
     if not any(_meet(a, b) for a in held for b in later):
         return 2
-    read = [t for i in range(at) if trail.order[i] == mine for t in trail.touches[i] if t[2] is not Kind.WRITE]
+    before = [t for i in range(at) if trail.order[i] == mine for t in trail.touches[i]]
+    read = [t for t in before if t[2] is not Kind.WRITE]
     writes = [t for t in held if t[2] is Kind.WRITE]
     theirs = [t for t in later if t[2] is Kind.WRITE]
     window = any(_same(w, r) and _same(w, t) for w in writes for r in read for t in theirs)

@@ -28,10 +28,6 @@ class Shrinker:
 
     def shrink(self, ran: Ran, diagnosis: Diagnosis) -> tuple[Schedule, Certificate]:
         """The smallest schedule under the same mode and anomaly, and what is proven of it."""
-        if diagnosis.mode is Mode.HANG:
-            schedule = ran.schedule
-            size = (len(schedule.calls), schedule.preemptions, schedule.switches)
-            return schedule, Certificate(False, *size, "not shrunk: every try would wait for call_timeout")
         left = [RUNS_IN_ALL]
         hint = diagnosis.witness.calls if diagnosis.witness is not None else ()
         unserializable = diagnosis.mode is Mode.SHARED_STATE and diagnosis.anomaly != "last-writer-wins"
@@ -49,7 +45,8 @@ class _Runs:
         self, stage: Stage, judge: Judge, positions: tuple[int, ...], sought: Diagnosis, left: list[int]
     ) -> None:
         self.exhausted = False
-        self._stage, self._judge, self._positions, self._sought, self._left = stage, judge, positions, sought, left
+        self._stage, self._judge, self._positions = stage, judge, positions
+        self._sought, self._left = sought, left
 
     def __iter__(self) -> Iterator[Candidate]:
         if not self._judge.serial.stable(self._stage.settings.ignore):
@@ -64,6 +61,8 @@ class _Runs:
             self._left[0] -= 1
             ran = self._stage.run(self._positions, scheduler.choose)
             last = ran.trail
-            if not ran.trail.cut:
+            if scheduler.strayed:
+                return
+            if ran.trail.redundant is None and not ran.trail.cut:
                 found = self._judge.diagnose(ran, self._judge.key(ran))
                 yield Candidate(ran.schedule, found is not None and found.kind == self._sought.kind)

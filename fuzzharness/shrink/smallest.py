@@ -65,12 +65,18 @@ def smallest(
         best = _Best()
         for positions in _subsets(calls, size, hint):
             _try(search(positions), best)
-            if best.schedule is not None and best.schedule.preemptions <= least:
+            if best.schedule is not None and _least(best.schedule, least):
                 break
         proven = proven and best.whole
         if best.schedule is not None:
             return best.schedule, _certificate(best.schedule, proven)
     return found, _certificate(found, False)
+
+
+def _least(schedule: Schedule, preemptions: int) -> bool:
+    """Whether no schedule of as many calls can be smaller: each preempted call must be resumed once."""
+    fewest = len(schedule.calls) - 1 + preemptions
+    return schedule.preemptions <= preemptions and schedule.switches <= fewest
 
 
 def _subsets(calls: int, size: int, hint: Sequence[int]) -> Iterator[tuple[int, ...]]:

@@ -50,7 +50,7 @@ class Toolbox:
     @overload
     def tool(self, function: F, /) -> F: ...
     @overload
-    def tool(self, *, name: str | None = None) -> Callable[[F], F]: ...
+    def tool(self, function: None = None, /, *, name: str | None = None) -> Callable[[F], F]: ...
     def tool(self, function: F | None = None, /, *, name: str | None = None) -> F | Callable[[F], F]:
         """Add a function as a tool, under its own name unless ``name`` says another."""
 
@@ -89,7 +89,7 @@ class Toolbox:
         tool = self._find(call)
         if call.args is None:
             raise _no_arguments(call)
-        if inspect.iscoroutinefunction(tool) or inspect.isasyncgenfunction(tool):
+        if _is_async(tool) or _is_async(type(tool).__call__):
             raise ToolError(
                 f"the tool {call.tool!r} is an async function. Expected a plain function: this version "
                 "drives calls on threads only. Wrap what it does in a plain function to explore it."
@@ -97,7 +97,8 @@ class Toolbox:
         parameters = _parameters(tool)
         if parameters is None:
             return Bound(call.tool, tool, dict(call.args), ())
-        wanted = tuple(n for n, p in parameters.items() if n in resources and n not in call.args and _named(p))
+        free = [n for n, p in parameters.items() if n not in call.args and _named(p)]
+        wanted = tuple(n for n in free if n in resources)
         _fits(call, parameters, wanted)
         return Bound(call.tool, tool, dict(call.args), wanted)
 
@@ -119,6 +120,10 @@ def _parameters(tool: Tool) -> Mapping[str, inspect.Parameter] | None:
         return inspect.signature(tool).parameters
     except (TypeError, ValueError):
         return None
+
+
+def _is_async(function: object) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _named(parameter: inspect.Parameter) -> bool:
@@ -144,7 +149,8 @@ def _fits(call: Call, parameters: Mapping[str, inspect.Parameter], resources: tu
 
 
 def _no_arguments(call: Call) -> ToolError:
-    seen = "no arguments" if call.invalid_args is None else f"arguments that are not JSON: {call.invalid_args[:80]!r}"
+    text = call.invalid_args
+    seen = "no arguments" if text is None else f"arguments that are not JSON: {text[:80]!r}"
     return ToolError(
         f"the call {_name(call)} to {call.tool} has {seen}. Expected a JSON object, {{}} for none. "
         "Correct the recording, or leave the call out of the batch."
