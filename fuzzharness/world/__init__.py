@@ -66,7 +66,9 @@ class World:
 
     def covers(self, path: str) -> bool:
         """Whether an absolute path lies in a resource that watches files."""
-        return any(path.startswith(root) for r in self._resources.values() for root in getattr(r, "roots", ()))
+        return any(
+            path.startswith(root) for r in self._resources.values() for root in getattr(r, "roots", ())
+        )
 
     def close(self) -> None:
         """Leave every resource as :meth:`open` found it."""

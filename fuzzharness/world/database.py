@@ -110,7 +110,7 @@ class Database:
             self.close()
             raise WorldError(
                 f"the setup of the database {self.name!r} failed with {type(error).__name__}: {error}. "
-                "Expected setup(connection) to build the tables and the initial rows. Correct it and run again."
+                "Expected setup(connection) to build the tables and the initial rows. Correct it, run again."
             ) from error
 
     def mark(self) -> None:
@@ -248,8 +248,8 @@ def _engine(url: str | sqlalchemy.URL) -> Engine:
         return sqlalchemy.create_engine(url)
     except Exception as error:
         raise WorldError(
-            f"Database was given the URL {str(url)!r}, which SQLAlchemy refuses: {error}. Expected a URL such "
-            "as 'sqlite://' or 'sqlite:///shop.db', or an Engine."
+            f"Database was given the URL {str(url)!r}, which SQLAlchemy refuses: {error}. Expected a URL "
+            "such as 'sqlite://' or 'sqlite:///shop.db', or an Engine."
         ) from None
 
 
@@ -286,7 +286,9 @@ def _schema(connection: sqlite3.Connection) -> Schema:
         for row in foreign:
             if {row[5], row[6]} & {"CASCADE", "SET NULL", "SET DEFAULT"}:
                 children[row[2].lower()] = (*children.get(row[2].lower(), ()), name)
-        if any(row[2] and row[3] != "pk" for row in connection.execute(f"PRAGMA index_list({_quoted(table)})")):
+        if any(
+            row[2] and row[3] != "pk" for row in connection.execute(f"PRAGMA index_list({_quoted(table)})")
+        ):
             unique.add(name)
     rows = connection.execute("SELECT lower(tbl_name) FROM sqlite_master WHERE type = 'trigger'")
     return Schema(keys, parents, children, frozenset(unique), frozenset(name for (name,) in rows))

@@ -97,7 +97,9 @@ class Directory:
                 _write(root / name, content)
 
     def capture(self) -> dict[str, Any]:
-        return {name: None if content is None else _text(content) for name, content in _read(self.path).items()}
+        return {
+            name: None if content is None else _text(content) for name, content in _read(self.path).items()
+        }
 
     def perturb(self, key: Key) -> bool:
         name = "/".join(map(str, key))
@@ -125,7 +127,8 @@ def _check(name: str, content: object) -> None:
         )
     if not isinstance(content, (str, bytes)):
         raise WorldError(
-            f"Directory was given {type(content).__name__} as the content of {name!r}. Expected text or bytes."
+            f"Directory was given {type(content).__name__} as the content of {name!r}. Expected text or "
+            "bytes: encode or serialize it first."
         )
 
 

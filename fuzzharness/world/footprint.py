@@ -19,7 +19,9 @@ from sqlglot.errors import SqlglotError
 
 from fuzzharness.access import ANY, Key, Kind
 
-_MARK = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|\?(\d*)""", re.DOTALL)
+_MARK = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|\?(\d*)""", re.DOTALL
+)
 _NONE = object()
 
 

@@ -7,19 +7,18 @@ The containers themselves are never changed.
 
 from __future__ import annotations
 
-import copy
-from collections import deque
 from typing import Any
 
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
-from fuzzharness.world.plain import ATOMS, attributes, plain
+from fuzzharness.world import shortcuts
+from fuzzharness.world.containers import family_of, fill, pairs_of
+from fuzzharness.world.objects import set_class, watchable
+from fuzzharness.world.plain import ATOMS, attributes, is_lock, plain
 from fuzzharness.world.references import Swap
 from fuzzharness.world.resource import Gate
-from fuzzharness.world.tracked import Watch, set_class, track, watch_object, watchable
+from fuzzharness.world.tracked import Tracker
 from fuzzharness.world.values import perturb_inside
-
-_CONTAINERS = (dict, list, set, deque)
 
 
 class InPlace:
@@ -43,8 +42,9 @@ class InPlace:
 
     def open(self, name: str, gate: Gate) -> None:
         self._gate, self._name = gate, name
+        self._tracker = Tracker(gate, name)
+        shortcuts.install(self)
         self._twins: dict[int, Any] = {}
-        self._book: list[int] = []
         self._root = self._twin(self._held[0], ())
         for (original,) in self._originals:
             self._swap(original)
@@ -52,37 +52,40 @@ class InPlace:
 
     def _twin(self, value: Any, path: Key) -> Any:
         """The stand-in of ``value``: a tracked container, or the object itself, watched."""
-        if type(value) in ATOMS:
+        kind = type(value)
+        if kind in ATOMS or is_lock(value):
             return value
         if id(value) in self._twins:
             return self._twins[id(value)]
-        watch = Watch(self._gate, self._name, path, self._book)
-        if watchable(type(value)) and not isinstance(value, _CONTAINERS):
-            return self._watched(value, watch, path)
-        if not isinstance(value, _CONTAINERS):
-            return track(value, watch)
-        return self._container(value, watch, path)
+        if family_of(kind) is not None:
+            return self._container(value, path)
+        return self._watched(value, path) if watchable(kind) else self._tracker.inside(value, path)
 
-    def _watched(self, value: Any, watch: Watch, path: Key) -> Any:
+    def _watched(self, value: Any, path: Key) -> Any:
         self._twins[id(value)] = value
         fields = attributes(value) or {}
         self._nodes.append(value)
         self._objects.append((value, type(value), dict(fields)))
         for key, item in fields.items():
             object.__setattr__(value, key, self._twin(item, (*path, key)))
-        return watch_object(value, watch)
+        self._tracker.observe(value, self._tracker.watch(path))
+        return value
 
-    def _container(self, value: Any, watch: Watch, path: Key) -> Any:
-        empty = copy.copy(value)
-        empty.clear()
-        twin = self._twins[id(value)] = track(empty, watch)
+    def _container(self, value: Any, path: Key) -> Any:
+        twin = self._tracker.container(value, self._tracker.watch(path))
+        if twin is None:
+            return value
+        self._twins[id(value)] = twin
         self._originals.append((value,))
-        _fill(twin, [self._pair(item, (*path, key)) for key, item in _pairs(value)], value)
+        fill(
+            twin,
+            [(key, self._twin(item, (*path, key))) for key, item in pairs_of(value, family_of(type(value)))],
+        )
+        if type(value).__module__ not in {"builtins", "collections"}:
+            for key, item in (attributes(value) or {}).items():
+                object.__setattr__(twin, key, self._twin(item, (*path, key)))
         self._nodes.append(twin)
         return twin
-
-    def _pair(self, item: Any, path: Key) -> tuple[Any, Any]:
-        return path[-1], self._twin(item, path)
 
     def _swap(self, original: Any) -> None:
         spared = {id(self._held), *map(id, self._originals)}
@@ -98,77 +101,54 @@ class InPlace:
 
     def reset(self) -> Any:
         for swap in self._swaps:
-            if not swap.redo():
-                self._gate.escape(f"a tool put another object where {', '.join(swap.names)} was")
+            swap.redo()
+        self._tracker.refresh()
         for node, contents in self._saved_contents:
             _restore(node, contents)
         return self._root
 
     def capture(self) -> Any:
+        self._tracker.check_names()
+        self._check_places()
         return plain(self._root)
+
+    def _check_places(self) -> None:
+        for swap in self._swaps:
+            if not swap.whole():
+                names = ", ".join(swap.names)
+                self._gate.escape(
+                    f"a tool put another object where {names} was, which {self._name} does not cover"
+                )
 
     def perturb(self, key: Key) -> bool:
         return perturb_inside(self._root, key)
 
     def close(self) -> None:
+        shortcuts.remove(self)
         for swap in self._swaps:
             swap.undo()
         for node, kind, fields in self._objects:
             set_class(node, kind)
-            _restore(node, fields)
-        Watch(self._gate, self._name, (), self._book).forget()
+            _restore(node, (None, fields))
+        self._tracker.forget()
         self._swaps, self._nodes, self._objects, self._originals = [], [], [], []
 
 
-def _pairs(value: Any) -> list[tuple[Any, Any]]:
-    if isinstance(value, dict):
-        return list(value.items())
-    return list(enumerate(value)) if isinstance(value, (list, deque)) else [(item, item) for item in value]
+def _contents(node: Any) -> tuple[Any, dict[str, Any]]:
+    """What is inside a node and which attributes it has, read past the announcements."""
+    family = family_of(type(node))
+    fields = {k: v for k, v in (attributes(node) or {}).items() if not k.startswith("_fuzz_")}
+    return (None if family is None else pairs_of(node, family)), fields
 
 
-def _fill(twin: Any, pairs: list[tuple[Any, Any]], original: Any) -> None:
-    if isinstance(original, dict):
-        for key, item in pairs:
-            dict.__setitem__(twin, key, item)
-    elif isinstance(original, set):
-        set.update(twin, [item for _, item in pairs])
-    elif isinstance(original, deque):
-        deque.extend(twin, [item for _, item in pairs])
-    else:
-        list.extend(twin, [item for _, item in pairs])
-
-
-def _contents(node: Any) -> Any:
-    if isinstance(node, dict):
-        return dict(dict.items(node))
-    if isinstance(node, set):
-        return set(set.__iter__(node))
-    if isinstance(node, (list, deque)):
-        return list(type(node).__mro__[1].__iter__(node))
-    return dict(attributes(node) or {})
-
-
-def _restore(node: Any, contents: Any) -> None:
-    if isinstance(node, dict):
-        dict.clear(node)
-        for key, item in contents.items():
-            dict.__setitem__(node, key, item)
-    elif isinstance(node, set):
-        set.clear(node)
-        set.update(node, contents)
-    elif isinstance(node, deque):
-        deque.clear(node)
-        deque.extend(node, contents)
-    elif isinstance(node, list):
-        list.__setitem__(node, slice(None), contents)
-    else:
-        _restore_object(node, contents)
-
-
-def _restore_object(node: Any, fields: dict[str, Any]) -> None:
+def _restore(node: Any, contents: tuple[Any, dict[str, Any]]) -> None:
+    pairs, fields = contents
+    if pairs is not None:
+        family_of(type(node)).clear(node)
+        fill(node, pairs)
     for name in attributes(node) or {}:
-        if name not in fields:
+        if name not in fields and not name.startswith("_fuzz_"):
             object.__delattr__(node, name)
     for name, item in fields.items():
-        object.__setattr__(node, name, item)
-
+        if not is_lock(item):  # the runtime may have put a stand-in there
+            object.__setattr__(node, name, item)

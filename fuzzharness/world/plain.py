@@ -17,9 +17,10 @@ import types
 import uuid
 from collections import deque
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
-ATOMS: Final = frozenset(
+ATOMS: Final[frozenset[Any]] = frozenset(
     {
         int, str, float, bool, type(None), bytes, complex, range, type(Ellipsis),
         datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone,
@@ -31,7 +32,11 @@ ATOMS: Final = frozenset(
 )  # fmt: skip
 """Types whose values cannot be changed by a call, or that hold no state of the application."""
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_SCALARS: Final = frozenset({int, str, float, bool, type(None), bytes})
+_CODE: Final = frozenset({types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType,
+                          types.MappingProxyType})  # fmt: skip
+_KEPT: Final[tuple[Any, ...]] = (enum.Enum, *(ATOMS - _SCALARS - _CODE))
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def plain(value: Any) -> Any:
@@ -42,31 +47,49 @@ def plain(value: Any) -> Any:
     return _plain(value, frozenset())
 
 
-_SCALARS: Final = frozenset({int, str, float, bool, type(None), bytes})
-
-
 def _plain(value: Any, above: frozenset[int]) -> Any:
     kind = type(value)
     if kind in _SCALARS:
         return value
-    if isinstance(value, (enum.Enum, *_KEPT)):
+    if isinstance(value, _KEPT):
         return value
     if id(value) in above:
         return "(itself)"
     above = above | {id(value)}
     if isinstance(value, Mapping):
-        return {_key(k): _plain(v, above) for k, v in value.items()}
-    if isinstance(value, (list, deque)):
-        return [_plain(v, above) for v in value]
+        return _with_fields({_key(k): _plain(v, above) for k, v in value.items()}, value, above)
     if isinstance(value, tuple):
         return tuple(_plain(v, above) for v in value)
+    if isinstance(value, (list, deque)):
+        return _with_fields([_plain(v, above) for v in value], value, above)
     if isinstance(value, (set, frozenset)):
-        return set(value)
+        return _with_fields(set(value), value, above)
     return _object(value, above)
 
 
-_KEPT: Final = tuple(ATOMS - _SCALARS - {types.FunctionType, types.BuiltinFunctionType,
-                                         types.MethodType, types.ModuleType, types.MappingProxyType})  # fmt: skip
+def _with_fields(content: Any, value: Any, above: frozenset[int]) -> Any:
+    """The content of a container; with its attributes beside it, where its class gives it any."""
+    if type(value).__module__ in _BUILTIN_MODULES:
+        return content
+    fields = {name: item for name, item in (attributes(value) or {}).items() if not name.startswith("_")}
+    if not fields:
+        return content
+    shown = {f".{name}": _plain(item, above) for name, item in fields.items()}
+    return {**content, **shown} if isinstance(content, dict) else {"": content, **shown}
+
+
+_BUILTIN_MODULES: Final = frozenset({"builtins", "collections"})
+
+
+def is_lock(value: Any) -> bool:
+    """Whether a value is a lock, of whatever make: who holds one is not data."""
+    kind: Any = type(value)
+    return _locks(kind)
+
+
+@cache
+def _locks(kind: Any) -> bool:
+    return hasattr(kind, "acquire") and hasattr(kind, "release")
 
 
 def _key(key: Any) -> Any:
@@ -77,7 +100,7 @@ def _object(value: Any, above: frozenset[int]) -> Any:
     fields = attributes(value)
     if fields is None:
         return _ADDRESS.sub("", repr(value))
-    shown = {k: v for k, v in fields.items() if not k.startswith("_sa_")}
+    shown = {k: v for k, v in fields.items() if not (k.startswith("_sa_") or is_lock(v))}
     return {k: _plain(v, above) for k, v in shown.items()}
 
 
@@ -95,9 +118,16 @@ def attributes(value: Any) -> dict[str, Any] | None:
                     found[name] = member.__get__(value)
                 except AttributeError:
                     continue
-    own = getattr(value, "__dict__", None)
+    own = _own_dict(value)
     if isinstance(own, dict):
         found.update(own)
     if found or own is not None or dataclasses.is_dataclass(value):
         return found
     return None
+
+
+def _own_dict(value: Any) -> Any:
+    try:
+        return object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None

@@ -8,11 +8,10 @@ believes it was.
 from __future__ import annotations
 
 import gc
+import sys
 import types
 from collections.abc import Callable, Collection
 from typing import Any
-
-Undo = Callable[[], None]
 
 
 class Swap:
@@ -41,14 +40,15 @@ class Swap:
         self.redo()
         return self
 
-    def redo(self) -> bool:
-        """Put ``new`` where it belongs; True if every place still held it."""
-        whole = True
+    def whole(self) -> bool:
+        """Whether every place holds ``new`` still."""
+        return all(read() is self._new[0] for read, _ in self._sites)
+
+    def redo(self) -> None:
+        """Put ``new`` where it belongs."""
         for read, write in self._sites:
             if read() is not self._new[0]:
-                whole = whole and read() is self._old[0]
                 write(self._new[0])
-        return whole
 
     def undo(self) -> None:
         """Put ``old`` back in every place, and wherever a tool copied ``new`` to meanwhile."""
@@ -132,7 +132,12 @@ def _in_function(function: types.FunctionType, target: Any) -> list[Site]:
     def write(value: Any) -> None:
         function.__defaults__ = tuple(value if v is target else v for v in defaults)
 
-    return [(f"a default of {function.__name__}", lambda: target, write)]
+    def read() -> Any:
+        return next(
+            (v for v, old in zip(function.__defaults__ or (), defaults, strict=False) if old is target), None
+        )
+
+    return [(f"a default of {function.__name__}", read, write)]
 
 
 def _in_object(holder: Any, target: Any) -> list[Site]:
@@ -144,3 +149,36 @@ def _in_object(holder: Any, target: Any) -> list[Site]:
         return []
     kind = type(holder).__name__
     return [_in_key(f"{kind}.{key}", fields, key) for key, value in list(fields.items()) if value is target]
+
+
+class Replaced:
+    """Functions of the process stood in for by others, in every module that knows them by any name."""
+
+    def __init__(self) -> None:
+        self._undo: list[tuple[types.ModuleType, str, Any]] = []
+
+    def replace(self, functions: Collection[tuple[Any, Any]]) -> None:
+        """For each ``(original, stand_in)``: let every module use the stand-in from now on."""
+        new = {id(original): (original, stand_in) for original, stand_in in functions}
+        for name, module in list(sys.modules.items()):
+            if (
+                name in _SOURCES
+                or name.startswith("fuzzharness.")
+                or not isinstance(module, types.ModuleType)
+            ):
+                continue
+            for attribute, value in list(vars(module).items()):
+                known = new.get(id(value))
+                if known is not None and known[0] is value:
+                    self._undo.append((module, attribute, value))
+                    setattr(module, attribute, known[1])
+
+    def restore(self) -> None:
+        """Put every original back."""
+        while self._undo:
+            module, attribute, original = self._undo.pop()
+            setattr(module, attribute, original)
+
+
+_SOURCES = frozenset({"posix", "nt", "_io", "_sqlite3", "_heapq", "_json"})
+"""The C modules that the originals come from; what is below a stand-in is not replaced itself."""

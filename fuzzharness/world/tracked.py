@@ -1,488 +1,354 @@
-"""Containers and objects that announce every access before they make it.
+"""Values that announce their accesses: what becomes what, and what is put inside later.
 
-Decides which key each method of dict, list, set, deque and of an ordinary object reads or writes.
-Never decides when the call may go on: that is the gate's part. A tracked value is a subclass of the
-value it stands for, holds its own storage, and is built by copying; methods not in the tables below
-touch nothing.
+Decides for each kind of value how it is watched: containers by a copy with announcing methods,
+ordinary objects where they stand. What a method or an attribute touches is decided in
+``containers`` and ``objects``.
 
-Where a plain container is put inside a tracked one, it is taken over when it is next read, unless
-somebody still holds the plain one: then a change made through that name could not be seen, and the
-gate is told so.
+A plain container that a call puts inside is taken in when it is next read, unless somebody still
+holds it under another name: then a change made through that name could not be seen, and the gate is
+told so. It is told too where such a container was changed between being put there and being read.
 """
 
 from __future__ import annotations
 
 import copy
 import enum
-import sys
-import threading
-import types
-from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections import Counter
 from functools import cache
 from typing import Any
 
-from fuzzharness.access import ANY, MISSING, Key, Kind
-from fuzzharness.world.plain import ATOMS, attributes, plain
+from fuzzharness.access import ANY, Key, Kind
+from fuzzharness.world.containers import (
+    ALONE,
+    BASE,
+    JOINED,
+    WATCH,
+    announcing,
+    bare,
+    count_elements,
+    empty,
+    family_of,
+    fill,
+    pairs_of,
+    peek,
+    references,
+    take_all,
+)
+from fuzzharness.world.members import Members
+from fuzzharness.world.objects import (
+    attribute_methods,
+    base_class,
+    copy_attributes,
+    disguise,
+    is_builtin,
+    unwatch,
+    watch_object,
+    watchable,
+)
+from fuzzharness.world.plain import ATOMS, attributes, is_lock
 from fuzzharness.world.resource import Gate
+from fuzzharness.world.watch import MUTABLE, Watch, image
 
-READ, CHECK, WRITE = Kind.READ, Kind.CHECK, Kind.WRITE
+Pairs = list[tuple[Any, Any]]
 
-_WATCH = "_fuzz_watch"
+_HELD = "is also held under another name by the tool that put it there"
+_CHANGED = "was changed through another name after it was put there"
+_BUILTINS = frozenset({"builtins", "collections"})
 
 
-class Watch:
-    """Where a tracked value stands: the gate, the resource and the path of keys to it.
+class Tracker:
+    """The watched values of one resource."""
 
-    ``book`` lists the objects watched under one root, for :meth:`forget`.
-    """
-
-    __slots__ = ("book", "gate", "path", "resource")
-
-    def __init__(self, gate: Gate, resource: str, path: Key, book: list[int] | None = None) -> None:
+    def __init__(self, gate: Gate, resource: str) -> None:
         self.gate = gate
         self.resource = resource
-        self.path = path
-        self.book: list[int] = [] if book is None else book
+        self._objects: list[int] = []
+        self._pending: dict[tuple[int, int], tuple[Any, Any, Watch, Any]] = {}
+        self._given: list[tuple[Any, Any, Any, Watch]] = []
 
-    def inner(self, key: Any) -> Watch:
-        return Watch(self.gate, self.resource, (*self.path, key), self.book)
+    @property
+    def used(self) -> bool:
+        """Whether there is anything to forget."""
+        return bool(self._objects or self._pending or self._given)
+
+    def watch(self, path: Key = ()) -> Watch:
+        """The watch of what stands at ``path``."""
+        return Watch(self.gate, self.resource, path, self)
 
     def forget(self) -> None:
-        """Stop watching the ordinary objects under this root."""
-        for known in self.book:
-            _WATCHES.pop(known, None)
-        self.book.clear()
+        """Stop watching the ordinary objects, and forget what was put inside."""
+        for known in self._objects:
+            unwatch(known)
+        self._objects.clear()
+        self._pending.clear()
+        self._given.clear()
 
-    def lost(self, key: Any, why: str) -> None:
-        where = self.resource + "".join(f"[{part!r}]" for part in (*self.path, key))
-        self.gate.escape(f"{where} {why}")
+    def refresh(self) -> None:
+        """At the start of a run on the same values: forget what the last one put inside."""
+        self._pending.clear()
+        self._given.clear()
 
+    # -- values as they are at the start ---------------------------------------------------------
 
-def track(value: Any, watch: Watch, memo: dict[int, Any] | None = None) -> Any:
-    """A tracked deep copy of ``value``; what cannot be watched is copied and reported as an escape."""
-    kind = type(value)
-    if kind in ATOMS or kind in _LOCKS or isinstance(value, (enum.Enum, type)):
-        return value
-    memo = {} if memo is None else memo
-    if id(value) in memo:
-        return memo[id(value)][0]
-    build = _builder(kind)
-    if build is None:
-        if not isinstance(value, (frozenset, tuple)):
-            watch.gate.escape(
-                f"{_where(watch)} holds a {kind.__module__}.{kind.__qualname__}, whose inside cannot be watched"
-            )
-        return copy.deepcopy(value)
-    return build(value, watch, memo)
+    def copy(self, value: Any) -> Any:
+        """A tracked deep copy of ``value``."""
+        return self._copy(value, self.watch(), {})
 
+    def _copy(self, value: Any, watch: Watch, memo: dict[int, Any]) -> Any:
+        kind = type(value)
+        if kind in ATOMS or isinstance(value, (enum.Enum, type)) or is_lock(value):
+            return value
+        if id(value) in memo:
+            return memo[id(value)][0]
+        if isinstance(value, tuple):
+            return _tuple_of(value, [self._copy(v, watch.inner(i), memo) for i, v in enumerate(value)])
+        twin: Any = self._twin(value, watch)
+        if twin is None:
+            return copy.deepcopy(value)
+        memo[id(value)] = (twin, value)
+        family = family_of(kind)
+        if family is not None:
+            fill(twin, self._copied_pairs(value, family, watch, memo))
+        if kind.__module__ in _BUILTINS:
+            return twin
+        for name, item in _fields(value, kind).items():
+            object.__setattr__(twin, name, self._copy(item, watch.inner(name), memo))
+        return twin
 
-def _where(watch: Watch) -> str:
-    return watch.resource + "".join(f"[{part!r}]" for part in watch.path)
+    def _copied_pairs(
+        self, value: Any, family: Any, watch: Watch, memo: dict[int, Any]
+    ) -> list[tuple[Any, Any]]:
+        return [
+            (key, item if type(item) in ATOMS else self._copy(item, watch.inner(key), memo))
+            for key, item in pairs_of(value, family)
+        ]
 
+    def _twin(self, value: Any, watch: Watch) -> Any:
+        """An empty tracked stand-in of ``value``; None, and an escape, where there is none."""
+        kind = base_class(value)
+        if family_of(kind) is not None:
+            return self.container(value, watch)
+        if watchable(kind):
+            twin: Any = object.__new__(kind)
+            return twin if self.observe(twin, watch) else None
+        if kind is not frozenset:
+            watch.lost_here(f"holds a {kind.__module__}.{kind.__qualname__}, whose inside cannot be watched")
+        return None
 
-_LOCKS = frozenset({type(threading.Lock()), type(threading.RLock())})
-"""Kept as they are: who holds a lock is not data, and ``runtime.locks`` stands in for it."""
+    def container(self, value: Any, watch: Watch) -> Any:
+        """An empty tracked container of the class and settings of ``value``; None if it has none."""
+        kind: Any = base_class(value)
+        try:
+            twin = empty(tracked_class(kind), value)
+        except Exception:  # whatever the application's class raises
+            watch.lost_here(f"holds a {kind.__qualname__}, whose inside cannot be watched")
+            return None
+        object.__setattr__(twin, WATCH, watch)
+        object.__setattr__(twin, JOINED, None)
+        if kind.__module__ not in _BUILTINS:
+            _warn_of_shortcuts(kind, watch)
+        return twin
 
-Builder = Callable[[Any, Watch, dict[int, Any]], Any]
+    def observe(self, value: Any, watch: Watch) -> bool:
+        """Watch an ordinary object where it stands."""
+        self._objects.append(id(value))
+        return watch_object(value, watch)
+
+    def inside(self, value: Any, path: Key) -> Any:
+        """A tracked deep copy of what stands at ``path``."""
+        return self._copy(value, self.watch(path), {})
+
+    # -- values that calls put inside ----------------------------------------------------------------
+
+    def take_in(self, holder: Any, key: Any, watch: Watch, given: Any = None) -> None:
+        """See :meth:`fuzzharness.world.watch.Kin.take_in`."""
+        value = _at(holder, key)
+        kind = type(value)
+        if kind in ATOMS or BASE in kind.__dict__ or not watch.gate.inside:
+            return
+        inner = watch.inner(key)
+        if watchable(kind):
+            self.observe(value, inner)
+        elif kind is tuple and not any(type(item) not in ATOMS for item in value):
+            return
+        elif family_of(kind) is not None or kind is tuple:
+            del value
+            self._take_over(holder, key, inner, given)
+        elif not isinstance(value, (enum.Enum, type, frozenset)) and not is_lock(value):
+            inner.lost_here(f"holds a {kind.__module__}.{kind.__qualname__}, whose inside cannot be watched")
+
+    def _take_over(self, holder: Any, key: Any, inner: Watch, given: Any) -> None:
+        held = _references(holder, key) > ALONE
+        value = _at(holder, key)
+        known = self._pending.pop((id(holder), id(value)), None)
+        if known is not None and image(value) != known[3]:
+            inner.lost_here(_CHANGED)
+        if held and value is not given:
+            inner.lost_here(_HELD)
+            return
+        twin = self._shallow(value, inner)
+        if twin is not None:
+            _put(holder, key, twin)
+            if value is given:
+                self._given.append((value, image(value), key, inner))
+
+    def _shallow(self, value: Any, watch: Watch) -> Any:
+        if isinstance(value, tuple):
+            return self._tuple(value, watch)
+        twin = self.container(value, watch)
+        if twin is not None:
+            fill(twin, pairs_of(value, family_of(type(value))))
+            if type(value).__module__ not in _BUILTINS:
+                copy_attributes(value, twin)
+        return twin
+
+    def _tuple(self, value: Any, watch: Watch) -> Any:
+        items = list(value)
+        for place, item in enumerate(items):
+            if family_of(type(item)) is not None and BASE not in type(item).__dict__:
+                items[place] = self._shallow(item, watch.inner(place)) or item
+            elif watchable(type(item)):
+                self.observe(item, watch.inner(place))
+        return _tuple_of(value, items)
+
+    def stored(self, holder: Any, key: Any, watch: Watch) -> None:
+        """See :meth:`fuzzharness.world.watch.Kin.stored`."""
+        value = _at(holder, key)
+        kind = type(value)
+        if BASE in kind.__dict__ or not watch.gate.inside:
+            return
+        if watchable(kind):
+            self.observe(value, watch.inner(key))
+        elif kind in MUTABLE or kind is tuple:
+            ident = (id(holder), id(value))
+            if ident not in self._pending:
+                self._pending[ident] = (holder, key, watch, image(value))
+
+    def check_names(self) -> None:
+        """Report what was changed under a name that could not be seen; at the end of a run."""
+        for (_, ident), (holder, key, watch, known) in self._pending.items():
+            for value in _inside(holder):
+                if id(value) == ident and image(value) != known:
+                    watch.lost(key, _CHANGED)
+        for value, known, _key, inner in self._given:
+            if image(value) != known:
+                inner.lost_here(_CHANGED)
 
 
 @cache
-def _builder(kind: type) -> Builder | None:
-    if issubclass(kind, dict) and (kind in _DICTS or not _is_builtin(kind)):
-        return _build_dict
-    if issubclass(kind, list) and (kind is list or not _is_builtin(kind)):
-        return _build_list
-    if issubclass(kind, set) and (kind is set or not _is_builtin(kind)):
-        return _build_set
-    if kind is deque:
-        return _build_deque
-    if issubclass(kind, tuple):
-        return _build_tuple
-    if kind is frozenset:
-        return None
-    return _build_object if watchable(kind) else None
+def tracked_class(base: Any) -> Any:
+    """The subclass of a container class that announces what its methods touch."""
+    family = Members if base is set else family_of(base)
+    methods = {
+        "__slots__": (WATCH, JOINED),
+        "__deepcopy__": _deep_copied(family),
+        "__copy__": _copied(family),
+        "__reduce_ex__": lambda self, protocol: _copied(family)(self).__reduce_ex__(protocol),
+        **disguise(base),
+    }
+    if issubclass(base, Counter):
+        methods["update"] = count_elements
+    if base.__module__ not in _BUILTINS:
+        methods |= attribute_methods(base)
+    bases = (announcing(family),) if base in (family, set) else (base, announcing(family))
+    return type(base)(base.__name__, bases, methods)
 
 
-_DICTS = (dict, defaultdict, OrderedDict, Counter)
+def _copied(family: Any) -> Any:
+    def __copy__(self: Any) -> Any:
+        _read_all(self, family)
+        twin = bare(self, family)
+        if base_class(self).__module__ not in _BUILTINS:
+            copy_attributes(self, twin)
+        return twin
+
+    return __copy__
 
 
-def _is_builtin(kind: type) -> bool:
-    return not kind.__flags__ & (1 << 9)  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+def _deep_copied(family: Any) -> Any:
+    def __deepcopy__(self: Any, memo: dict[int, Any]) -> Any:
+        _read_all(self, family)
+        twin = memo[id(self)] = empty(base_class(self), self)
+        pairs = [(copy.deepcopy(k, memo), copy.deepcopy(v, memo)) for k, v in pairs_of(self, family)]
+        fill(twin, pairs)
+        for name, item in _fields(self, base_class(self)).items():
+            object.__setattr__(twin, name, copy.deepcopy(item, memo))
+        return twin
+
+    return __deepcopy__
 
 
-def watchable(kind: type) -> bool:
-    """Whether instances of ``kind`` are ordinary objects, whose attributes can be watched."""
-    return (
-        not _is_builtin(kind)
-        and not issubclass(kind, (BaseException, type, types.ModuleType))
-        and kind.__module__ not in {"threading", "_thread", "io", "_io", "re"}
-        and kind.__basicsize__ <= object.__basicsize__ + 64 * tuple.__itemsize__
-        and all(base is object or not _is_builtin(base) for base in kind.__mro__)
-    )
+def _read_all(self: Any, family: Any) -> None:
+    watch = getattr(self, WATCH, None)
+    if watch is not None:
+        watch.access(ANY, Kind.READ, lambda: peek(self, family, ANY))
+        take_all(self, family, watch)
 
 
-def _bare(kind: type, value: Any, watch: Watch, memo: dict[int, Any]) -> Any:
-    twin = kind.__new__(kind)
-    object.__setattr__(twin, _WATCH, watch)
-    memo[id(value)] = (twin, value)
-    return twin
+def _fields(value: Any, kind: Any) -> dict[str, Any]:
+    """The attributes an object, or a container of a class of the application, has beside its content."""
+    if kind.__module__ in _BUILTINS:
+        return {}
+    found = (attributes(value) or {}).items()
+    return {name: item for name, item in found if not name.startswith("_fuzz_")}
 
 
-def _build_dict(value: Any, watch: Watch, memo: dict[int, Any]) -> Any:
-    twin = _bare(tracked_class(type(value)), value, watch, memo)
-    if isinstance(value, defaultdict):
-        twin.default_factory = value.default_factory
-    for key, item in dict.items(value):
-        dict.__setitem__(twin, key, item if type(item) in ATOMS else track(item, watch.inner(key), memo))
-    if isinstance(value, OrderedDict):
-        OrderedDict.clear(twin)
-        for key, item in OrderedDict.items(value):
-            OrderedDict.__setitem__(twin, key, track(item, watch.inner(key), memo))
-    _copy_attributes(value, twin, watch, memo)
-    return twin
-
-
-def _build_list(value: Any, watch: Watch, memo: dict[int, Any]) -> Any:
-    twin = _bare(tracked_class(type(value)), value, watch, memo)
-    list.extend(twin, [track(item, watch.inner(i), memo) for i, item in enumerate(list.__iter__(value))])
-    _copy_attributes(value, twin, watch, memo)
-    return twin
-
-
-def _build_set(value: Any, watch: Watch, memo: dict[int, Any]) -> Any:
-    twin = _bare(tracked_class(type(value)), value, watch, memo)
-    set.update(twin, set.__iter__(value))
-    _copy_attributes(value, twin, watch, memo)
-    return twin
-
-
-def _build_deque(value: Any, watch: Watch, memo: dict[int, Any]) -> Any:
-    twin = _bare(tracked_class(deque), value, watch, memo)
-    items = [track(item, watch.inner(i), memo) for i, item in enumerate(deque.__iter__(value))]
-    deque.__init__(twin, items, value.maxlen)
-    return twin
-
-
-def _build_tuple(value: Any, watch: Watch, memo: dict[int, Any]) -> Any:
-    items = [track(item, watch.inner(i), memo) for i, item in enumerate(value)]
+def _tuple_of(value: Any, items: list[Any]) -> Any:
     if all(a is b for a, b in zip(items, value, strict=True)):
         return value
     return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
 
 
-def _build_object(value: Any, watch: Watch, memo: dict[int, Any]) -> Any:
-    base = base_class(value)
-    twin = base.__new__(base) if base.__new__ is object.__new__ else copy.copy(value)
-    memo[id(value)] = (twin, value)
-    for name, item in (attributes(value) or {}).items():
-        if name != _WATCH:
-            object.__setattr__(twin, name, track(item, watch.inner(name), memo))
-    return watch_object(twin, watch)
+def _at(holder: Any, key: Any) -> Any:
+    family = family_of(type(holder))
+    if family is None or _is_attribute(holder, key, family):
+        return (attributes(holder) or {}).get(key)
+    return family.__getitem__(holder, key)
 
 
-def _copy_attributes(value: Any, twin: Any, watch: Watch, memo: dict[int, Any]) -> None:
-    if type(value).__module__ in {"builtins", "collections"}:
-        return
-    for name, item in (attributes(value) or {}).items():
-        if name != _WATCH:
-            object.__setattr__(twin, name, track(item, watch.inner(name), memo))
+def _is_attribute(holder: Any, key: Any, family: Any) -> bool:
+    if issubclass(family, dict):
+        return not dict.__contains__(holder, key)
+    return not isinstance(key, int)
 
 
-def watch_object(value: Any, watch: Watch) -> Any:
-    """Let an ordinary object announce its attribute accesses from now on; returns the object."""
-    try:
-        set_class(value, tracked_class(base_class(value)))
-    except TypeError:
-        watch.gate.escape(
-            f"{_where(watch)} holds a {type(value).__qualname__}, whose attributes cannot be watched"
-        )
-        return value
-    _WATCHES[id(value)] = (value, watch)
-    watch.book.append(id(value))
-    return value
+def _put(holder: Any, key: Any, value: Any) -> None:
+    family = family_of(type(holder))
+    if family is None or _is_attribute(holder, key, family):
+        object.__setattr__(holder, key, value)
+    else:
+        family.__setitem__(holder, key, value)
 
 
-def set_class(value: Any, kind: type) -> None:
-    """Assign ``__class__`` past the property that hides it on tracked objects."""
-    object.__dict__["__class__"].__set__(value, kind)  # type: ignore[index]  # typeshed hides the descriptor
+def _references(holder: Any, key: Any) -> int:
+    family = family_of(type(holder))
+    if family is None or _is_attribute(holder, key, family):
+        return references(attributes(holder) or {}, dict, key) - 1
+    return references(holder, family, key)
 
 
-_WATCHES: dict[int, tuple[Any, Watch]] = {}
-
-
-def base_class(value: Any) -> type:
-    """The class that a possibly tracked object has for the application."""
-    kind = type(value)
-    return kind.__dict__.get("_fuzz_base", kind)
-
-
-# ---- what each method touches ----------------------------------------------------------------
-
-
-def _one(*kinds: Kind) -> Callable[[Any, tuple[Any, ...]], list[tuple[Any, Kind]]]:
-    return lambda _self, args: [(args[0] if args else ANY, kind) for kind in kinds]
-
-
-def _all(*kinds: Kind) -> Callable[[Any, tuple[Any, ...]], list[tuple[Any, Kind]]]:
-    pairs = [(ANY, kind) for kind in kinds]
-    return lambda _self, _args: pairs
-
-
-def _index(*kinds: Kind) -> Callable[[Any, tuple[Any, ...]], list[tuple[Any, Kind]]]:
-    def touched(_self: Any, args: tuple[Any, ...]) -> list[tuple[Any, Kind]]:
-        exact = isinstance(args[0], int) and args[0] >= 0
-        return [(args[0] if exact else ANY, kind) for kind in kinds]
-
-    return touched
-
-
-_WHOLE = _all(READ)
-_CHANGE = _all(READ, WRITE)
-
-_READS = ("__iter__", "__len__", "__eq__", "__ne__", "__repr__", "copy", "__reversed__")
-_TABLES: dict[type, dict[str, Any]] = {
-    dict: {
-        "__getitem__": _one(READ), "get": _one(READ), "__contains__": _one(CHECK),
-        "__setitem__": _one(WRITE), "__delitem__": _one(WRITE), "pop": _one(READ, WRITE),
-        "setdefault": _one(READ), "popitem": _CHANGE, "clear": _all(WRITE),
-        "update": lambda _self, args: _updated(args), "__ior__": lambda _self, args: _updated(args),
-        **dict.fromkeys((*_READS, "keys", "values", "items", "__or__", "__ror__"), _WHOLE),
-        **dict.fromkeys(("move_to_end", "subtract"), _CHANGE),
-        **dict.fromkeys(("most_common", "elements", "total"), _WHOLE),
-    },
-    list: {
-        "__getitem__": _index(READ), "__setitem__": _index(WRITE), "__delitem__": _CHANGE,
-        **dict.fromkeys((*_READS, "__contains__", "index", "count", "__add__", "__mul__", "__rmul__",
-                         "__lt__", "__le__", "__gt__", "__ge__"), _WHOLE),
-        **dict.fromkeys(("append", "extend", "insert", "pop", "remove", "sort", "reverse", "clear",
-                         "__iadd__", "__imul__"), _CHANGE),
-    },
-    set: {
-        "__contains__": _one(CHECK), "add": _one(WRITE), "discard": _one(WRITE),
-        "remove": _one(READ, WRITE), "pop": _CHANGE, "clear": _all(WRITE),
-        **dict.fromkeys((*_READS[:-1], "__and__", "__rand__", "__or__", "__ror__", "__sub__", "__rsub__",
-                         "__xor__", "__rxor__", "__lt__", "__le__", "__gt__", "__ge__", "union", "difference",
-                         "intersection", "symmetric_difference", "issubset", "issuperset", "isdisjoint"), _WHOLE),
-        **dict.fromkeys(("update", "difference_update", "intersection_update",
-                         "symmetric_difference_update", "__ior__", "__iand__", "__isub__", "__ixor__"), _CHANGE),
-    },
-    deque: {
-        "__getitem__": _index(READ), "__setitem__": _index(WRITE), "__delitem__": _CHANGE,
-        **dict.fromkeys((*_READS, "__contains__", "index", "count", "__add__", "__mul__",
-                         "__lt__", "__le__", "__gt__", "__ge__"), _WHOLE),
-        **dict.fromkeys(("append", "appendleft", "extend", "extendleft", "insert", "pop", "popleft", "remove",
-                         "rotate", "reverse", "clear", "__iadd__", "__imul__"), _CHANGE),
-    },
-}  # fmt: skip
-"""For each method the keys it touches, as (key, kind) pairs made from its arguments."""
-
-_GIVES = {"__getitem__", "get", "pop", "values", "items", "__iter__", "copy", "popitem", "popleft",
-          "__reversed__", "setdefault"}  # fmt: skip
-"""Methods that hand out what is stored inside: plain containers put there are taken over first."""
-
-
-def _updated(args: tuple[Any, ...]) -> list[tuple[Any, Kind]]:
-    given = args[0] if args else ()
-    return [(key, WRITE) for key in given] if isinstance(given, dict) else [(ANY, WRITE)]
+def _inside(holder: Any) -> list[Any]:
+    family = family_of(type(holder))
+    items = [] if family is None else [item for _, item in pairs_of(holder, family)]
+    return [*items, *(attributes(holder) or {}).values()]
 
 
 @cache
-def tracked_class(base: type) -> type:
-    """The subclass of ``base`` that announces what its methods touch."""
-    family = next((f for f in _TABLES if issubclass(base, f)), None)
-    if family is None:
-        return _object_class(base)
-    methods: dict[str, Any] = {
-        name: _announcing(base, name, touched)
-        for name, touched in _TABLES[family].items()
-        if hasattr(base, name)
-    }
-    methods |= {
-        "__slots__": (_WATCH,),
-        "__module__": base.__module__,
-        "__qualname__": base.__qualname__,
-        "__deepcopy__": lambda self, memo: copy.deepcopy(_unwatched(self, base), memo),
-        "__copy__": lambda self: _unwatched(self, base),
-        "__reduce_ex__": lambda self, protocol: _unwatched(self, base).__reduce_ex__(protocol),
-        "__hash__": None,
-        "_fuzz_base": base,
-    }
-    if not _is_builtin(base):
-        methods["__class__"] = property(lambda _self: base)
-    return type(base)(base.__name__, (base,), methods)
+def _shortcuts(kind: Any) -> tuple[str, ...]:
+    """The methods of a class of the application that name the builtin container outright."""
+    family = family_of(kind)
+    found = []
+    for cls in kind.__mro__[: kind.__mro__.index(family)]:
+        if not is_builtin(cls) and cls.__module__ not in _BUILTINS:
+            for name, member in vars(cls).items():
+                code = getattr(member, "__code__", None)
+                if code is not None and family.__name__ in code.co_names:
+                    found.append(f"{cls.__name__}.{name}")
+    return tuple(found)
 
 
-def _unwatched(self: Any, base: type) -> Any:
-    watch = getattr(self, _WATCH)
-    watch.gate.access(watch.resource, (*watch.path, ANY), READ, lambda: None)
-    if base is deque:
-        return deque(deque.__iter__(self), self.maxlen)
-    if base is defaultdict:
-        return defaultdict(self.default_factory, dict.items(self))
-    return base(base.items(self) if issubclass(base, dict) else base.__iter__(self))
-
-
-def _announcing(base: type, name: str, touched: Any) -> Any:
-    method = getattr(base, name)
-    gives = name in _GIVES
-
-    def announced(self: Any, *args: Any, **kwargs: Any) -> Any:
-        watch = getattr(self, _WATCH, None)
-        if watch is None:
-            return method(self, *args, **kwargs)
-        path, pairs = watch.path, touched(self, args)
-        if kwargs and name == "update":
-            pairs = [*pairs, *((key, WRITE) for key in kwargs)]
-        if len(pairs) == 1:
-            key, kind = pairs[0]
-            watch.gate.access(watch.resource, (*path, key), kind, lambda: _peek(self, base, key))
-        else:
-            watch.gate.accesses(
-                watch.resource, [((*path, key), kind) for key, kind in pairs], lambda k: _peek(self, base, k[-1])
-            )
-        if gives and watch.gate.inside:
-            _take_over(self, base, watch)
-        if name == "setdefault" and args and not dict.__contains__(self, args[0]):
-            watch.gate.note(watch.resource, (*path, args[0]), WRITE, lambda: _peek(self, base, args[0]))
-            args = (args[0], track(args[1] if len(args) > 1 else None, watch.inner(args[0])))
-        return method(self, *args, **kwargs)
-
-    announced.__name__ = name
-    return announced
-
-
-def _peek(self: Any, base: type, key: Any) -> Any:
-    if key is not ANY and issubclass(base, dict):
-        return _shown(dict.get(self, key, MISSING))
-    if key is not ANY and issubclass(base, (list, deque)):
-        return plain(base.__getitem__(self, key)) if key < base.__len__(self) else MISSING
-    if key is not ANY:
-        return base.__contains__(self, key)
-    if issubclass(base, dict):
-        return {k: plain(v) for k, v in dict.items(self)}
-    return [plain(v) for v in base.__iter__(self)]
-
-
-def _shown(value: Any) -> Any:
-    return MISSING if value is MISSING else plain(value)
-
-
-def _take_over(self: Any, base: type, watch: Watch) -> None:
-    if issubclass(base, dict):
-        for key in list(dict.keys(self)) if _has_plain(dict.values(self)) else ():
-            _adopt(self, dict, key, watch)
-    elif issubclass(base, (list, deque)) and _has_plain(base.__iter__(self)):
-        for i in range(base.__len__(self)):
-            _adopt(self, base, i, watch)
-
-
-def _has_plain(items: Iterable[Any]) -> bool:
-    return any(type(item) in _TABLES or type(item) in _DICTS or watchable(type(item)) for item in items)
-
-
-def _adopt(self: Any, base: Any, key: Any, watch: Watch) -> None:
-    value = base.__getitem__(self, key)
-    if type(value) in ATOMS:
-        return
-    if watchable(type(value)):
-        if "_fuzz_base" not in type(value).__dict__:
-            base.__setitem__(self, key, _adopt_object(value, watch.inner(key)))
-    elif type(value) in _TABLES or type(value) in _DICTS:
-        if sys.getrefcount(value) > _ALONE:
-            watch.lost(key, "is also held under another name by the tool that put it there")
-        else:
-            base.__setitem__(self, key, track(value, watch.inner(key)))
-
-
-def _adopt_object(value: Any, watch: Watch) -> Any:
-    for name, item in (attributes(value) or {}).items():
-        if type(item) not in ATOMS:
-            object.__setattr__(value, name, track(item, watch.inner(name)))
-    return watch_object(value, watch)
-
-
-def _count_alone() -> int:
-    holder = {"value": [object()]}
-    value = holder["value"]
-    return sys.getrefcount(value)
-
-
-_ALONE = _count_alone()
-
-
-# ---- ordinary objects --------------------------------------------------------------------------
-
-
-def _object_class(base: type) -> type:
-    return type(base)(
-        base.__name__,
-        (base,),
-        {
-            "__slots__": (),
-            "__module__": base.__module__,
-            "__qualname__": base.__qualname__,
-            "__class__": property(lambda _self: base),
-            "__getattribute__": _get_attribute(base),
-            "__setattr__": _set_attribute(base, base.__setattr__, WRITE),
-            "__delattr__": _set_attribute(base, base.__delattr__, WRITE),
-            "__reduce_ex__": lambda self, protocol: _plain_twin(self, base).__reduce_ex__(protocol),
-            "_fuzz_base": base,
-        },
-    )
-
-
-def _plain_twin(self: Any, base: type) -> Any:
-    twin = base.__new__(base)
-    for name, item in (attributes(self) or {}).items():
-        object.__setattr__(twin, name, item)
-    return twin
-
-
-def _get_attribute(base: type) -> Any:
-    inherited = base.__getattribute__
-
-    def get(self: Any, name: str) -> Any:
-        if name[:2] != "__" and _is_state(base, name):
-            watched = _WATCHES.get(id(self))
-            if watched is not None and watched[0] is self:
-                watch = watched[1]
-                watch.gate.access(watch.resource, (*watch.path, name), READ, lambda: _field(self, name))
-                _adopt_attribute(self, name, watch)
-        return inherited(self, name)
-
-    return get
-
-
-def _set_attribute(base: type, inherited: Any, kind: Kind) -> Any:
-    def change(self: Any, name: str, *value: Any) -> None:
-        watched = _WATCHES.get(id(self))
-        if watched is not None and watched[0] is self and _is_state(base, name):
-            watch = watched[1]
-            watch.gate.access(watch.resource, (*watch.path, name), kind, lambda: _field(self, name))
-        inherited(self, name, *value)
-
-    return change
-
-
-def _field(self: Any, name: str) -> Any:
-    return _shown((attributes(self) or {}).get(name, MISSING))
-
-
-def _adopt_attribute(self: Any, name: str, watch: Watch) -> None:
-    value = (attributes(self) or {}).get(name)
-    if type(value) in _TABLES or type(value) in _DICTS:
-        if sys.getrefcount(value) > _ALONE:
-            watch.lost(name, "is also held under another name by the tool that put it there")
-        else:
-            object.__setattr__(self, name, track(value, watch.inner(name)))
-
-
-@cache
-def _is_state(base: type, name: str) -> bool:
-    """Whether ``name`` is data of an instance, not a method or property of its class."""
-    for cls in base.__mro__:
-        if name in cls.__dict__:
-            member = cls.__dict__[name]
-            return isinstance(member, types.MemberDescriptorType) or not hasattr(member, "__get__")
-    return True
+def _warn_of_shortcuts(kind: Any, watch: Watch) -> None:
+    if issubclass(kind, set) and kind is not set:
+        watch.lost_here("is of a class derived from set, which set() and frozenset() read past its methods")
+    for name in _shortcuts(kind):
+        watch.lost_here(f"has a method {name} that may go past its own methods")

@@ -11,10 +11,11 @@ from typing import Any
 
 from fuzzharness.access import ANY, Key
 from fuzzharness.errors import WorldError
+from fuzzharness.world import shortcuts
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.plain import plain
 from fuzzharness.world.resource import Gate
-from fuzzharness.world.tracked import Watch, track
+from fuzzharness.world.tracked import Tracker
 
 
 class Value:
@@ -24,7 +25,8 @@ class Value:
         self._initial = value
 
     def open(self, name: str, gate: Gate) -> None:
-        self._watch = Watch(gate, name, ())
+        self._tracker = Tracker(gate, name)
+        shortcuts.install(self)
         try:
             self._start = copy.deepcopy(self._initial)
         except Exception as error:
@@ -37,22 +39,24 @@ class Value:
         self._live = self._start
 
     def mark(self) -> None:
-        self._start = _without_tracking(self._live)
+        self._start = copy.deepcopy(self._live)  # tracked values copy themselves as plain ones
 
     def reset(self) -> Any:
-        if self._watch.book:
-            self._watch.forget()
-        self._live = track(self._start, self._watch)
+        if self._tracker.used:
+            self._tracker.forget()
+        self._live = self._tracker.copy(self._start)
         return self._live
 
     def capture(self) -> Any:
+        self._tracker.check_names()
         return plain(self._live)
 
     def perturb(self, key: Key) -> bool:
         return perturb_inside(self._live, key)
 
     def close(self) -> None:
-        self._watch.forget()
+        shortcuts.remove(self)
+        self._tracker.forget()
         self._live = None
 
 
@@ -80,8 +84,3 @@ def _at(holder: Any, part: Any) -> Any:
         return getattr(holder, part, None)
     except (KeyError, IndexError, TypeError):
         return None
-
-
-def _without_tracking(value: Any) -> Any:
-    """A deep copy without tracked classes, to start later runs from."""
-    return copy.deepcopy(value)
