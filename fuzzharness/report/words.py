@@ -63,7 +63,8 @@ def headline(finding: Finding) -> str:
     """``shared-state, lost-update: 2 calls, 1 preemption``, and whether it is benign."""
     size = f"{count(len(finding.calls), 'call')}, {count(finding.schedule.preemptions, 'preemption')}"
     benign = " (benign: only the order of a collection or generated ids differ)" if finding.benign else ""
-    return f"{finding.mode.value}, {printable(finding.anomaly)}: {size}{benign}"
+    names = dict.fromkeys((finding.mode.value, printable(finding.anomaly)))
+    return f"{', '.join(names)}: {size}{benign}"
 
 
 def certified(certificate: Certificate) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from fuzzharness.finding import Certificate, Escape, Verdict
+from fuzzharness.finding import Certificate, Escape, Mode, Verdict
 from fuzzharness.report.words import (
     certified,
     headline,
@@ -78,6 +78,7 @@ def test_minimal_is_said_only_with_a_proof(certificate, words):
 def test_a_headline_names_mode_anomaly_and_size(finding):
     assert headline(finding) == "shared-state, lost-update: 2 calls, 1 preemption"
     assert "benign" in headline(replace(finding, benign=True))
+    assert headline(replace(finding, mode=Mode.HANG, anomaly="hang")).startswith("hang: 2 calls")
 
 
 def test_a_schedule_is_given_in_both_notations(finding):
