@@ -101,7 +101,8 @@ def _searching(command: Command) -> Command:
     command = click.option("--preemptions", type=int, metavar="N", help=bound)(command)
     for name, option in reversed(list(OPTIONS.items())):
         flag = "--" + name.replace("_", "-")
-        command = click.option(flag, type=option.kind, envvar=variable(name), help=option.help)(command)
+        told = f"{option.help[0].upper()}{option.help[1:]}."
+        command = click.option(flag, type=option.kind, envvar=variable(name), help=told)(command)
     return command
 
 
@@ -181,10 +182,16 @@ class _Run:
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            if self._folder is not None:
-                self._folder.close(interrupted or sys.exc_info()[0] is not None)
+            self._leave_folder(interrupted)
         self._conclude(interrupted)
         return INTERRUPTED if interrupted else FINDINGS if self._missed else CLEAN
+
+    def _leave_folder(self, interrupted: bool) -> None:
+        """Keep what was written, unless an error came before the first batch was through."""
+        if self._folder is not None and (self._counted or interrupted):
+            self._folder.close(interrupted or sys.exc_info()[0] is not None)
+        elif self._folder is not None:
+            self._folder.discard()
 
     def _explore(self, scenario: Scenario, setup: Setup, trial: Trial) -> None:
         """Explore one batch; what is known of it is printed and written even if it is interrupted."""

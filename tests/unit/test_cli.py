@@ -211,10 +211,11 @@ def test_an_interrupt_keeps_what_is_known(write, folder):
     assert "**Interrupted:**" in (folder / "reports" / "summary.md").read_text()
 
 
-def test_an_error_of_our_own_is_told_apart(write, monkeypatch):
+def test_an_error_of_our_own_is_told_apart_and_leaves_no_report(write, folder, monkeypatch):
     monkeypatch.setattr("fuzzharness.scenario.trial.explore", lambda *_: 1 / 0)
-    result = fuzzharness("run", write(RACE))
+    result = fuzzharness("run", write(RACE), "--report", "reports")
     assert result.exit_code == INTERNAL
+    assert not (folder / "reports").exists()
     assert "ZeroDivisionError" in result.stderr
     assert "this is an error in fuzzharness itself" in result.stderr
 
