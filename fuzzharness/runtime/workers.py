@@ -14,8 +14,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-_thread_dict = ctypes.pythonapi.PyThreadState_GetDict
-_thread_dict.restype = ctypes.py_object
+_get_dict = ctypes.pythonapi.PyThreadState_GetDict
+_get_dict.restype = ctypes.c_void_p  # a borrowed reference: as py_object it would be given back once too often
 
 
 class Aborted(BaseException):
@@ -76,6 +76,12 @@ class Worker:
                 if locals_of_thread:
                     locals_of_thread.clear()
                 self._busy = False
+
+
+def _thread_dict() -> dict[Any, Any]:
+    """Where the running thread keeps its thread-locals."""
+    found: dict[Any, Any] = ctypes.cast(_get_dict(), ctypes.py_object).value
+    return found
 
 
 def release(lock: _thread.LockType) -> None:
