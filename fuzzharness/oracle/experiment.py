@@ -5,7 +5,9 @@ Decides nothing about an ending that accesses alone can answer.
 
 from __future__ import annotations
 
-from fuzzharness.access import ANY, Key, Kind, overlap
+from typing import Any
+
+from fuzzharness.access import ANY, MISSING, Key, Kind, overlap
 from fuzzharness.oracle.compare import at
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.search.serial import in_order
@@ -22,9 +24,11 @@ def follows_value(stage: Stage, baseline: Ran, reader: int, writer: int) -> bool
     """
     spots = _handed_over(baseline, reader, writer)
     replaced: list[bool] = []
+    left: dict[str, Any] = {}
 
     def between(ended: int) -> None:
         if ended == writer:
+            left.update(stage.world.capture())
             replaced.extend(stage.world.perturb(*spot) for spot in spots)
 
     order = tuple(range(len(baseline.positions)))
@@ -35,10 +39,17 @@ def follows_value(stage: Stage, baseline: Ran, reader: int, writer: int) -> bool
     if ran.outcome.results[label] != baseline.outcome.results[label]:
         return True
     return any(
-        at(ran.outcome.state, *spot) != at(baseline.outcome.state, *spot)
+        _follows(at(left, *spot), at(baseline.outcome.state, *spot), at(ran.outcome.state, *spot))
         for spot in _written(baseline, reader)
-        if not any(spot[0] == s[0] and overlap(spot[1], s[1]) for s in spots)
     )
+
+
+def _follows(before: Any, normal: Any, perturbed: Any) -> bool:
+    """Whether what was written over ``before`` came out otherwise; of a row only fields that changed count."""
+    if isinstance(before, dict) and isinstance(normal, dict) and isinstance(perturbed, dict):
+        names = [name for name in normal if normal[name] != before.get(name, MISSING)]
+        return any(perturbed.get(name, MISSING) != normal[name] for name in names)
+    return bool(normal != before and perturbed != normal)
 
 
 def _flag(value: object) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import fuzzharness as fh
 import pytest
+
+import fuzzharness as fh
 
 Explore = Callable[..., fh.Report]
 
@@ -13,7 +14,9 @@ Explore = Callable[..., fh.Report]
 def exhaust() -> Explore:
     """Explore calls to ``tools`` until nothing is left: ``exhaust([f, (g, {"a": 1})], x=0)``."""
 
-    def run(calls: Sequence[Any], strategy: str = "bounded", world: fh.World | None = None, **values: Any) -> fh.Report:
+    def run(
+        calls: Sequence[Any], strategy: str = "bounded", world: fh.World | None = None, **values: Any
+    ) -> fh.Report:
         pairs = [call if isinstance(call, tuple) else (call, {}) for call in calls]
         tools = fh.Toolbox({tool.__name__: tool for tool, _ in pairs})
         batch = fh.Batch(tuple(fh.Call(tool.__name__, args) for tool, args in pairs))

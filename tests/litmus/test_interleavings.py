@@ -3,11 +3,12 @@
 from collections import Counter
 from typing import Any
 
-import fuzzharness as fh
 import pytest
+from sqlalchemy import text
+
+import fuzzharness as fh
 from fuzzharness.runtime.stage import Stage
 from fuzzharness.search.bounded import Bounded
-from sqlalchemy import text
 
 
 def rmw(ctx: Any) -> None:
@@ -32,7 +33,9 @@ def rmw_row(db: Any) -> None:
         connection.execute(text("update account set x = :x where id = 1"), {"x": value + 1})
 
 
-def runs(tool: Any, args: dict[str, Any], n: int, world: fh.World, bound: int | None = None) -> list[tuple[int, Any]]:
+def runs(
+    tool: Any, args: dict[str, Any], n: int, world: fh.World, bound: int | None = None
+) -> list[tuple[int, Any]]:
     """(preemptions, final x) of every interleaving of ``n`` calls."""
     batch = fh.Batch(tuple(fh.Call("t", args) for _ in range(n)))
     scheduler, last, found, orders = Bounded(n, bound), None, [], set()
@@ -44,7 +47,9 @@ def runs(tool: Any, args: dict[str, Any], n: int, world: fh.World, bound: int | 
             assert ran.schedule.order == tuple(last.order)
             orders.add(ran.schedule.order)
             state = ran.outcome.state
-            found.append((scheduler.level, state["ctx"]["x"] if "ctx" in state else state["db"]["account"][1]["x"]))
+            found.append(
+                (scheduler.level, state["ctx"]["x"] if "ctx" in state else state["db"]["account"][1]["x"])
+            )
     assert len(orders) == len(found), "an interleaving was run twice"
     return found
 
@@ -57,7 +62,9 @@ def runs(tool: Any, args: dict[str, Any], n: int, world: fh.World, bound: int | 
         (3, 2, [6, 18, 36, 30]),
     ],
 )
-def test_every_interleaving_is_run_once_by_rising_preemptions(n: int, k: int, by_preemptions: list[int]) -> None:
+def test_every_interleaving_is_run_once_by_rising_preemptions(
+    n: int, k: int, by_preemptions: list[int]
+) -> None:
     levels = [level for level, _ in runs(writes, {"k": k}, n, fh.World(ctx={"x": 0}))]
     assert levels == sorted(levels)
     assert list(Counter(levels).values()) == by_preemptions

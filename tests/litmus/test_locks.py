@@ -3,8 +3,9 @@
 import threading
 from typing import Any
 
-import fuzzharness as fh
 import pytest
+
+import fuzzharness as fh
 
 LOCK = threading.Lock()
 FIRST, SECOND = threading.Lock(), threading.Lock()
@@ -76,7 +77,9 @@ def test_both_orders_of_one_lock_are_reached(exhaust: Any) -> None:
 
 @pytest.mark.parametrize(("n", "factorial"), [(2, 2), (3, 6), (4, 24)])
 @pytest.mark.parametrize("tool", [locked, again])
-def test_n_calls_around_one_lock_have_n_factorial_interleavings(exhaust: Any, tool: Any, n: int, factorial: int) -> None:
+def test_n_calls_around_one_lock_have_n_factorial_interleavings(
+    exhaust: Any, tool: Any, n: int, factorial: int
+) -> None:
     report = exhaust([tool] * n, x=0)
     assert report.verdict is fh.Verdict.SAFE
     if tool is locked:

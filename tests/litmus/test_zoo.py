@@ -4,20 +4,21 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import fuzzharness as fh
 import pytest
+from sqlalchemy import text
+
+import fuzzharness as fh
 from fuzzharness.oracle.compare import key_of
 from fuzzharness.oracle.judge import Judge
 from fuzzharness.runtime.stage import Stage
 from fuzzharness.search.bounded import Bounded
-from sqlalchemy import text
 
 
 def add(ctx: Any, amount: int) -> None:
     ctx["x"] = ctx["x"] + amount
 
 
-def claim(ctx: Any, who: str) -> str:
+def claim(ctx: Any) -> str:
     if ctx["owner"] is None:
         ctx["owner"] = "taken"
         return "yours"
@@ -85,13 +86,21 @@ class Animal:
     kinds: frozenset[tuple[str, str]]
 
 
-def animal(name: str, calls: Any, start: Any, counts: tuple[int, int, int], *kinds: tuple[str, str]) -> Animal:
+def animal(
+    name: str, calls: Any, start: Any, counts: tuple[int, int, int], *kinds: tuple[str, str]
+) -> Animal:
     return Animal(name, tuple(calls), start, *counts, frozenset(kinds))
 
 
 SHARED = "shared-state"
 ZOO = [
-    animal("lost update x2", [(add, {"amount": 1}), (add, {"amount": 2})], {"x": 0}, (6, 2, 4), (SHARED, "lost-update")),
+    animal(
+        "lost update x2",
+        [(add, {"amount": 1}), (add, {"amount": 2})],
+        {"x": 0},
+        (6, 2, 4),
+        (SHARED, "lost-update"),
+    ),
     animal(
         "lost update x3",
         [(add, {"amount": 1}), (add, {"amount": 2}), (add, {"amount": 4})],
@@ -101,7 +110,7 @@ ZOO = [
     ),
     animal(
         "double claim",
-        [(claim, {"who": "a"}), (claim, {"who": "b"})],
+        [(claim, {}), (claim, {})],
         {"owner": None},
         (6, 2, 0),
         (SHARED, "lost-update"),
@@ -114,7 +123,13 @@ ZOO = [
         (20, 5, 15),
         (SHARED, "write-skew"),
     ),
-    animal("read skew", [(transfer, {"amount": 5}), (audit, {})], {"x": 10, "y": 0}, (15, 10, 0), (SHARED, "read-skew")),
+    animal(
+        "read skew",
+        [(transfer, {"amount": 5}), (audit, {})],
+        {"x": 10, "y": 0},
+        (15, 10, 0),
+        (SHARED, "read-skew"),
+    ),
     animal(
         "two transfers",
         [(transfer, {"amount": 1}), (transfer, {"amount": 2})],
@@ -169,7 +184,11 @@ def test_the_numbers_of_an_anomaly(beast: Animal) -> None:
             seen["runs"] += 1
             seen["serial"] += judge.key(ran) in judge.serial.endings
             seen["wrong"] += key_of(fh.Outcome(ran.outcome.state, {})) not in states
-    assert (seen["runs"], seen["serial"], seen["wrong"]) == (beast.interleavings, beast.serial, beast.wrong_state)
+    assert (seen["runs"], seen["serial"], seen["wrong"]) == (
+        beast.interleavings,
+        beast.serial,
+        beast.wrong_state,
+    )
 
 
 @pytest.mark.parametrize("beast", ZOO, ids=lambda beast: beast.name)
@@ -180,7 +199,9 @@ def test_the_name_of_an_anomaly(beast: Animal) -> None:
     assert beast.kinds <= {(f.mode.value, f.anomaly) for f in report.findings}
 
 
-@pytest.mark.parametrize("beast", [b for b in ZOO if b.name != "create then use"], ids=lambda beast: beast.name)
+@pytest.mark.parametrize(
+    "beast", [b for b in ZOO if b.name != "create then use"], ids=lambda beast: beast.name
+)
 def test_one_preemption_reaches_every_anomaly_that_needs_one(beast: Animal) -> None:
     found = [f for f in explored(beast).findings if (f.mode.value, f.anomaly) in beast.kinds]
     assert {f.certificate.preemptions for f in found} == {1}
