@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from fuzzharness.errors import ToolError as ToolError
     from fuzzharness.errors import TraceError as TraceError
     from fuzzharness.errors import WorldError as WorldError
-    from fuzzharness.explore import explore as explore
-    from fuzzharness.explore import replay as replay
+    from fuzzharness.exploration import explore as explore
+    from fuzzharness.exploration import replay as replay
     from fuzzharness.finding import Certificate as Certificate
     from fuzzharness.finding import Escape as Escape
     from fuzzharness.finding import Execution as Execution
@@ -63,7 +63,7 @@ _HOME = {
         "TraceError",
         "WorldError",
     ),
-    "explore": ("explore", "replay"),
+    "exploration": ("explore", "replay"),
     "finding": ("Certificate", "Escape", "Execution", "Finding", "Mode", "Report", "Verdict"),
     "model": ("Batch", "Call", "Outcome", "Raised", "Returned", "Trace", "Unfinished"),
     "runtime.gate": ("atomic",),

@@ -23,7 +23,7 @@ ROWS = [
     ["oracle"],
     ["shrink"],
     ["verdict"],
-    ["explore"],
+    ["exploration"],
     ["scenario"],
     ["report"],
     ["options"],
@@ -100,3 +100,9 @@ def test_importing_the_package_loads_none_of_its_modules() -> None:
     code = "import sys, fuzzharness; print(*[m for m in sys.modules if m.startswith('fuzzharness.')])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.split() == []
+
+
+@pytest.mark.parametrize("module", modules())
+def test_no_module_hides_a_public_name(module: str) -> None:
+    """Importing a submodule sets it on the package: it must not bear the name of a public function."""
+    assert row_of(module) not in fuzzharness.__all__

@@ -1,7 +1,7 @@
 """Trial: one batch of a recording, explored or replayed.
 
 Decides what a single replay may claim: a finding is a finding, anything else proves nothing. Leaves
-the exploring to :mod:`fuzzharness.explore`.
+the exploring to :mod:`fuzzharness.exploration`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
 from fuzzharness.events import Finished, Found, Listener, Started
-from fuzzharness.explore import explore, judge_replay
+from fuzzharness.exploration import explore, judge_replay
 from fuzzharness.finding import Finding, Report, Verdict
 from fuzzharness.model import Batch, Outcome
 from fuzzharness.schedule import Schedule

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 import fuzzharness as fh
-from fuzzharness.explore import explore
+from fuzzharness.exploration import explore
 from fuzzharness.scenario import Expectation
 
 SEEN = "mode shared-state, anomaly lost-update, calls 2, preemptions 1"
