@@ -14,6 +14,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import weakref
 from _thread import get_ident
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +26,7 @@ from sqlalchemy.pool import Pool
 from fuzzharness.access import ANY, MISSING, Key
 from fuzzharness.errors import WorldError
 from fuzzharness.world import sqlite
-from fuzzharness.world.footprint import Reader, Schema
+from fuzzharness.world.footprint import SEVERAL, Foreign, Reader, Schema
 from fuzzharness.world.image import Image
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.resource import Gate
@@ -44,7 +45,8 @@ class Database:
         self._engine = url if isinstance(url, Engine) else _engine(url)
         self._setup = setup
         self._folder: str | None = None
-        self.connections: list[sqlite.WatchedConnection] = []
+        self._image: Image | None = None
+        self.connections: weakref.WeakSet[sqlite.WatchedConnection] = weakref.WeakSet()
         if self._engine.dialect.name != "sqlite" or self._engine.dialect.is_async:
             raise WorldError(
                 f"Database was given {_shown(self._engine)}. Expected an SQLite database, sqlite:// or "
@@ -63,22 +65,37 @@ class Database:
 
     def open(self, name: str, gate: Gate) -> None:
         self.name, self.gate = name, gate
-        self.reader = Reader(Schema())
+        self.reader = self._known = Reader(Schema())
         shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self._folder = tempfile.mkdtemp(prefix="fuzzharness-", dir=shared)
         self._path = os.path.join(self._folder, "scratch.db")
+        self._found_pool = self._engine.pool
+        self._target = ""
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    def _build(self) -> None:
+        in_file = sqlite.file_name(self._engine.url.database or "")
+        if in_file and not in_file.startswith("memory:"):
+            self._copy_in()
         self._own = sqlite3.dbapi2.Connection(self._path, check_same_thread=False, isolation_level=None)
         self._own.execute("PRAGMA synchronous=OFF")
-        self._image = Image(self._path, self._own)
-        self._copy_in()
+        if not in_file or in_file.startswith("memory:"):
+            self._copy_in()
         self._redirect()
         self._run_setup()
         self.mark()
 
     def _copy_in(self) -> None:
-        file = sqlite.file_name(self._engine.url.database or "")
-        self._target = file
-        if file and not os.path.exists(file):
+        """Copy what the database holds now: a file as it lies there, another through the engine."""
+        file = self._target = sqlite.file_name(self._engine.url.database or "")
+        if file and not file.startswith("memory:"):
+            for suffix in ("", "-wal", "-journal"):
+                if os.path.exists(file + suffix):
+                    shutil.copyfile(file + suffix, self._path + suffix)
             return
         with self._engine.connect() as connection:
             raw = connection.connection.driver_connection
@@ -90,6 +107,8 @@ class Database:
         self._found_pool = engine.pool
         engine.pool = _CallPool(self._connect, engine)
         sqlite.redirect(self._target or self._path, self._make)
+        with engine.connect():
+            """What is done to each new connection (journal_mode, say) is done before the first run."""
 
     def _connect(self) -> Any:
         with sqlite.forced(self._make):
@@ -107,22 +126,23 @@ class Database:
             with self._engine.begin() as connection:
                 self._setup(connection)
         except Exception as error:
-            self.close()
             raise WorldError(
-                f"the setup of the database {self.name!r} failed with {type(error).__name__}: {error}. "
+                f"the setup of the database {self.name!r} failed with {type(error).__name__}: {_first_line(error)}. "
                 "Expected setup(connection) to build the tables and the initial rows. Correct it, run again."
             ) from error
 
     def mark(self) -> None:
         self._close_connections()
-        self._image.close()
+        if self._image is not None:
+            self._image.close()
         self._image = Image(self._path, self._own)
         self._layout: tuple[object, dict[str, list[str]]] = (None, {})
         self._schema = _schema(self._own)
-        self.reader = Reader(self._schema)
+        self.reader = self._known = Reader(self._schema)
 
     def reset(self) -> Engine:
         self._abandon()
+        assert self._image is not None
         if self._image.restore():
             self._close_connections()
         return self._engine
@@ -133,12 +153,22 @@ class Database:
         if version != self._layout[0]:
             tables = {table: _key_columns(self._own, table) for table in _tables(self._own)}
             self._layout = version, tables
-        return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
+        try:
+            return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
+        except sqlite3.OperationalError:
+            self._own.text_factory = _readable  # there is text that is not UTF-8; this reads it, slowly
+            return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
 
     def _abandon(self) -> None:
         """End what a finished call left open, as the end of its thread would."""
         for connection in [c for c in self.connections if c.in_transaction]:
             connection.rollback()
+        if self.reader is not self._known:
+            self.reader = self._known
+
+    def forget_schema(self) -> None:
+        """The schema has changed: until the next run every statement may touch anything."""
+        self.reader = Reader(Schema())
 
     def _rows(self, table: str, keys: list[str]) -> dict[Any, dict[str, Any]]:
         order = ", ".join(map(_quoted, keys)) or "rowid"
@@ -148,7 +178,8 @@ class Database:
         for number, values in enumerate(found, 1):
             row = dict(zip(columns, values, strict=True))
             key = tuple(row[k] for k in keys)
-            rows[key[0] if len(key) == 1 else key or number] = row
+            name = key[0] if len(key) == 1 else key or number
+            rows[(name, number) if name in rows else name] = row  # NULL may stand in several keys
         return rows
 
     def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
@@ -156,7 +187,7 @@ class Database:
         table, row = key[0], key[1] if len(key) > 1 else ANY
         if table is ANY:
             return None
-        column = self._schema.keys.get(table)
+        column = self._schema.key(table)
         where = "" if row is ANY or column is None else f" WHERE {_quoted(column)} = ?"
         try:
             seen = sqlite3.Connection.cursor(connection or self._own, sqlite3.Cursor)
@@ -168,11 +199,11 @@ class Database:
 
     def perturb(self, key: Key) -> bool:
         table, row = key[0], key[1] if len(key) > 1 else ANY
-        column = self._schema.keys.get(table)
+        column = self._schema.key(table)
         if row is ANY or column is None:
             return False
         found = self.look(None, key)
-        fixed = {column, *(child for child, _ in self._schema.parents.get(table, ()))}
+        fixed = {column, *(foreign.column for foreign in self._schema.parents.get(table, ()))}
         free = {k: v for k, v in found.items() if k.lower() not in fixed} if isinstance(found, dict) else {}
         changed, values = another(free)
         if not changed:
@@ -192,8 +223,11 @@ class Database:
         sqlite.restore(self._target or self._path)
         self._close_connections()
         self._engine.pool = self._found_pool
-        self._image.close()
-        self._own.close()
+        if self._image is not None:
+            self._image.close()
+            self._image = None
+        if self._own is not None:
+            self._own.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder = None
 
@@ -220,12 +254,14 @@ class _CallPool(Pool):
         idle = self._idle.get(get_ident())
         if idle:
             return idle.pop()
-        record = self._create_connection()
+        record: Any = self._create_connection()
         record.dbapi_connection.altered = False
+        record.info["fuzzharness"] = _settings(record.dbapi_connection)
         return record
 
     def _do_return_conn(self, record: Any) -> None:
-        if record.dbapi_connection is None or record.dbapi_connection.altered:
+        connection = record.dbapi_connection
+        if connection is None or connection.altered or record.info["fuzzharness"] != _settings(connection):
             record.close()
         else:
             self._idle.setdefault(get_ident(), []).append(record)
@@ -243,6 +279,10 @@ class _CallPool(Pool):
         return f"{sum(map(len, self._idle.values()))} connections kept for {len(self._idle)} threads"
 
 
+def _settings(connection: Any) -> tuple[Any, ...]:
+    return connection.isolation_level, connection.row_factory, connection.text_factory
+
+
 def _engine(url: str | sqlalchemy.URL) -> Engine:
     try:
         return sqlalchemy.create_engine(url)
@@ -255,6 +295,14 @@ def _engine(url: str | sqlalchemy.URL) -> Engine:
 
 def _shown(engine: Engine) -> str:
     return engine.url.render_as_string(hide_password=True)
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "")
+
+
+def _readable(content: bytes) -> str:
+    return content.decode(errors="backslashreplace")
 
 
 def _quoted(name: str) -> str:
@@ -273,22 +321,69 @@ def _key_columns(connection: sqlite3.Connection, table: str) -> list[str]:
 
 def _schema(connection: sqlite3.Connection) -> Schema:
     """Keys, foreign keys, unique columns and triggers of every table, names in lower case."""
-    keys: dict[str, str] = {}
-    parents: dict[str, tuple[tuple[str, str], ...]] = {}
-    children: dict[str, tuple[str, ...]] = {}
-    unique = set()
-    for table in _tables(connection):
-        name, columns = table.lower(), _key_columns(connection, table)
-        if len(columns) == 1:
-            keys[name] = columns[0].lower()
-        foreign = connection.execute(f"PRAGMA foreign_key_list({_quoted(table)})").fetchall()
-        parents[name] = tuple((row[3].lower(), row[2].lower()) for row in foreign)
-        for row in foreign:
-            if {row[5], row[6]} & {"CASCADE", "SET NULL", "SET DEFAULT"}:
-                children[row[2].lower()] = (*children.get(row[2].lower(), ()), name)
-        if any(
-            row[2] and row[3] != "pk" for row in connection.execute(f"PRAGMA index_list({_quoted(table)})")
-        ):
-            unique.add(name)
-    rows = connection.execute("SELECT lower(tbl_name) FROM sqlite_master WHERE type = 'trigger'")
-    return Schema(keys, parents, children, frozenset(unique), frozenset(name for (name,) in rows))
+    tables = _tables(connection)
+    parents = {table.lower(): _parents(connection, table) for table in tables}
+    children: dict[str, tuple[Foreign, ...]] = {}
+    for child, foreign_keys in parents.items():
+        for foreign in foreign_keys:
+            seen = Foreign(child, foreign.column, foreign.target, foreign.acts)
+            children[foreign.table] = (*children.get(foreign.table, ()), seen)
+    triggers = connection.execute("SELECT lower(tbl_name) FROM sqlite_master WHERE type = 'trigger'")
+    return Schema(
+        tables=frozenset(map(str.lower, tables)) - _virtual(connection),
+        keys={t.lower(): key for t in tables if (key := _row_key(connection, t)) is not None},
+        parents=parents,
+        children=children,
+        unique={table.lower(): _unique(connection, table) for table in tables},
+        triggers=frozenset(name for (name,) in triggers),
+    )
+
+
+def _virtual(connection: sqlite3.Connection) -> frozenset[str]:
+    rows = connection.execute("SELECT lower(name) FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL%'")
+    return frozenset(name for (name,) in rows)
+
+
+def _parents(connection: sqlite3.Connection, table: str) -> tuple[Foreign, ...]:
+    rows = connection.execute(f"PRAGMA foreign_key_list({_quoted(table)})").fetchall()
+    acting = {"CASCADE", "SET NULL", "SET DEFAULT"}
+    parts = [number for number, *_ in rows]
+    return tuple(
+        Foreign(
+            parent.lower(),
+            column.lower(),
+            # a part of a key names no row by itself
+            SEVERAL if parts.count(number) > 1 else target and target.lower(),
+            bool({on_update, on_delete} & acting),
+        )
+        for number, _, parent, column, target, on_update, on_delete, _ in rows
+    )
+
+
+def _row_key(connection: sqlite3.Connection, table: str) -> tuple[str, str] | None:
+    columns = _key_columns(connection, table)
+    (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    if len(columns) != 1 or "COLLATE" in (sql or "").upper():
+        return None
+    info = connection.execute(f"PRAGMA table_info({_quoted(table)})").fetchall()
+    (kind,) = [row[2].upper() for row in info if row[1] == columns[0]]
+    affinity = _affinity(kind)
+    return None if affinity is None else (columns[0].lower(), affinity)
+
+
+def _affinity(kind: str) -> str | None:
+    """The affinity of a declared type, https://www.sqlite.org/datatype3.html section 3.1."""
+    if "INT" in kind:
+        return "INTEGER"
+    if any(word in kind for word in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    return "BLOB" if not kind or "BLOB" in kind else None
+
+
+def _unique(connection: sqlite3.Connection, table: str) -> frozenset[str]:
+    found = set()
+    for row in connection.execute(f"PRAGMA index_list({_quoted(table)})").fetchall():
+        if row[2] and row[3] != "pk":
+            columns = connection.execute(f"PRAGMA index_info({_quoted(row[1])})").fetchall()
+            found |= {"*" if column[2] is None else column[2].lower() for column in columns}
+    return frozenset(found)

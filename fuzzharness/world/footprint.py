@@ -7,6 +7,7 @@ everything. Reading SQL is sqlglot's part; nothing here is ever executed.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,30 +20,59 @@ from sqlglot.errors import SqlglotError
 
 from fuzzharness.access import ANY, Key, Kind
 
-_MARK = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|\?(\d*)""", re.DOTALL
-)
+_TEXTS = r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]"""
+_COMMENTS = r"--[^\n]*|/\*.*?\*/"
+_MARK = re.compile(rf"{_TEXTS}|{_COMMENTS}|\?(\d*)", re.DOTALL)
 _NONE = object()
+
+
+SEVERAL = "(several)"
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A foreign key as one of its two tables sees it.
+
+    ``table`` is the other table, ``column`` the column of the child, ``target`` the referenced column
+    (None: the primary key; SEVERAL: a part of a longer key). ``acts``: deleting or changing what is
+    referenced changes the child.
+    """
+
+    table: str
+    column: str
+    target: str | None
+    acts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What footprints need of a database: primary keys, foreign keys, further unique columns."""
+    """What footprints need of a database; every name in lower case.
 
-    keys: Mapping[str, str] = field(default_factory=dict)
-    parents: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    children: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    unique: frozenset[str] = frozenset()
+    ``keys`` holds the primary key of tables where one column is it and equal values are written
+    alike: ``(column, affinity)``. ``unique`` are the columns of further unique indexes, with ``*`` for
+    expressions. A table that is not among ``tables`` may be anything: a view, a virtual table.
+    """
+
+    tables: frozenset[str] = frozenset()
+    keys: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    parents: Mapping[str, tuple[Foreign, ...]] = field(default_factory=dict)
+    children: Mapping[str, tuple[Foreign, ...]] = field(default_factory=dict)
+    unique: Mapping[str, frozenset[str]] = field(default_factory=dict)
     triggers: frozenset[str] = frozenset()
+
+    def key(self, table: str) -> str | None:
+        """The column that names a row of ``table``."""
+        return self.keys[table][0] if table in self.keys else None
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One table a statement touches; ``row`` tells how to find the row's key among the parameters."""
+    """One table a statement touches; ``rows`` tell how to find the rows' keys among the parameters."""
 
     table: str
     kind: Kind
     rows: tuple[Any, ...] = ()
+    affinity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +80,9 @@ class Footprint:
     """The tables one statement touches.
 
     ``writes``: it changes data; ``simple``: and reads no other table to do so; ``locks``: it takes
-    the write lock without writing; ``commits``: it ends a transaction and publishes what it wrote;
-    ``alters``: it changes the connection rather than the database.
+    the write lock without writing; ``commits``: it may end a transaction and publish what that wrote;
+    ``undoes``: it takes back what a transaction wrote; ``alters``: it changes the connection rather
+    than the database; ``reshapes``: it changes the schema; ``leaves``: it reaches other databases.
     """
 
     parts: tuple[Part, ...] = ()
@@ -59,19 +90,35 @@ class Footprint:
     simple: bool = False
     locks: bool = False
     commits: bool = False
+    undoes: bool = False
     alters: bool = False
+    reshapes: bool = False
+    leaves: bool = False
 
     def accesses(self, params: Any) -> list[tuple[Key, Kind]]:
         """The keys and kinds of this statement with these parameters (a sequence or a mapping)."""
         found: dict[tuple[Key, Kind], None] = {}
         for part in self.parts:
             for row in part.rows or (_NONE,):
-                found.setdefault(((part.table, _value(row, params)), part.kind))
+                found.setdefault(((part.table, _value(row, params, part.affinity)), part.kind))
         return list(found)
 
 
 EVERYTHING = Footprint((Part(ANY, Kind.READ), Part(ANY, Kind.WRITE)), writes=True)  # type: ignore[arg-type]  # ANY stands for all tables
-_CONTROL = {"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "EXPLAIN", ""}
+RESHAPING = replace(EVERYTHING, reshapes=True)
+_SCHEMA = "sqlite_master"
+_ALIASES = frozenset({"sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"})
+_READING_PRAGMAS = frozenset(
+    {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list"}
+)
+_CONNECTION_PRAGMAS = frozenset(
+    """
+    auto_vacuum busy_timeout cache_size case_sensitive_like compile_options database_list
+    defer_foreign_keys encoding foreign_keys function_list journal_mode journal_size_limit locking_mode
+    mmap_size optimize page_size query_only read_uncommitted recursive_triggers secure_delete
+    synchronous temp_store threads trusted_schema wal_autocheckpoint
+    """.split()  # noqa: SIM905  # a list of so many quoted names is no easier to read
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +126,51 @@ class _Param:
     name: str | int
 
 
-def _value(row: Any, params: Any) -> Any:
+def _value(row: Any, params: Any, affinity: str) -> Any:
     if row is _NONE:
         return ANY
-    if not isinstance(row, _Param):
-        return row
+    if isinstance(row, _Param):
+        try:
+            row = params[row.name]
+        except (KeyError, IndexError, TypeError):
+            return ANY
+    return _as_stored(row, affinity)
+
+
+def _as_stored(value: Any, affinity: str) -> Any:
+    """A key as the column holds it, since 7 and '7' can name one row; ANY where that is not certain."""
+    if affinity == "INTEGER":
+        return _whole_number(value)
+    if affinity == "TEXT":
+        return value if type(value) is str else ANY
+    return value if affinity == "BLOB" and type(value) in (int, str, bytes) else ANY
+
+
+def _whole_number(value: Any) -> Any:
+    if isinstance(value, (int, float)) and value == int(value):
+        return int(value)
     try:
-        value = params[row.name]
-    except (KeyError, IndexError, TypeError):
+        return int(value) if isinstance(value, str) and value.strip() == value else ANY
+    except ValueError:
         return ANY
-    return value if isinstance(value, (int, str, bytes, float)) else ANY
+
+
+_LOG = logging.getLogger("sqlglot")
+_REPLACE = re.compile(r"\s*REPLACE\s+INTO\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
-def _parsed(sql: str) -> tuple[exp.Expression | None, ...]:
+def _parsed(sql: str) -> tuple[Any, ...]:
+    quiet, _LOG.disabled = (
+        _LOG.disabled,
+        True,
+    )  # it warns of statements it does not know; they touch everything
     try:
-        return tuple(sqlglot.parse(_numbered(sql), read="sqlite"))
+        return tuple(sqlglot.parse(_numbered(_REPLACE.sub("INSERT OR REPLACE INTO", sql)), read="sqlite"))
     except (SqlglotError, RecursionError):
         return ()
+    finally:
+        _LOG.disabled = quiet
 
 
 def _numbered(sql: str) -> str:
@@ -127,64 +201,125 @@ class Reader:
         return known
 
     def _read(self, sql: str) -> Footprint:
-        words = sql.upper().replace(";", " ").split()
-        if not words or words[0] in _CONTROL:
-            locks = words[:1] == ["BEGIN"] and bool({"IMMEDIATE", "EXCLUSIVE"} & set(words))
-            commits = words[:1] in (["COMMIT"], ["END"])
-            return Footprint(locks=locks, commits=commits, alters=words[:1] == ["PRAGMA"])
-        if words[0] in {"ATTACH", "DETACH"} or words[:2] in (["CREATE", "TEMP"], ["CREATE", "TEMPORARY"]):
-            return replace(EVERYTHING, alters=True)
+        text = _COMMENT.sub(" ", sql).strip().rstrip(";").strip()
+        words = text.upper().replace("(", " (").split()
+        if not words:
+            return Footprint()
+        if words[0] in _ONE_STATEMENT and ";" not in text:
+            return self._control(words, text)
+        if words[0] in {"ATTACH", "DETACH"}:
+            return replace(EVERYTHING, alters=True, leaves=words[0] == "ATTACH")
+        if words[:2] in (["CREATE", "TEMP"], ["CREATE", "TEMPORARY"]):
+            return replace(RESHAPING, alters=True)
         trees = _parsed(sql)
-        if not trees or any(tree is None for tree in trees):
-            return EVERYTHING
-        prints = [self._of(tree) for tree in trees if tree is not None]
-        return prints[0] if len(prints) == 1 else EVERYTHING
+        if len(trees) != 1 or trees[0] is None:
+            return RESHAPING
+        return self._of(trees[0])
 
-    def _of(self, tree: exp.Expression) -> Footprint:
+    def _control(self, words: list[str], text: str) -> Footprint:
+        if words[0] == "PRAGMA":
+            return self._pragma(text)
+        if words[0] == "BEGIN":
+            return Footprint(locks=bool({"IMMEDIATE", "EXCLUSIVE"} & set(words)))
+        if words[0] == "ROLLBACK":
+            return Footprint(undoes="TO" not in words)
+        return Footprint(commits=words[0] in {"COMMIT", "END", "RELEASE"})
+
+    def _pragma(self, text: str) -> Footprint:
+        found = re.match(r"PRAGMA\s+(?:\w+\s*\.\s*)?(\w+)", text, re.IGNORECASE)
+        name = found.group(1).lower() if found else ""
+        if name in _READING_PRAGMAS:
+            return Footprint((Part(_SCHEMA, Kind.READ),))
+        if name in _CONNECTION_PRAGMAS:
+            return Footprint(alters=True)
+        return replace(EVERYTHING, alters=True)
+
+    def _of(self, tree: Any) -> Footprint:
         if isinstance(tree, (exp.Insert, exp.Update, exp.Delete)):
             return self._writing(tree)
         if isinstance(tree, exp.Query):
             return Footprint(tuple(self._reads(tree, _checks_only(tree))), writes=False)
-        return EVERYTHING
+        return RESHAPING
 
-    def _writing(self, tree: exp.Expression) -> Footprint:
+    def _writing(self, tree: Any) -> Footprint:
         target = tree.this.find(exp.Table) if tree.this is not None else None
         if target is None:
             return EVERYTHING
         table = target.name.lower()
-        if table in self._schema.triggers:
+        if table not in self._schema.tables or not _in_main(target):
+            return EVERYTHING
+        affected = self._affected(tree, table)
+        if affected is None:
             return EVERYTHING
         others = [part for part in self._reads(tree, False) if part.table != table]
-        rows = self._inserted(tree, table) if isinstance(tree, exp.Insert) else self._rows(tree, table)
+        rows = self._inserted(tree, table) if isinstance(tree, exp.Insert) else self._changed(tree, table)
+        affinity = self._affinity(table)
         parts = [*others, *self._referenced(tree, table)]
-        if not isinstance(tree, exp.Insert):
-            parts.append(Part(table, Kind.CHECK if self._blind(tree, table) else Kind.READ, rows))
-        parts.append(Part(table, Kind.WRITE, rows))
-        parts += [Part(child, Kind.WRITE) for child in self._cascades(tree, table)]
+        kind = self._looks(tree, table)
+        if kind is not None:
+            parts.append(Part(table, kind, rows, affinity))
+        parts += [Part(table, Kind.WRITE, rows, affinity), *affected]
         return Footprint(tuple(parts), writes=True, simple=not others)
 
-    def _blind(self, tree: exp.Expression, table: str) -> bool:
+    def _looks(self, tree: Any, table: str) -> Kind | None:
+        """How a writing statement looks at what it changes."""
+        if isinstance(tree, exp.Insert):
+            replaces = tree.args.get("conflict") is not None or tree.args.get("alternative") is not None
+            return Kind.READ if replaces else None
+        return Kind.CHECK if self._blind(tree, table) else Kind.READ
+
+    def _blind(self, tree: Any, table: str) -> bool:
         """Whether an update or delete uses no value it finds, only whether its rows are there."""
-        key = self._schema.keys.get(table)
-        used = {column.name.lower() for column in tree.find_all(exp.Column)}
-        used -= {term.left.name.lower() for term in tree.expressions if isinstance(term, exp.EQ)}
-        return used <= {key} and not list(tree.find_all(exp.Subquery))
+        assigned = {id(column) for term in tree.expressions for column in _assigned(term)}
+        used = {column.name.lower() for column in tree.find_all(exp.Column) if id(column) not in assigned}
+        returns = tree.args.get("returning") is not None
+        return not returns and used <= {self._schema.key(table)} and not list(tree.find_all(exp.Query))
 
-    def _cascades(self, tree: exp.Expression, table: str) -> tuple[str, ...]:
-        return () if isinstance(tree, exp.Insert) else tuple(self._schema.children.get(table, ()))
+    def _affected(self, tree: Any, table: str) -> list[Part] | None:
+        """What foreign keys to this table, and theirs in turn, read and change; None: anything."""
+        if table in self._schema.triggers:
+            return None
+        parts: dict[Part, None] = {}
+        changed = None if not isinstance(tree, exp.Update) else set(_set_columns(tree))
+        if isinstance(tree, exp.Insert) and self._looks(tree, table) is None:
+            return []
+        todo, seen = [(table, changed)], {table}
+        while todo:
+            parent, columns = todo.pop()
+            for child in self._schema.children.get(parent, ()):
+                referenced = child.target or self._schema.key(parent)
+                if columns is not None and referenced not in {None, SEVERAL, *columns}:
+                    continue
+                parts[Part(child.table, Kind.WRITE if child.acts else Kind.CHECK)] = None
+                if child.acts and child.table in self._schema.triggers:
+                    return None
+                if child.acts and child.table not in seen:
+                    seen.add(child.table)
+                    todo.append((child.table, None))
+        return list(parts)
 
-    def _reads(self, tree: exp.Expression, checks: bool) -> list[Part]:
+    def _affinity(self, table: str) -> str:
+        return self._schema.keys[table][1] if table in self._schema.keys else ""
+
+    def _reads(self, tree: Any, checks: bool) -> list[Part]:
         kind = Kind.CHECK if checks else Kind.READ
-        names = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+        names = {cte.alias.lower() for cte in tree.find_all(exp.CTE)} - self._schema.tables
         tables = list(tree.find_all(exp.Table))
-        alone = len(tables) == 1 and not list(tree.find_all(exp.Subquery))
+        alone = len(tables) == 1 and not list(tree.find_all(exp.Subquery, exp.CTE))
         parts = []
         for table in sorted({t.name.lower() for t in tables} - names):
-            parts.append(Part(table, kind, self._rows(tree, table) if alone else ()))
+            if table == _SCHEMA or table in _ALIASES:
+                parts.append(Part(_SCHEMA, kind))
+            elif table not in self._schema.tables or not all(map(_in_main, tables)):
+                return [Part(ANY, Kind.READ)]  # type: ignore[arg-type]  # ANY stands for all tables
+            else:
+                parts.append(
+                    Part(table, kind, self._rows(tree, table) if alone else (), self._affinity(table))
+                )
         return parts
 
-    def _rows(self, tree: exp.Expression, table: str) -> tuple[Any, ...]:
-        key = self._schema.keys.get(table)
+    def _rows(self, tree: Any, table: str) -> tuple[Any, ...]:
+        key = self._schema.key(table)
         where = tree.args.get("where")
         if key is None or where is None or len(list(tree.find_all(exp.Table))) != 1:
             return ()
@@ -194,25 +329,40 @@ class Reader:
                 return rows
         return ()
 
-    def _inserted(self, tree: exp.Expression, table: str) -> tuple[Any, ...]:
-        key = self._schema.keys.get(table)
-        if key is None or table in self._schema.unique:
+    def _changed(self, tree: Any, table: str) -> tuple[Any, ...]:
+        """The rows of an update or delete; all of them where it may collide with others."""
+        columns = set(_set_columns(tree)) if isinstance(tree, exp.Update) else set()
+        unique = self._schema.unique.get(table, frozenset())
+        collides = self._schema.key(table) in columns or columns & unique or (columns and "*" in unique)
+        return () if collides else self._rows(tree, table)
+
+    def _inserted(self, tree: Any, table: str) -> tuple[Any, ...]:
+        key = self._schema.key(table)
+        if key is None or self._schema.unique.get(table):
             return ()
         return tuple(_inserted_values(tree, key))
 
-    def _referenced(self, tree: exp.Expression, table: str) -> list[Part]:
+    def _referenced(self, tree: Any, table: str) -> list[Part]:
         """The rows that foreign keys of written columns must find."""
         parts = []
-        for column, parent in self._schema.parents.get(table, ()):
-            values = (
-                _inserted_values(tree, column) if isinstance(tree, exp.Insert) else _set_values(tree, column)
-            )
-            if values or isinstance(tree, exp.Insert):
-                parts.append(Part(parent, Kind.CHECK, tuple(values)))
+        for foreign in self._schema.parents.get(table, ()):
+            inserts = isinstance(tree, exp.Insert)
+            if not inserts and foreign.column not in _set_columns(tree):
+                continue
+            values = _inserted_values(tree, foreign.column) if inserts else _set_values(tree, foreign.column)
+            by_key = foreign.target in (None, self._schema.key(foreign.table))
+            rows = tuple(values) if by_key else ()
+            parts.append(Part(foreign.table, Kind.CHECK, rows, self._affinity(foreign.table)))
         return parts
 
 
-def _pinned(term: exp.Expression, key: str) -> tuple[Any, ...]:
+_COMMENT = re.compile(_COMMENTS, re.DOTALL)
+_ONE_STATEMENT = frozenset(
+    {"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "EXPLAIN"}
+)
+
+
+def _pinned(term: Any, key: str) -> tuple[Any, ...]:
     if isinstance(term, exp.EQ):
         for column, value in ((term.left, term.right), (term.right, term.left)):
             if isinstance(column, exp.Column) and column.name.lower() == key:
@@ -224,7 +374,7 @@ def _pinned(term: exp.Expression, key: str) -> tuple[Any, ...]:
     return ()
 
 
-def _inserted_values(tree: exp.Expression, column: str) -> list[Any]:
+def _inserted_values(tree: Any, column: str) -> list[Any]:
     schema, values = tree.this, tree.expression
     if not isinstance(schema, exp.Schema) or not isinstance(values, exp.Values):
         return []
@@ -236,16 +386,29 @@ def _inserted_values(tree: exp.Expression, column: str) -> list[Any]:
     return [] if _NONE in rows else rows
 
 
-def _set_values(tree: exp.Expression, column: str) -> list[Any]:
-    found = [
-        _literal(term.right)
-        for term in tree.expressions
-        if isinstance(term, exp.EQ) and term.left.name.lower() == column
+def _in_main(table: Any) -> bool:
+    return table.text("db").lower() in ("", "main")
+
+
+def _assigned(term: Any) -> list[Any]:
+    """The columns that one term of a SET clause gives values to."""
+    left = term.left if isinstance(term, exp.EQ) else term
+    return [left] if isinstance(left, exp.Column) else list(left.find_all(exp.Column))
+
+
+def _set_columns(tree: Any) -> list[str]:
+    return [column.name.lower() for term in tree.expressions for column in _assigned(term)]
+
+
+def _set_values(tree: Any, column: str) -> list[Any]:
+    terms = [
+        term for term in tree.expressions if isinstance(term, exp.EQ) and term.left.name.lower() == column
     ]
-    return [value for value in found if value is not _NONE]
+    found = [_literal(term.right) for term in terms]
+    return [] if _NONE in found else found
 
 
-def _literal(value: exp.Expression) -> Any:
+def _literal(value: Any) -> Any:
     if isinstance(value, exp.Placeholder) and isinstance(value.this, str):
         name = value.this
         return _Param(int(name[3:]) if name.startswith("fz_") else name)
@@ -261,7 +424,7 @@ def _number(text: str) -> Any:
         return _NONE
 
 
-def _checks_only(tree: exp.Query) -> bool:
+def _checks_only(tree: Any) -> bool:
     """Whether a query only asks whether rows are there: constants, counts, or EXISTS."""
     columns = tree.expressions if isinstance(tree, exp.Select) else []
     return bool(columns) and all(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 
+_WRITES_WAL = slice(18, 19)
 _COUNTER = slice(24, 28)
 _SCHEMA = slice(40, 44)
 _VALID_FOR = slice(92, 96)
@@ -37,6 +38,9 @@ class Image:
             self._copy.backup(self._own)
             return False
         header = os.pread(self._descriptor, _HEADER, 0)
+        if header[_WRITES_WAL] == b"\2":
+            self._leave_wal()
+            header = os.pread(self._descriptor, _HEADER, 0)
         if header[_COUNTER] == self._last:
             return False
         newer = max(int.from_bytes(header[_COUNTER], "big"), int.from_bytes(self._last, "big")) + 1
@@ -47,6 +51,13 @@ class Image:
         os.pwrite(self._descriptor, pages, 0)
         os.ftruncate(self._descriptor, len(pages))
         return header[_SCHEMA] != self._pages[_SCHEMA]
+
+    def _leave_wal(self) -> None:
+        """A call has switched to WAL mode, which outlives its connection."""
+        for _ in range(2):
+            mode = self._own.execute("PRAGMA journal_mode=DELETE").fetchone()[0]
+        if mode == "wal":
+            raise sqlite3.OperationalError("a connection that is in use keeps the database in WAL mode")
 
     def close(self) -> None:
         """Let the file go. Only when no connection to it is open: closing drops this process's locks."""

@@ -14,12 +14,17 @@ import os
 import sqlite3
 import sqlite3.dbapi2
 import threading
+import types
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from fuzzharness.access import ANY, Key, Kind, Place
 from fuzzharness.world.footprint import Footprint, Reader, parameters
+from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate
 
 _BUSY, _LOCKED = 5, 6
@@ -35,21 +40,27 @@ class Scratch(Protocol):
     name: str
     gate: Gate
     reader: Reader
-    connections: list[WatchedConnection]
+    connections: weakref.WeakSet[WatchedConnection]
 
     def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
         """The rows at ``key`` as this connection sees them; None for what is committed."""
+        ...
+
+    def forget_schema(self) -> None:
+        """The schema has changed: until the next run every statement may touch anything."""
         ...
 
 
 class WatchedConnection(sqlite3.Connection):
     """A connection to a scratch database.
 
-    ``altered`` is True once a statement has changed the connection itself. ``_unpublished`` holds what
-    its transaction wrote so far, ``_mark`` the step of the last write.
+    ``altered`` is True once a statement has changed the connection itself, ``patient`` unless it was
+    opened with a timeout of 0. ``_unpublished`` holds what its transaction wrote so far, ``_mark`` the
+    step of the last write.
     """
 
     altered = False
+    patient = True
     scratch: Scratch | None = None
     _unpublished: dict[Key, Place | None]
     _has_read = False
@@ -59,10 +70,34 @@ class WatchedConnection(sqlite3.Connection):
         """Announce to ``scratch`` from now on."""
         self._unpublished = {}
         self.scratch = scratch
-        scratch.connections.append(self)
+        scratch.connections.add(self)
 
     def cursor(self, factory: Any = None) -> Any:
-        return super().cursor(factory or WatchedCursor)
+        return super().cursor(WatchedCursor if factory is None else _watched(factory, WatchedCursor))
+
+    def backup(self, target: sqlite3.Connection, **options: Any) -> None:
+        self._all(Kind.READ)
+        super().backup(target, **options)
+
+    def serialize(self, **options: Any) -> bytes:
+        self._all(Kind.READ)
+        return super().serialize(**options)
+
+    def deserialize(self, data: Any, /, **options: Any) -> None:
+        self._outside("deserialize replaced the database of a connection")
+        super().deserialize(data, **options)
+
+    def blobopen(self, *args: Any, **options: Any) -> sqlite3.Blob:
+        self._outside("blobopen gave a handle whose accesses cannot be seen")
+        return super().blobopen(*args, **options)
+
+    def _all(self, kind: Kind) -> None:
+        if self.scratch is not None:
+            self.scratch.gate.accesses(self.scratch.name, [((ANY, ANY), kind)])
+
+    def _outside(self, what: str) -> None:
+        if self.scratch is not None and self.scratch.gate.inside:
+            self.scratch.gate.escape(f"{self.scratch.name}: {what}")
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         return self.cursor().execute(sql, parameters)
@@ -83,8 +118,7 @@ class WatchedConnection(sqlite3.Connection):
     def close(self) -> None:
         super().close()
         if self.scratch is not None:
-            if self in self.scratch.connections:
-                self.scratch.connections.remove(self)
+            self.scratch.connections.discard(self)
             self._over()
 
     def __exit__(self, kind: Any, value: Any, trace: Any) -> Any:
@@ -103,15 +137,26 @@ class WatchedConnection(sqlite3.Connection):
             announced.append((WRITE_LOCK, Kind.LOCK))
         if announced:
             scratch.gate.accesses(scratch.name, announced, self._seen)
-        result = self.patiently(run)
+        try:
+            return self.patiently(run)
+        finally:
+            self._after(footprint, pairs, bool(announced))
+
+    def _after(self, footprint: Footprint, pairs: Pairs, looked: bool) -> None:
+        """Remember what a statement wrote; one that failed may have written a part of it."""
+        scratch = self.scratch
+        assert scratch is not None
         if footprint.writes:
             here = scratch.gate.here()
             self._unpublished.update({key: here for key, kind in pairs if kind is Kind.WRITE})
             self._mark = scratch.gate.mark() if footprint.simple else None
-        self._has_read = self._has_read or bool(announced)
-        if not self.in_transaction:
+        self._has_read = self._has_read or looked
+        if footprint.reshapes:
+            scratch.forget_schema()
+        if footprint.undoes:
+            self._over()
+        elif not self.in_transaction:
             self._note_published()
-        return result
 
     def publish(self, commit: Callable[[], Any]) -> Any:
         """Commit: a gate of its own, unless it directly follows the last statement it publishes."""
@@ -123,10 +168,13 @@ class WatchedConnection(sqlite3.Connection):
             written = [(key, Kind.WRITE) for key in self._unpublished]
             scratch.gate.accesses(scratch.name, written, self._committed)
         result = self.patiently(commit)
-        if apart:
-            self._over()
-        else:
-            self._note_published()
+        if self.in_transaction and not getattr(self, "autocommit", True):
+            self._over()  # the next transaction has begun by itself
+        elif not self.in_transaction:
+            if apart:
+                self._over()
+            else:
+                self._note_published()
         return result
 
     def patiently(self, operation: Callable[[], Any]) -> Any:
@@ -136,14 +184,17 @@ class WatchedConnection(sqlite3.Connection):
             try:
                 return operation()
             except sqlite3.OperationalError as error:
-                if scratch is None or not self._may_wait(error) or not scratch.gate.wait(scratch.name):
+                if scratch is None or not self._may_wait(error):
                     raise
+                if not scratch.gate.wait(scratch.name):
+                    break
+        return operation()  # nobody is left to wait for: it fails now, if it has to
 
     def _may_wait(self, error: sqlite3.OperationalError) -> bool:
         """SQLite itself waits, except for a transaction that has read and now wants to write."""
         code = getattr(error, "sqlite_errorcode", 0)
         upgrading = self.in_transaction and self._has_read and not self._unpublished
-        return code & 0xFF in (_BUSY, _LOCKED) and code != _SNAPSHOT and not upgrading
+        return self.patient and code & 0xFF in (_BUSY, _LOCKED) and code != _SNAPSHOT and not upgrading
 
     def _note_published(self) -> None:
         scratch = self.scratch
@@ -180,6 +231,8 @@ class WatchedCursor(sqlite3.Cursor):
 
     def executescript(self, script: str, /) -> Any:
         run = super().executescript
+        if self.connection.scratch is not None and self.connection.in_transaction:
+            self.connection.commit()  # as executescript itself does first
         return self._announced(script, [()], lambda: run(script))
 
     def _announced(self, sql: str, rows: Sequence[Any], run: Callable[[], Any]) -> Any:
@@ -189,6 +242,8 @@ class WatchedCursor(sqlite3.Cursor):
             return run()
         footprint = scratch.reader.read(sql)
         connection.altered = connection.altered or footprint.alters
+        if footprint.leaves:
+            scratch.gate.escape(f"{scratch.name}: another database was attached")
         if footprint.commits:
             return connection.publish(run)
         return connection.statement(footprint, _pairs(footprint, rows), run)
@@ -211,6 +266,7 @@ Make = Callable[[tuple[Any, ...], dict[str, Any]], WatchedConnection]
 
 _ORIGINAL = sqlite3.dbapi2.connect
 _REDIRECTS: dict[str, Make] = {}
+_REPLACED = Replaced()
 _FORCED = threading.local()
 
 
@@ -221,20 +277,23 @@ def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def file_name(database: Any) -> str:
-    """The real path a database name stands for; the empty text for one in memory."""
+    """The real path a database name stands for; the empty text for a private one in memory."""
     try:
         text = os.fsdecode(database)
     except TypeError:
         return ""
     if text.startswith("file:"):
-        text = text[5:].partition("?")[0]
+        name, _, options = text[5:].partition("?")
+        if "mode=memory" in options or name == ":memory:":
+            return f"memory:{name}" if "cache=shared" in options else ""
+        text = unquote(name[name.find("/", 2) :] if name.startswith("//") else name)
     return "" if text in ("", ":memory:") else os.path.realpath(text)
 
 
 def redirect(target: str, make: Make) -> None:
     """Let connections to the file ``target`` be made by ``make`` from now on."""
     if not _REDIRECTS:
-        sqlite3.connect = sqlite3.dbapi2.connect = connect
+        _REPLACED.replace([(_ORIGINAL, connect)])
     _REDIRECTS[target] = make
 
 
@@ -242,7 +301,7 @@ def restore(target: str) -> None:
     """Let connections to ``target`` go to the file again."""
     _REDIRECTS.pop(target, None)
     if not _REDIRECTS:
-        sqlite3.connect = sqlite3.dbapi2.connect = _ORIGINAL
+        _REPLACED.restore()
 
 
 @contextmanager
@@ -260,11 +319,22 @@ def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
 
     It never waits inside SQLite, and does not sync: both change when, never what.
     """
-    names = ("timeout", "detect_types", "isolation_level", "check_same_thread")
+    names = ("timeout", "detect_types", "isolation_level", "check_same_thread", "factory")
     asked = {**dict(zip(names, args, strict=False)), **kwargs}
-    asked |= {"timeout": 0, "check_same_thread": False, "factory": WatchedConnection}
+    patient = asked.get("timeout") != 0
+    factory = _watched(asked.get("factory") or sqlite3.Connection, WatchedConnection)
+    asked |= {"timeout": 0, "check_same_thread": False, "factory": factory}
     asked.pop("uri", None)
-    connection = _ORIGINAL(path, **asked)
+    connection: WatchedConnection = _ORIGINAL(path, **asked)
+    connection.patient = patient
     for pragma in ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY"):
         sqlite3.Connection.execute(connection, pragma)
     return connection
+
+
+@cache
+def _watched(factory: Any, watched: Any) -> Any:
+    """A class of connections or cursors of the application, with announcements below it."""
+    if issubclass(watched, factory) or issubclass(factory, watched):
+        return watched if issubclass(watched, factory) else factory
+    return types.new_class(factory.__name__, (factory, watched))
