@@ -26,7 +26,7 @@ def key_of(outcome: Outcome, ignore: Sequence[str] = (), loose: bool = False) ->
     tree = as_tree(outcome)
     if ignore:
         tree = without(tree, ignore)
-    return _frozen(tree, loose)
+    return frozen(tree, loose)
 
 
 def as_tree(outcome: Outcome) -> dict[str, Any]:
@@ -67,17 +67,18 @@ def without(tree: Mapping[Any, Any], patterns: Sequence[str], path: str = "") ->
     return kept
 
 
-def _frozen(value: Any, loose: bool) -> Hashable:
+def frozen(value: Any, loose: bool) -> Hashable:
+    """A hashable value that is equal for two values exactly when they count as the same."""
     kind = type(value)
     if kind is str or kind is int:
         return value  # type: ignore[no-any-return]  # a str or an int
     if isinstance(value, Mapping):
-        return ("map", frozenset((_frozen(k, loose), _frozen(v, loose)) for k, v in value.items()))
+        return ("map", frozenset((frozen(k, loose), frozen(v, loose)) for k, v in value.items()))
     if isinstance(value, (list, tuple)):
-        items = [_frozen(v, loose) for v in value]
+        items = [frozen(v, loose) for v in value]
         return ("bag", frozenset(Counter(items).items())) if loose else ("list", tuple(items))
     if isinstance(value, (set, frozenset)):
-        return ("set", frozenset(_frozen(v, loose) for v in value))
+        return ("set", frozenset(frozen(v, loose) for v in value))
     if isinstance(value, (bool, float)):
         return (kind.__name__, repr(value))
     try:
@@ -100,7 +101,7 @@ def _changes(before: Any, after: Any, path: Path) -> Iterator[Change]:
     elif _is_list(before) and _is_list(after) and len(before) == len(after) and _nested(before):
         for place, (old, new) in enumerate(zip(before, after, strict=True)):
             yield from _changes(old, new, (*path, place))
-    elif _frozen(before, False) != _frozen(after, False):
+    elif frozen(before, False) != frozen(after, False):
         yield Change(path, before, after)
 
 

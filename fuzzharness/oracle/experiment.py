@@ -45,7 +45,7 @@ def follows_value(stage: Stage, baseline: Ran, reader: int, writer: int) -> bool
 
 
 def _follows(before: Any, normal: Any, perturbed: Any) -> bool:
-    """Whether what was written over ``before`` came out otherwise; of a row only fields that changed count."""
+    """Whether what was written over ``before`` came out otherwise; of a row, fields that changed."""
     if isinstance(before, dict) and isinstance(normal, dict) and isinstance(perturbed, dict):
         names = [name for name in normal if normal[name] != before.get(name, MISSING)]
         return any(perturbed.get(name, MISSING) != normal[name] for name in names)

@@ -12,9 +12,10 @@ from fuzzharness.access import Kind
 from fuzzharness.finding import Mode
 from fuzzharness.model import Raised
 from fuzzharness.oracle.anomaly import UNNAMED, Event, Witness, anomaly_of, events_of
-from fuzzharness.oracle.compare import key_of
+from fuzzharness.oracle.compare import as_tree, key_of, without
 from fuzzharness.oracle.experiment import follows_value
 from fuzzharness.oracle.serial import SerialOutcomes, serial_outcomes
+from fuzzharness.oracle.surrogates import same_but_for_ids
 from fuzzharness.runtime.stage import Ran, Stage
 
 
@@ -42,6 +43,7 @@ class Judge:
         self._ignore = stage.settings.ignore
         self._baseline = self.key(self.serial.baseline)
         self._loose = key_of(self.serial.baseline.outcome, self._ignore, loose=True)
+        self._start = stage.start()
         self._answers: dict[tuple[int, int], bool | None] = {}
 
     def key(self, ran: Ran) -> Hashable:
@@ -56,11 +58,18 @@ class Judge:
             return Diagnosis(Mode.HANG, "hang", False, None)
         if key == self._baseline:
             return None
-        benign = key_of(ran.outcome, self._ignore, loose=True) == self._loose
+        benign = self._is_benign(ran)
         if key in self.serial.endings:
             return self._of_order(ran, benign)
         witness = anomaly_of(ran.trail)
         return Diagnosis(Mode.SHARED_STATE, witness.anomaly if witness else UNNAMED, benign, witness)
+
+    def _is_benign(self, ran: Ran) -> bool:
+        """Whether an ending differs from the baseline in order or in surrogate ids only."""
+        if key_of(ran.outcome, self._ignore, loose=True) == self._loose:
+            return True
+        here, there = (without(as_tree(o), self._ignore) for o in (ran.outcome, self.serial.baseline.outcome))
+        return same_but_for_ids(here, there, self._start)
 
     def _of_order(self, ran: Ran, benign: bool) -> Diagnosis:
         late = self._inverted(ran)

@@ -156,6 +156,11 @@ class Stage:
             self._dismiss()
         return run
 
+    def start(self) -> dict[str, Any]:
+        """The state that every run begins with."""
+        self.world.reset()
+        return self.world.capture()
+
     def run(self, positions: Sequence[int], choose: Choose, detailed: bool = False) -> Ran:
         """Reset the world and run the calls at ``positions`` once, as ``choose`` says."""
         live = self.world.reset()

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 _get_dict = ctypes.pythonapi.PyThreadState_GetDict
-_get_dict.restype = ctypes.c_void_p  # a borrowed reference: as py_object it would be given back once too often
+_get_dict.restype = ctypes.c_void_p  # borrowed: as py_object it would be given back once too often
 
 
 class Aborted(BaseException):

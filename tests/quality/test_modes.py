@@ -13,7 +13,7 @@ def fill(connection: Any) -> None:
     connection.execute(text("create table customer (id integer primary key, name text)"))
     connection.execute(
         text(
-            "create table orders (id integer primary key, customer integer references customer (id), note text)"
+            "create table orders (id integer primary key, customer integer references customer (id), n text)"
         )
     )
     connection.execute(text("insert into customer values (1, 'nobody')"))

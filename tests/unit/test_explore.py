@@ -48,7 +48,7 @@ def explore(tools: dict[str, Any], ctx: Any = None, **options: Any) -> fh.Report
 )
 def test_a_batch_that_does_not_fit_is_refused_before_the_world_is_touched(calls: Any, message: str) -> None:
     class Untouched(fh.World):
-        def open(self, gate: Any) -> None:
+        def open(self, gate: Any) -> None:  # noqa: ARG002  # of World
             raise AssertionError
 
     with pytest.raises(fh.FuzzHarnessError, match=message) as caught:

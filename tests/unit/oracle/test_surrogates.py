@@ -1,0 +1,63 @@
+"""Which endings are the same but for the ids of new rows."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+import fuzzharness as fh
+from fuzzharness.oracle.surrogates import same_but_for_ids
+
+
+def ending(rows: dict[int, Any], **results: Any) -> dict[str, Any]:
+    return {"db": {"orders": rows}, "results": results}
+
+
+TEA, MILK = {"what": "tea"}, {"what": "milk"}
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "start", "same"),
+    [
+        (ending({1: MILK, 2: TEA}), ending({1: TEA, 2: MILK}), {}, True),
+        (ending({1: MILK, 2: TEA}), ending({1: TEA, 2: MILK}), {"db": {"orders": {1: TEA, 2: TEA}}}, False),
+        (ending({1: MILK, 2: TEA}, a=2, b=1), ending({1: TEA, 2: MILK}, a=1, b=2), {}, True),
+        (ending({1: MILK, 2: TEA}, a={"id": 2}), ending({1: TEA, 2: MILK}, a={"id": 1}), {}, True),
+        (ending({1: MILK, 2: TEA}, a={"left": 2}), ending({1: TEA, 2: MILK}, a={"left": 1}), {}, False),
+        (ending({1: MILK, 2: TEA}, a="order 2"), ending({1: TEA, 2: MILK}, a="order 1"), {}, True),
+        (ending({1: MILK, 2: TEA}, a=1, b=2), ending({1: TEA, 2: MILK}, a=1, b=2), {}, False),
+        (ending({1: TEA}), ending({1: TEA, 2: MILK}), {}, False),
+        (ending({1: TEA, 2: TEA}), ending({1: TEA, 2: MILK}), {}, False),
+    ],
+)
+def test_new_rows_may_bear_other_ids_if_all_else_follows(
+    here: Any, there: Any, start: Any, same: bool
+) -> None:
+    assert same_but_for_ids(here, there, start) is same
+
+
+def fill(connection: Any) -> None:
+    connection.execute(text("create table orders (id integer primary key, customer_id integer, what text)"))
+    connection.execute(text("insert into orders values (1, 1, 'coffee')"))
+
+
+def order(db: Any, what: str, customer: int) -> dict[str, Any]:
+    with db.begin() as connection:
+        statement = text("insert into orders (what, customer_id) values (:what, :customer)")
+        made = connection.execute(statement, {"what": what, "customer": customer})
+    return {"id": made.lastrowid, "text": what}
+
+
+def test_two_inserts_are_benign() -> None:
+    calls = (
+        fh.Call("order", {"what": "tea", "customer": 2}),
+        fh.Call("order", {"what": "milk", "customer": 3}),
+    )
+    world = fh.World(db=fh.Database("sqlite://", setup=fill))
+    report = fh.explore(fh.Batch(calls), fh.Toolbox({"order": order}), world)
+    assert report.verdict is fh.Verdict.SAFE
+    assert [f.benign for f in report.findings] == [True]
+    strict = fh.Settings(strict_order=True)
+    assert (
+        fh.explore(fh.Batch(calls), fh.Toolbox({"order": order}), world, strict).verdict is fh.Verdict.UNSAFE
+    )
