@@ -61,7 +61,7 @@ def _same(here: Any, there: Any, start: Any, ids: Mapping[int, int], name: objec
     if isinstance(here, Mapping) and isinstance(there, Mapping):
         return _same_mapping(here, there, start, ids, name)
     if type(here) is int and name in (_RESULT, "id"):
-        return ids.get(here, here) == there
+        return bool(ids.get(here, here) == there)
     if frozen(here, loose=True) == frozen(there, loose=True):
         return True
     if isinstance(here, (list, tuple)) and isinstance(there, (list, tuple)) and len(here) == len(there):
