@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 import fuzzharness as fh
-from fuzzharness.exploration import explore
 from fuzzharness.scenario import Expectation
 
 SEEN = "mode shared-state, anomaly lost-update, calls 2, preemptions 1"
@@ -17,7 +16,7 @@ def report():
         accounts[account] = accounts[account] + amount
 
     batch = fh.Batch(tuple(fh.Call("add_credit", {"account": "7", "amount": n}) for n in (10, 20)))
-    return explore(batch, fh.Toolbox({"add_credit": add_credit}), fh.World(accounts={"7": 100}))
+    return fh.explore(batch, fh.Toolbox({"add_credit": add_credit}), fh.World(accounts={"7": 100}))
 
 
 @pytest.mark.parametrize(
