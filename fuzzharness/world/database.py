@@ -127,7 +127,8 @@ class Database:
                 self._setup(connection)
         except Exception as error:
             raise WorldError(
-                f"the setup of the database {self.name!r} failed with {type(error).__name__}: {_first_line(error)}. "
+                f"the setup of the database {self.name!r} failed with {type(error).__name__}: "
+                f"{_first_line(error)}. "
                 "Expected setup(connection) to build the tables and the initial rows. Correct it, run again."
             ) from error
 

@@ -46,8 +46,7 @@ class Directory:
         """Where the directory is, for tools that are made with a path."""
         if self._path is None:
             self._path = self._made()
-            self._start = _encoded(self._files)
-            self._restore()
+            self._restore_from(_encoded(self._files))
         return self._path
 
     @property
@@ -70,20 +69,25 @@ class Directory:
 
     def open(self, name: str, gate: Gate) -> None:
         self._restore_from(_encoded(self._files))
+        self._found_in = os.getcwd()
         self._watch = FileWatch(self.path, name, gate)
         self._watch.install()
 
-    def _restore_from(self, start: dict[str, bytes | None]) -> None:
+    def _restore_from(self, start: Found) -> None:
         root = self.path
-        self._start = start
+        self._start, self._modes = start, {}
         self._restore()
+        self._modes = _modes(root, start)
         self._path = root
 
     def mark(self) -> None:
         self._start = _read(self.path)
+        self._modes = _modes(self.path, self._start)
 
     def reset(self) -> Path:
         self._restore()
+        if self._watch is not None and os.getcwd() != self._found_in:
+            os.chdir(self._found_in)
         return self.path
 
     def _restore(self) -> None:
@@ -93,8 +97,11 @@ class Directory:
         for name in sorted(found.keys() - self._start.keys(), reverse=True):
             _remove(root / name)
         for name, content in sorted(self._start.items()):
-            if name not in found or found[name] != content:
+            if name not in found or found[name] != content or type(found[name]) is not type(content):
                 _write(root / name, content)
+        for name, mode in self._modes.items():
+            if os.lstat(root / name).st_mode != mode:
+                os.chmod(root / name, mode & 0o7777)
 
     def capture(self) -> dict[str, Any]:
         return {
@@ -104,7 +111,7 @@ class Directory:
     def perturb(self, key: Key) -> bool:
         name = "/".join(map(str, key))
         content = _read(self.path).get(name)
-        if content is None:
+        if content is None or isinstance(content, Link):
             return False
         changed, value = another(_text(content))
         if changed:
@@ -132,8 +139,8 @@ def _check(name: str, content: object) -> None:
         )
 
 
-def _encoded(files: Mapping[str, Content]) -> dict[str, bytes | None]:
-    start: dict[str, bytes | None] = {}
+def _encoded(files: Mapping[str, Content]) -> Found:
+    start: Found = {}
     for name, content in files.items():
         path = Path(name)
         for parent in list(path.parents)[:-1]:
@@ -145,21 +152,46 @@ def _encoded(files: Mapping[str, Content]) -> dict[str, bytes | None]:
     return start
 
 
-def _read(root: Path) -> dict[str, bytes | None]:
-    """Every file's bytes and every directory (its name with ``/``, None) below ``root``."""
-    found: dict[str, bytes | None] = {}
-    base = len(str(root)) + 1
-    for folder, folders, files in os.walk(root):
-        for name in sorted(folders):
-            found[f"{folder}/{name}"[base:] + "/"] = None
-        for name in sorted(files):
-            whole = f"{folder}/{name}"
-            with open(whole, "rb", buffering=0) as file:
-                found[whole[base:]] = file.read()
+class Link(str):
+    """Where a symbolic link leads, as the content of the link."""
+
+    __slots__ = ()
+
+
+Found = dict[str, "bytes | Link | None"]
+
+
+def _read(root: Path) -> Found:
+    """Every file's bytes, every link's target and every directory (its name with ``/``, None) below."""
+    found: Found = {}
+    _read_into(found, str(root), "")
     return found
 
 
-def _text(content: bytes) -> Content:
+def _read_into(found: Found, folder: str, prefix: str) -> None:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            name = prefix + entry.name
+            if entry.is_symlink():
+                found[name] = Link(os.readlink(entry.path))
+            elif entry.is_dir():
+                found[f"{name}/"] = None
+                _read_into(found, entry.path, f"{name}/")
+            elif entry.is_file():
+                with open(entry.path, "rb", buffering=0) as file:
+                    found[name] = file.read()
+            else:
+                found[name] = b"(not a regular file)"
+
+
+def _modes(root: Path, files: Found) -> dict[str, int]:
+    names = [name for name, content in files.items() if not isinstance(content, Link)]
+    return {name: os.lstat(root / name).st_mode for name in names}
+
+
+def _text(content: bytes | Link) -> Content:
+    if isinstance(content, Link):
+        return f"-> {content}"
     try:
         return content.decode()
     except UnicodeDecodeError:
@@ -173,11 +205,15 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write(path: Path, content: bytes | None) -> None:
+def _write(path: Path, content: bytes | Link | None) -> None:
+    """Make a file, link or directory anew, whatever stands there: a link is never written through."""
     if content is None:
+        if path.is_symlink() or path.is_file():
+            path.unlink()
         path.mkdir(parents=True, exist_ok=True)
         return
-    if path.is_dir():
-        shutil.rmtree(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    _remove(path)
+    if isinstance(content, Link):
+        path.symlink_to(content)
+    else:
+        path.write_bytes(content)
