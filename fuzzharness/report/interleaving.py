@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from fuzzharness.access import ANY, MISSING, Access, Kind, Place, Step, conflict, location
+from fuzzharness.access import ANY, MISSING, Access, Kind, Place, Step, conflict, location, overlap
 from fuzzharness.finding import Execution, Finding
 from fuzzharness.model import Call
 from fuzzharness.report.text import count, printable, shown
@@ -80,6 +80,19 @@ def in_words(access: Access) -> str:
     return what if access.value is None else f"{what} = {shown(access.value)}"
 
 
+def told(step: Step) -> tuple[Access, ...]:
+    """The accesses of a step that tell something: not the check or the lock of what it writes as well."""
+    written = [access for access in step.accesses if access.kind is Kind.WRITE]
+    return tuple(access for access in step.accesses if not any(_goes_with(access, w) for w in written))
+
+
+def _goes_with(access: Access, write: Access) -> bool:
+    """Whether ``access`` is only how ``write`` is done, as a database announces it."""
+    if access.resource != write.resource:
+        return False
+    return access.kind is Kind.LOCK or (access.kind is Kind.CHECK and overlap(access.key, write.key))
+
+
 @dataclass(frozen=True, slots=True)
 class _Layout:
     """The column of each call, and the files whose last name alone could mean another."""
@@ -96,11 +109,12 @@ class _Layout:
         return cls({column.label: n for n, column in enumerate(columns(finding))}, twice)
 
     def row(self, number: int, step: Step) -> Row:
-        places = [self._place(access.place) for access in step.accesses]
+        accesses = told(step)
+        places = [self._place(access.place) for access in accesses]
         following = [*places, None][1:]
         lines = (
             Line(in_words(access), "" if place == after else place)
-            for access, place, after in zip(step.accesses, places, following, strict=True)
+            for access, place, after in zip(accesses, places, following, strict=True)
         )
         return Row(str(number), self.columns[step.call], tuple(lines) or (Line("touches nothing", ""),))
 

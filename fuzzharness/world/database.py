@@ -42,6 +42,7 @@ class Database:
     """
 
     def __init__(self, url: str | sqlalchemy.URL | Engine, setup: Setup | None = None) -> None:
+        self._is_ours = not isinstance(url, Engine)
         self._engine = url if isinstance(url, Engine) else _engine(url)
         self._setup = setup
         self._folder: str | None = None
@@ -224,6 +225,8 @@ class Database:
         sqlite.restore(self._target or self._path)
         self._close_connections()
         self._engine.pool = self._found_pool
+        if self._is_ours:
+            self._engine.dispose()
         if self._image is not None:
             self._image.close()
             self._image = None
