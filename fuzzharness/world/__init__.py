@@ -6,7 +6,9 @@ a resource does is decided in its own file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from fuzzharness.access import Key
@@ -66,11 +68,12 @@ class World:
 
     def covers(self, path: str) -> bool:
         """Whether an absolute path lies in a resource that watches files."""
-        return any(
-            path.startswith(root) for r in self._resources.values() for root in getattr(r, "roots", ())
-        )
+        roots = [root for r in self._resources.values() for root in getattr(r, "roots", ())]
+        return any(path == root or path.startswith(root + os.sep) for root in roots)
 
     def close(self) -> None:
-        """Leave every resource as :meth:`open` found it."""
-        while self._opened:
-            self._opened.pop().close()
+        """Leave every resource as :meth:`open` found it; one that fails does not keep the others."""
+        with ExitStack() as stack:
+            for resource in self._opened:
+                stack.callback(resource.close)
+            self._opened = []

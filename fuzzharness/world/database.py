@@ -108,6 +108,8 @@ class Database:
         self._found_pool = engine.pool
         engine.pool = _CallPool(self._connect, engine)
         sqlite.redirect(self._target or self._path, self._make)
+        for _ in range(sqlite.connections_to(self._target, known=self._found_pool)):
+            self.gate.escape(f"a connection to {self._target} was open before: what it does cannot be seen")
         with engine.connect():
             """What is done to each new connection (journal_mode, say) is done before the first run."""
 

@@ -7,6 +7,8 @@ The containers themselves are never changed.
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from typing import Any
 
 from fuzzharness.access import Key
@@ -15,7 +17,7 @@ from fuzzharness.world import shortcuts
 from fuzzharness.world.containers import family_of, fill, pairs_of
 from fuzzharness.world.objects import set_class, watchable
 from fuzzharness.world.plain import ATOMS, attributes, is_lock, plain
-from fuzzharness.world.references import Swap
+from fuzzharness.world.references import Swap, take_back
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.tracked import Tracker
 from fuzzharness.world.values import perturb_inside
@@ -46,8 +48,7 @@ class InPlace:
         shortcuts.install(self)
         self._twins: dict[int, Any] = {}
         self._root = self._twin(self._held[0], ())
-        for (original,) in self._originals:
-            self._swap(original)
+        self._swap_where_held()
         self.mark()
 
     def _twin(self, value: Any, path: Key) -> Any:
@@ -87,9 +88,22 @@ class InPlace:
         self._nodes.append(twin)
         return twin
 
+    def _swap_where_held(self) -> None:
+        """Swap the containers that are held by more than what holds them inside this resource."""
+        known = Counter([id(self._held[0])])
+        for (original,) in self._originals:
+            known.update(id(item) for _, item in pairs_of(original, family_of(type(original))))
+            known.update(map(id, _fields_of(original).values()))
+        for _, _, fields in self._objects:
+            known.update(map(id, fields.values()))
+        for box in self._originals:
+            if _holders(box) > known[id(box[0])]:
+                self._swap(box[0])
+
     def _swap(self, original: Any) -> None:
         spared = {id(self._held), *map(id, self._originals)}
         spared |= {id(held) for (held,) in self._originals}
+        spared |= {id(_own_dict(held)) for (held,) in self._originals}
         spared |= {id(fields) for _, _, fields in self._objects}
         swap = Swap().replace(original, self._twins[id(original)], spared)
         self._swaps.append(swap)
@@ -127,6 +141,9 @@ class InPlace:
         shortcuts.remove(self)
         for swap in self._swaps:
             swap.undo()
+        self._saved_contents = []
+        pairs = [(held, self._twins[id(held)]) for (held,) in self._originals]
+        take_back(pairs, {id(self._twins), id(self._nodes)})
         for node, kind, fields in self._objects:
             set_class(node, kind)
             _restore(node, (None, fields))
@@ -134,11 +151,35 @@ class InPlace:
         self._swaps, self._nodes, self._objects, self._originals = [], [], [], []
 
 
+def _references(box: tuple[Any]) -> int:
+    return sys.getrefcount(box[0])
+
+
+_BY_A_BOX_ALONE = _references((object(),))
+
+
+def _holders(box: tuple[Any]) -> int:
+    """How many references there are to what a box holds, beside the box's own."""
+    return _references(box) - _BY_A_BOX_ALONE
+
+
 def _contents(node: Any) -> tuple[Any, dict[str, Any]]:
     """What is inside a node and which attributes it has, read past the announcements."""
     family = family_of(type(node))
-    fields = {k: v for k, v in (attributes(node) or {}).items() if not k.startswith("_fuzz_")}
-    return (None if family is None else pairs_of(node, family)), fields
+    return (None if family is None else pairs_of(node, family)), _fields_of(node)
+
+
+def _fields_of(node: Any) -> dict[str, Any]:
+    if type(node).__module__ in {"builtins", "collections"}:
+        return {}
+    return {k: v for k, v in (attributes(node) or {}).items() if not k.startswith("_fuzz_")}
+
+
+def _own_dict(value: Any) -> Any:
+    try:
+        return object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
 
 
 def _restore(node: Any, contents: tuple[Any, dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 import types
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 
@@ -51,13 +51,9 @@ class Swap:
                 write(self._new[0])
 
     def undo(self) -> None:
-        """Put ``old`` back in every place, and wherever a tool copied ``new`` to meanwhile."""
+        """Put ``old`` back in every place."""
         for _, write in self._sites:
             write(self._old[0])
-        for holder in gc.get_referrers(self._new[0]):
-            if holder is not self._new:
-                for _, _, write in _sites(holder, self._new[0]):
-                    write(self._old[0])
 
     def _take(self, holder: Any, old: Any) -> None:
         sites = _sites(holder, old)
@@ -66,6 +62,20 @@ class Swap:
         for name, read, write in sites:
             self.names.append(name)
             self._sites.append((read, write))
+
+
+def take_back(pairs: Sequence[tuple[Any, Any]], ignore: Collection[int] = ()) -> None:
+    """For each ``(old, new)``: put ``old`` in every holder that somebody has put ``new`` into."""
+    news = [new for _, new in pairs]
+    olds = {id(new): old for old, new in pairs}
+    spared = {id(pairs), id(news), id(olds), *ignore, *olds, *map(id, pairs)}
+    for holder in gc.get_referrers(*news) if news else ():
+        if id(holder) in spared or isinstance(holder, types.FrameType):
+            continue
+        for value in gc.get_referents(holder):
+            if id(value) in olds:
+                for _, _, write in _sites(holder, value):
+                    write(olds[id(value)])
 
 
 Site = tuple[str, Callable[[], Any], Callable[[Any], None]]
@@ -78,8 +88,8 @@ def _sites(holder: Any, target: Any) -> list[Site]:
         return [_in_list(holder, i) for i, v in enumerate(holder) if v is target]
     if isinstance(holder, types.CellType):
         return [_in_cell(holder)]
-    if isinstance(holder, types.FunctionType):
-        return _in_function(holder, target)
+    if isinstance(holder, tuple):
+        return [_in_defaults(f, holder, target) for f in gc.get_referrers(holder) if _has_defaults(f, holder)]
     return _in_object(holder, target)
 
 
@@ -124,20 +134,19 @@ def _in_cell(cell: types.CellType) -> Site:
     return "a local name", lambda: cell.cell_contents, write
 
 
-def _in_function(function: types.FunctionType, target: Any) -> list[Site]:
-    defaults = function.__defaults__ or ()
-    if not any(value is target for value in defaults):
-        return []
+def _has_defaults(function: Any, defaults: tuple[Any, ...]) -> bool:
+    return isinstance(function, types.FunctionType) and function.__defaults__ is defaults
+
+
+def _in_defaults(function: types.FunctionType, defaults: tuple[Any, ...], target: Any) -> Site:
+    place = next(i for i, value in enumerate(defaults) if value is target)
 
     def write(value: Any) -> None:
-        function.__defaults__ = tuple(value if v is target else v for v in defaults)
+        now = list(function.__defaults__ or ())
+        now[place] = value
+        function.__defaults__ = defaults if value is target else tuple(now)
 
-    def read() -> Any:
-        return next(
-            (v for v, old in zip(function.__defaults__ or (), defaults, strict=False) if old is target), None
-        )
-
-    return [(f"a default of {function.__name__}", read, write)]
+    return f"a default of {function.__name__}", lambda: (function.__defaults__ or defaults)[place], write
 
 
 def _in_object(holder: Any, target: Any) -> list[Site]:

@@ -10,6 +10,7 @@ step: nothing can tell them apart, since SQLite lets one connection write at a t
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import sqlite3.dbapi2
@@ -302,6 +303,29 @@ def restore(target: str) -> None:
     _REDIRECTS.pop(target, None)
     if not _REDIRECTS:
         _REPLACED.restore()
+
+
+def connections_to(file: str, known: object) -> int:
+    """How many open connections lead to ``file`` itself, beside those that the pool ``known`` keeps."""
+    if not file:
+        return 0
+    found = [o for o in gc.get_objects() if isinstance(o, sqlite3.Connection) and _leads_to(o, file)]
+    return sum(not any(_keeps(known, record) for record in gc.get_referrers(o)) for o in found)
+
+
+def _leads_to(connection: sqlite3.Connection, file: str) -> bool:
+    try:
+        names = [row[2] for row in sqlite3.Connection.execute(connection, "PRAGMA database_list")]
+    except sqlite3.Error:  # closed, or of another thread
+        return False
+    return any(name and os.path.realpath(name) == file for name in names)
+
+
+def _keeps(pool: object, record: Any) -> bool:
+    """Whether an SQLAlchemy connection record, or its fields, belong to ``pool``."""
+    fields = record if isinstance(record, dict) else {}
+    name = "_ConnectionRecord__pool"
+    return fields.get(name, getattr(record, name, None)) is pool
 
 
 @contextmanager

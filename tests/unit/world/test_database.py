@@ -141,7 +141,7 @@ def test_a_file_that_the_url_names_is_read_and_never_written(
     report = explore(fh.World(db=fh.Database(f"sqlite:///{path}")), raw, credit_core)
     assert {o.state["db"]["accounts"][7]["balance"] for o in report.outcomes} == {110, 120}
     assert {file: digest(file) for file in tmp_path.iterdir()} == files
-    assert report.escapes == ()
+    assert ["was open before" in str(escape) for escape in report.escapes] == [True]
     assert sqlite3.connect is sqlite3.dbapi2.connect
     connection.close()
 
@@ -480,6 +480,18 @@ def test_what_leaves_the_database_or_its_statements_is_reported(
 
     seen = run_once(fh.World(db=fh.Database("sqlite://", setup=fill)), tool)
     assert any(expected in what for what in seen.escapes)
+
+
+def test_a_connection_that_was_open_before_is_reported(run_once: Run, tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'shop.db'}")
+    with engine.begin() as connection:
+        fill(connection)
+    world = fh.World(db=fh.Database(engine))
+    assert run_once(world, credit_core).escapes == ()
+    early = sqlite3.connect(tmp_path / "shop.db")
+    assert any("was open before" in what for what in run_once(world, credit_core).escapes)
+    early.close()
+    engine.dispose()
 
 
 def test_an_impatient_connection_fails_at_once(explore: Run, tmp_path: Path) -> None:
