@@ -26,10 +26,11 @@ from sqlalchemy.pool import Pool
 from fuzzharness.access import ANY, MISSING, Key
 from fuzzharness.errors import WorldError
 from fuzzharness.world import sqlite
-from fuzzharness.world.footprint import SEVERAL, Foreign, Reader, Schema
+from fuzzharness.world.footprint import Reader
 from fuzzharness.world.image import Image
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.resource import Gate
+from fuzzharness.world.schema import Schema, key_columns, quoted, schema_of, tables_of
 
 Setup = Callable[[Connection], object]
 
@@ -44,6 +45,7 @@ class Database:
     def __init__(self, url: str | sqlalchemy.URL | Engine, setup: Setup | None = None) -> None:
         self._is_ours = not isinstance(url, Engine)
         self._engine = url if isinstance(url, Engine) else _engine(url)
+        self._borrowed = isinstance(url, Engine)
         self._setup = setup
         self._folder: str | None = None
         self._image: Image | None = None
@@ -98,10 +100,23 @@ class Database:
                 if os.path.exists(file + suffix):
                     shutil.copyfile(file + suffix, self._path + suffix)
             return
+        if not file and not self._borrowed:
+            return
+        made: list[object] = []
+
+        def remember(raw: object, _record: object) -> None:
+            made.append(raw)
+
+        sqlalchemy.event.listen(self._engine, "connect", remember)
         with self._engine.connect() as connection:
             raw = connection.connection.driver_connection
             assert isinstance(raw, sqlite3.Connection)
             raw.backup(self._own)
+            if raw in made:
+                connection.detach()  # so that the application's pool is left as it was
+        sqlalchemy.event.remove(self._engine, "connect", remember)
+        if not self._borrowed:
+            self._engine.dispose()
 
     def _redirect(self) -> None:
         engine = self._engine
@@ -141,7 +156,7 @@ class Database:
             self._image.close()
         self._image = Image(self._path, self._own)
         self._layout: tuple[object, dict[str, list[str]]] = (None, {})
-        self._schema = _schema(self._own)
+        self._schema = schema_of(self._own)
         self.reader = self._known = Reader(self._schema)
 
     def reset(self) -> Engine:
@@ -155,7 +170,7 @@ class Database:
         self._abandon()
         version = self._own.execute("PRAGMA schema_version").fetchone()[0]
         if version != self._layout[0]:
-            tables = {table: _key_columns(self._own, table) for table in _tables(self._own)}
+            tables = {table: key_columns(self._own, table) for table in tables_of(self._own)}
             self._layout = version, tables
         try:
             return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
@@ -175,8 +190,8 @@ class Database:
         self.reader = Reader(Schema())
 
     def _rows(self, table: str, keys: list[str]) -> dict[Any, dict[str, Any]]:
-        order = ", ".join(map(_quoted, keys)) or "rowid"
-        found = self._own.execute(f"SELECT * FROM {_quoted(table)} ORDER BY {order}")
+        order = ", ".join(map(quoted, keys)) or "rowid"
+        found = self._own.execute(f"SELECT * FROM {quoted(table)} ORDER BY {order}")
         columns = [column[0] for column in found.description]
         rows: dict[Any, dict[str, Any]] = {}
         for number, values in enumerate(found, 1):
@@ -192,10 +207,10 @@ class Database:
         if table is ANY:
             return None
         column = self._schema.key(table)
-        where = "" if row is ANY or column is None else f" WHERE {_quoted(column)} = ?"
+        where = "" if row is ANY or column is None else f" WHERE {quoted(column)} = ?"
         try:
             seen = sqlite3.Connection.cursor(connection or self._own, sqlite3.Cursor)
-            seen.execute(f"SELECT * FROM {_quoted(table)}{where} LIMIT 20", (row,) if where else ())
+            seen.execute(f"SELECT * FROM {quoted(table)}{where} LIMIT 20", (row,) if where else ())
         except sqlite3.Error:
             return None
         rows = [dict(zip((c[0] for c in seen.description), r, strict=True)) for r in seen.fetchall()]
@@ -212,10 +227,10 @@ class Database:
         changed, values = another(free)
         if not changed:
             return False
-        sets = ", ".join(f"{_quoted(name)} = ?" for name in values)
+        sets = ", ".join(f"{quoted(name)} = ?" for name in values)
         try:
             self._own.execute(
-                f"UPDATE {_quoted(table)} SET {sets} WHERE {_quoted(column)} = ?", (*values.values(), row)
+                f"UPDATE {quoted(table)} SET {sets} WHERE {quoted(column)} = ?", (*values.values(), row)
             )
         except sqlite3.Error:
             return False
@@ -309,87 +324,3 @@ def _first_line(error: BaseException) -> str:
 
 def _readable(content: bytes) -> str:
     return content.decode(errors="backslashreplace")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _tables(connection: sqlite3.Connection) -> list[str]:
-    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-    return [name for (name,) in rows if not name.startswith("sqlite_")]
-
-
-def _key_columns(connection: sqlite3.Connection, table: str) -> list[str]:
-    rows = connection.execute(f"PRAGMA table_info({_quoted(table)})").fetchall()
-    return [row[1] for row in sorted(rows, key=lambda r: r[5]) if row[5]]
-
-
-def _schema(connection: sqlite3.Connection) -> Schema:
-    """Keys, foreign keys, unique columns and triggers of every table, names in lower case."""
-    tables = _tables(connection)
-    parents = {table.lower(): _parents(connection, table) for table in tables}
-    children: dict[str, tuple[Foreign, ...]] = {}
-    for child, foreign_keys in parents.items():
-        for foreign in foreign_keys:
-            seen = Foreign(child, foreign.column, foreign.target, foreign.acts)
-            children[foreign.table] = (*children.get(foreign.table, ()), seen)
-    triggers = connection.execute("SELECT lower(tbl_name) FROM sqlite_master WHERE type = 'trigger'")
-    return Schema(
-        tables=frozenset(map(str.lower, tables)) - _virtual(connection),
-        keys={t.lower(): key for t in tables if (key := _row_key(connection, t)) is not None},
-        parents=parents,
-        children=children,
-        unique={table.lower(): _unique(connection, table) for table in tables},
-        triggers=frozenset(name for (name,) in triggers),
-    )
-
-
-def _virtual(connection: sqlite3.Connection) -> frozenset[str]:
-    rows = connection.execute("SELECT lower(name) FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL%'")
-    return frozenset(name for (name,) in rows)
-
-
-def _parents(connection: sqlite3.Connection, table: str) -> tuple[Foreign, ...]:
-    rows = connection.execute(f"PRAGMA foreign_key_list({_quoted(table)})").fetchall()
-    acting = {"CASCADE", "SET NULL", "SET DEFAULT"}
-    parts = [number for number, *_ in rows]
-    return tuple(
-        Foreign(
-            parent.lower(),
-            column.lower(),
-            # a part of a key names no row by itself
-            SEVERAL if parts.count(number) > 1 else target and target.lower(),
-            bool({on_update, on_delete} & acting),
-        )
-        for number, _, parent, column, target, on_update, on_delete, _ in rows
-    )
-
-
-def _row_key(connection: sqlite3.Connection, table: str) -> tuple[str, str] | None:
-    columns = _key_columns(connection, table)
-    (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-    if len(columns) != 1 or "COLLATE" in (sql or "").upper():
-        return None
-    info = connection.execute(f"PRAGMA table_info({_quoted(table)})").fetchall()
-    (kind,) = [row[2].upper() for row in info if row[1] == columns[0]]
-    affinity = _affinity(kind)
-    return None if affinity is None else (columns[0].lower(), affinity)
-
-
-def _affinity(kind: str) -> str | None:
-    """The affinity of a declared type, https://www.sqlite.org/datatype3.html section 3.1."""
-    if "INT" in kind:
-        return "INTEGER"
-    if any(word in kind for word in ("CHAR", "CLOB", "TEXT")):
-        return "TEXT"
-    return "BLOB" if not kind or "BLOB" in kind else None
-
-
-def _unique(connection: sqlite3.Connection, table: str) -> frozenset[str]:
-    found = set()
-    for row in connection.execute(f"PRAGMA index_list({_quoted(table)})").fetchall():
-        if row[2] and row[3] != "pk":
-            columns = connection.execute(f"PRAGMA index_info({_quoted(row[1])})").fetchall()
-            found |= {"*" if column[2] is None else column[2].lower() for column in columns}
-    return frozenset(found)

@@ -16,7 +16,8 @@ from typing import Any
 
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
-from fuzzharness.world.files import FileWatch
+from fuzzharness.world import files as file_functions
+from fuzzharness.world.paths import FileWatch
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.resource import Gate
 
@@ -71,7 +72,7 @@ class Directory:
         self._restore_from(_encoded(self._files))
         self._found_in = os.getcwd()
         self._watch = FileWatch(self.path, name, gate)
-        self._watch.install()
+        file_functions.install(self._watch)
 
     def _restore_from(self, start: Found) -> None:
         root = self.path
@@ -120,7 +121,7 @@ class Directory:
 
     def close(self) -> None:
         if self._watch is not None:
-            self._watch.remove()
+            file_functions.remove(self._watch)
             self._watch = None
             self._restore_from(_encoded(self._files))
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,94 +17,15 @@ import sqlglot
 from sqlglot import expressions as exp
 from sqlglot.errors import SqlglotError
 
-from fuzzharness.access import ANY, Key, Kind
+from fuzzharness.access import ANY, Kind
+from fuzzharness.world.schema import SEVERAL, Schema
+from fuzzharness.world.statement import EVERYTHING, NOTHING, RESHAPING, Footprint, Param, Part
 
 _TEXTS = r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]"""
 _COMMENTS = r"--[^\n]*|/\*.*?\*/"
 _MARK = re.compile(rf"{_TEXTS}|{_COMMENTS}|\?(\d*)", re.DOTALL)
-_NONE = object()
 
 
-SEVERAL = "(several)"
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """A foreign key as one of its two tables sees it.
-
-    ``table`` is the other table, ``column`` the column of the child, ``target`` the referenced column
-    (None: the primary key; SEVERAL: a part of a longer key). ``acts``: deleting or changing what is
-    referenced changes the child.
-    """
-
-    table: str
-    column: str
-    target: str | None
-    acts: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """What footprints need of a database; every name in lower case.
-
-    ``keys`` holds the primary key of tables where one column is it and equal values are written
-    alike: ``(column, affinity)``. ``unique`` are the columns of further unique indexes, with ``*`` for
-    expressions. A table that is not among ``tables`` may be anything: a view, a virtual table.
-    """
-
-    tables: frozenset[str] = frozenset()
-    keys: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    parents: Mapping[str, tuple[Foreign, ...]] = field(default_factory=dict)
-    children: Mapping[str, tuple[Foreign, ...]] = field(default_factory=dict)
-    unique: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    triggers: frozenset[str] = frozenset()
-
-    def key(self, table: str) -> str | None:
-        """The column that names a row of ``table``."""
-        return self.keys[table][0] if table in self.keys else None
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One table a statement touches; ``rows`` tell how to find the rows' keys among the parameters."""
-
-    table: str
-    kind: Kind
-    rows: tuple[Any, ...] = ()
-    affinity: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """The tables one statement touches.
-
-    ``writes``: it changes data; ``simple``: and reads no other table to do so; ``locks``: it takes
-    the write lock without writing; ``commits``: it may end a transaction and publish what that wrote;
-    ``undoes``: it takes back what a transaction wrote; ``alters``: it changes the connection rather
-    than the database; ``reshapes``: it changes the schema; ``leaves``: it reaches other databases.
-    """
-
-    parts: tuple[Part, ...] = ()
-    writes: bool = False
-    simple: bool = False
-    locks: bool = False
-    commits: bool = False
-    undoes: bool = False
-    alters: bool = False
-    reshapes: bool = False
-    leaves: bool = False
-
-    def accesses(self, params: Any) -> list[tuple[Key, Kind]]:
-        """The keys and kinds of this statement with these parameters (a sequence or a mapping)."""
-        found: dict[tuple[Key, Kind], None] = {}
-        for part in self.parts:
-            for row in part.rows or (_NONE,):
-                found.setdefault(((part.table, _value(row, params, part.affinity)), part.kind))
-        return list(found)
-
-
-EVERYTHING = Footprint((Part(ANY, Kind.READ), Part(ANY, Kind.WRITE)), writes=True)  # type: ignore[arg-type]  # ANY stands for all tables
-RESHAPING = replace(EVERYTHING, reshapes=True)
 _SCHEMA = "sqlite_master"
 _ALIASES = frozenset({"sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"})
 _READING_PRAGMAS = frozenset(
@@ -119,40 +39,6 @@ _CONNECTION_PRAGMAS = frozenset(
     synchronous temp_store threads trusted_schema wal_autocheckpoint
     """.split()  # noqa: SIM905  # a list of so many quoted names is no easier to read
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Param:
-    name: str | int
-
-
-def _value(row: Any, params: Any, affinity: str) -> Any:
-    if row is _NONE:
-        return ANY
-    if isinstance(row, _Param):
-        try:
-            row = params[row.name]
-        except (KeyError, IndexError, TypeError):
-            return ANY
-    return _as_stored(row, affinity)
-
-
-def _as_stored(value: Any, affinity: str) -> Any:
-    """A key as the column holds it, since 7 and '7' can name one row; ANY where that is not certain."""
-    if affinity == "INTEGER":
-        return _whole_number(value)
-    if affinity == "TEXT":
-        return value if type(value) is str else ANY
-    return value if affinity == "BLOB" and type(value) in (int, str, bytes) else ANY
-
-
-def _whole_number(value: Any) -> Any:
-    if isinstance(value, (int, float)) and value == int(value):
-        return int(value)
-    try:
-        return int(value) if isinstance(value, str) and value.strip() == value else ANY
-    except ValueError:
-        return ANY
 
 
 _LOG = logging.getLogger("sqlglot")
@@ -367,10 +253,10 @@ def _pinned(term: Any, key: str) -> tuple[Any, ...]:
         for column, value in ((term.left, term.right), (term.right, term.left)):
             if isinstance(column, exp.Column) and column.name.lower() == key:
                 found = _literal(value)
-                return () if found is _NONE else (found,)
+                return () if found is NOTHING else (found,)
     if isinstance(term, exp.In) and isinstance(term.this, exp.Column) and term.this.name.lower() == key:
         found_all = [_literal(value) for value in term.expressions]
-        return () if _NONE in found_all else tuple(found_all)
+        return () if NOTHING in found_all else tuple(found_all)
     return ()
 
 
@@ -383,7 +269,7 @@ def _inserted_values(tree: Any, column: str) -> list[Any]:
         return []
     place = columns.index(column)
     rows = [_literal(row.expressions[place]) for row in values.expressions if isinstance(row, exp.Tuple)]
-    return [] if _NONE in rows else rows
+    return [] if NOTHING in rows else rows
 
 
 def _in_main(table: Any) -> bool:
@@ -405,23 +291,23 @@ def _set_values(tree: Any, column: str) -> list[Any]:
         term for term in tree.expressions if isinstance(term, exp.EQ) and term.left.name.lower() == column
     ]
     found = [_literal(term.right) for term in terms]
-    return [] if _NONE in found else found
+    return [] if NOTHING in found else found
 
 
 def _literal(value: Any) -> Any:
     if isinstance(value, exp.Placeholder) and isinstance(value.this, str):
         name = value.this
-        return _Param(int(name[3:]) if name.startswith("fz_") else name)
+        return Param(int(name[3:]) if name.startswith("fz_") else name)
     if isinstance(value, exp.Literal):
         return value.this if value.is_string else _number(value.this)
-    return _NONE
+    return NOTHING
 
 
 def _number(text: str) -> Any:
     try:
         return int(text)
     except ValueError:
-        return _NONE
+        return NOTHING
 
 
 def _checks_only(tree: Any) -> bool:
@@ -430,8 +316,3 @@ def _checks_only(tree: Any) -> bool:
     return bool(columns) and all(
         isinstance(column.unalias(), (exp.Literal, exp.Exists)) for column in columns
     )
-
-
-def parameters(params: Any) -> Any:
-    """DBAPI parameters as something that :meth:`Footprint.accesses` can look up."""
-    return params if isinstance(params, (Sequence, Mapping)) else tuple(params or ())

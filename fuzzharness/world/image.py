@@ -62,3 +62,5 @@ class Image:
     def close(self) -> None:
         """Let the file go. Only when no connection to it is open: closing drops this process's locks."""
         os.close(self._descriptor)
+        if self._wal:
+            self._copy.close()

@@ -14,11 +14,11 @@ from typing import Any
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
 from fuzzharness.world import shortcuts
-from fuzzharness.world.containers import family_of, fill, pairs_of
 from fuzzharness.world.objects import set_class, watchable
 from fuzzharness.world.plain import ATOMS, attributes, is_lock, plain
 from fuzzharness.world.references import Swap, take_back
 from fuzzharness.world.resource import Gate
+from fuzzharness.world.storage import family_of, fill, pairs_of
 from fuzzharness.world.tracked import Tracker
 from fuzzharness.world.values import perturb_inside
 

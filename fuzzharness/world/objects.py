@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any, Final
 
 from fuzzharness.access import ANY, MISSING, Kind
-from fuzzharness.world.containers import BASE, WATCH
 from fuzzharness.world.plain import ATOMS, attributes, is_lock, plain
+from fuzzharness.world.storage import BASE, WATCH
 from fuzzharness.world.watch import Watch
 
 _WATCHES: dict[int, tuple[Any, Watch]] = {}

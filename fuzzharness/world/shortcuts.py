@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from fuzzharness.access import ANY, Kind
-from fuzzharness.world.containers import bare, family_of, note_stored, pairs_of, peek, watch_of
 from fuzzharness.world.references import Replaced
+from fuzzharness.world.storage import bare, family_of, note_stored, pairs_of, peek, watch_of
 
 _HEAP = ("heappush", "heappop", "heapify", "heapreplace", "heappushpop")
 _INSTALLED: list[object] = []

@@ -24,9 +24,10 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from fuzzharness.access import ANY, Key, Kind, Place
-from fuzzharness.world.footprint import Footprint, Reader, parameters
+from fuzzharness.world.footprint import Reader
 from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate
+from fuzzharness.world.statement import Footprint, parameters
 
 _BUSY, _LOCKED = 5, 6
 _SNAPSHOT = 517

@@ -18,22 +18,8 @@ from functools import cache
 from typing import Any
 
 from fuzzharness.access import ANY, Key, Kind
-from fuzzharness.world.containers import (
-    ALONE,
-    BASE,
-    JOINED,
-    WATCH,
-    announcing,
-    bare,
-    count_elements,
-    empty,
-    family_of,
-    fill,
-    pairs_of,
-    peek,
-    references,
-    take_all,
-)
+from fuzzharness.world.containers import announcing
+from fuzzharness.world.mappings import count_elements
 from fuzzharness.world.members import Members
 from fuzzharness.world.objects import (
     attribute_methods,
@@ -47,6 +33,20 @@ from fuzzharness.world.objects import (
 )
 from fuzzharness.world.plain import ATOMS, attributes, is_lock
 from fuzzharness.world.resource import Gate
+from fuzzharness.world.storage import (
+    ALONE,
+    BASE,
+    JOINED,
+    WATCH,
+    bare,
+    empty,
+    family_of,
+    fill,
+    pairs_of,
+    peek,
+    references,
+    take_all,
+)
 from fuzzharness.world.watch import MUTABLE, Watch, image
 
 Pairs = list[tuple[Any, Any]]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fuzzharness.access import ANY, Kind
-from fuzzharness.world.database import _schema
 from fuzzharness.world.footprint import Reader
+from fuzzharness.world.schema import schema_of
 
 SCHEMA = """
 CREATE TABLE t (id INTEGER PRIMARY KEY, x, y);
@@ -32,7 +32,7 @@ ALL = {("read", "*", "*"), ("write", "*", "*")}
 def reader() -> Reader:
     connection = sqlite3.connect(":memory:")
     connection.executescript(SCHEMA)
-    schema = _schema(connection)
+    schema = schema_of(connection)
     connection.close()
     return Reader(schema)
 

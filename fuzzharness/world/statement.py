@@ -1,0 +1,97 @@
+"""What one statement touches, as values.
+
+Decides how a row's key is found among a statement's parameters, and when two ways to write a key
+are one. How a statement is read is decided in ``footprint``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fuzzharness.access import ANY, Key, Kind
+
+NOTHING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One table a statement touches; ``rows`` tell how to find the rows' keys among the parameters."""
+
+    table: str
+    kind: Kind
+    rows: tuple[Any, ...] = ()
+    affinity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """The tables one statement touches.
+
+    ``writes``: it changes data; ``simple``: and reads no other table to do so; ``locks``: it takes
+    the write lock without writing; ``commits``: it may end a transaction and publish what that wrote;
+    ``undoes``: it takes back what a transaction wrote; ``alters``: it changes the connection rather
+    than the database; ``reshapes``: it changes the schema; ``leaves``: it reaches other databases.
+    """
+
+    parts: tuple[Part, ...] = ()
+    writes: bool = False
+    simple: bool = False
+    locks: bool = False
+    commits: bool = False
+    undoes: bool = False
+    alters: bool = False
+    reshapes: bool = False
+    leaves: bool = False
+
+    def accesses(self, params: Any) -> list[tuple[Key, Kind]]:
+        """The keys and kinds of this statement with these parameters (a sequence or a mapping)."""
+        found: dict[tuple[Key, Kind], None] = {}
+        for part in self.parts:
+            for row in part.rows or (NOTHING,):
+                found.setdefault(((part.table, _value(row, params, part.affinity)), part.kind))
+        return list(found)
+
+
+EVERYTHING = Footprint((Part(ANY, Kind.READ), Part(ANY, Kind.WRITE)), writes=True)  # type: ignore[arg-type]  # ANY stands for all tables
+RESHAPING = replace(EVERYTHING, reshapes=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    name: str | int
+
+
+def _value(row: Any, params: Any, affinity: str) -> Any:
+    if row is NOTHING:
+        return ANY
+    if isinstance(row, Param):
+        try:
+            row = params[row.name]
+        except (KeyError, IndexError, TypeError):
+            return ANY
+    return _as_stored(row, affinity)
+
+
+def _as_stored(value: Any, affinity: str) -> Any:
+    """A key as the column holds it, since 7 and '7' can name one row; ANY where that is not certain."""
+    if affinity == "INTEGER":
+        return _whole_number(value)
+    if affinity == "TEXT":
+        return value if type(value) is str else ANY
+    return value if affinity == "BLOB" and type(value) in (int, str, bytes) else ANY
+
+
+def _whole_number(value: Any) -> Any:
+    if isinstance(value, (int, float)) and value == int(value):
+        return int(value)
+    try:
+        return int(value) if isinstance(value, str) and value.strip() == value else ANY
+    except ValueError:
+        return ANY
+
+
+def parameters(params: Any) -> Any:
+    """DBAPI parameters as something that :meth:`Footprint.accesses` can look up."""
+    return params if isinstance(params, (Sequence, Mapping)) else tuple(params or ())
