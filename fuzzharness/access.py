@@ -86,7 +86,7 @@ class Step:
 
 
 def location(resource: str, key: Key) -> str:
-    """A key as people write it: ``context['balance']``, ``db.accounts[7]``, ``files/notes.txt``."""
+    """A key as Python would index it: ``context['balance']``, ``db['accounts'][7]``; ``[*]`` for all."""
     if not key:
         return resource
     return resource + "".join(f"[{part!r}]" for part in key)

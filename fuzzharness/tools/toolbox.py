@@ -55,7 +55,7 @@ class Toolbox:
         """Add a function as a tool, under its own name unless ``name`` says another."""
 
         def add(function: F) -> F:
-            self._add(name or function.__name__, function)
+            self._add(name or _own_name(function), function)
             return function
 
         return add if function is None else add(function)
@@ -83,11 +83,11 @@ class Toolbox:
     def bind(self, call: Call, resources: Collection[str]) -> Bound:
         """Fit ``call`` to its tool; parameters named after one of ``resources`` receive it.
 
-        Raises :class:`ToolError` for an unknown tool, and for arguments that are missing, unexpected
-        or were not JSON.
+        Raises :class:`ToolError` for an unknown tool, one that cannot be called by names, and for
+        arguments that are missing, unexpected or were not a JSON object.
         """
         tool = self._find(call)
-        if call.args is None:
+        if not isinstance(call.args, Mapping):
             raise _no_arguments(call)
         if _is_async(tool) or _is_async(type(tool).__call__):
             raise ToolError(
@@ -97,6 +97,7 @@ class Toolbox:
         parameters = _parameters(tool)
         if parameters is None:
             return Bound(call.tool, tool, dict(call.args), ())
+        _by_name(call, parameters)
         free = [n for n, p in parameters.items() if n not in call.args and _named(p)]
         wanted = tuple(n for n in free if n in resources)
         _fits(call, parameters, wanted)
@@ -130,6 +131,29 @@ def _named(parameter: inspect.Parameter) -> bool:
     return parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
 
 
+def _own_name(function: Tool) -> str:
+    name = getattr(function, "__name__", None)
+    if isinstance(name, str):
+        return name
+    if not callable(function):
+        return str(function)
+    raise ToolError(
+        f"a {type(function).__name__} was added as a tool, which has no name of its own. Expected the name "
+        'that the model calls it by. Give it: tools.tool(name="...")(function).'
+    )
+
+
+def _by_name(call: Call, parameters: Mapping[str, inspect.Parameter]) -> None:
+    """Refuse a tool that no call can reach: a recording has names for arguments, never positions."""
+    unnamed = [n for n, p in parameters.items() if p.kind is p.POSITIONAL_ONLY and p.default is p.empty]
+    if unnamed:
+        raise ToolError(
+            f"the tool {call.tool!r} takes {', '.join(map(repr, unnamed))} by position only. Expected "
+            "parameters that can be given by name, as a recorded call does. Remove the / from its "
+            "parameters, or wrap it in a function without one."
+        )
+
+
 def _fits(call: Call, parameters: Mapping[str, inspect.Parameter], resources: tuple[str, ...]) -> None:
     given = {*(call.args or ()), *resources}
     named = {n: p for n, p in parameters.items() if _named(p)}
@@ -151,6 +175,8 @@ def _fits(call: Call, parameters: Mapping[str, inspect.Parameter], resources: tu
 def _no_arguments(call: Call) -> ToolError:
     text = call.invalid_args
     seen = "no arguments" if text is None else f"arguments that are not JSON: {text[:80]!r}"
+    if call.args is not None:
+        seen = f"a {type(call.args).__name__} as its arguments: {repr(call.args)[:80]}"
     return ToolError(
         f"the call {_name(call)} to {call.tool} has {seen}. Expected a JSON object, {{}} for none. "
         "Correct the recording, or leave the call out of the batch."
