@@ -1,7 +1,8 @@
 """What tools touch outside the world, seen by an audit hook.
 
-Decides which events of the interpreter count as an escape: files opened for writing, sockets,
-subprocesses, SQLite files, where no resource of the world covers them. Reports them; stops nothing.
+Decides which events of the interpreter count as an escape: files opened for writing, made, renamed or
+removed, sockets, subprocesses, SQLite files, where no resource of the world covers them. Reports them;
+stops nothing.
 """
 
 from __future__ import annotations
@@ -45,16 +46,27 @@ class Watcher:
             self._opened(args)
         elif event == "sqlite3.connect":
             self._connected(args[0])
+        elif event == "socket.connect":
+            self._gate.escape(f"a connection to {_address(args[1])} was opened")
+        elif event in _CHANGES:
+            how, places = _CHANGES[event]
+            for path, folder in places:
+                self._changed(how, args[path], None if folder is None else args[folder])
         else:
-            self._gate.escape(f"{event} {args[0] if args else ''!r}".strip())
+            self._gate.escape(f"another process was started: {_command(event, args)}")
 
     def _opened(self, args: tuple[Any, ...]) -> None:
         path, _, flags = args
         if not isinstance(path, (str, bytes, os.PathLike)) or not (flags or 0) & _WRITING:
             return
         whole = os.path.abspath(os.fsdecode(path))
-        if whole != os.devnull and not self._world.covers(whole):
+        if whole != os.devnull and not self._world.covers(whole) and not _bytecode(whole):
             self._gate.escape(f"the file {whole} was opened for writing")
+
+    def _changed(self, how: str, path: Any, folder: Any) -> None:
+        whole = _whole(path, folder)
+        if whole is not None and not self._world.covers(whole) and not _bytecode(whole):
+            self._gate.escape(f"{whole} was {how}")
 
     def _connected(self, database: Any) -> None:
         name = os.fsdecode(database) if isinstance(database, (str, bytes, os.PathLike)) else ""
@@ -62,7 +74,58 @@ class Watcher:
             self._gate.escape(f"the SQLite file {name} was opened")
 
 
-_EVENTS = frozenset({"open", "sqlite3.connect", "socket.connect", "subprocess.Popen", "os.system", "os.fork"})
+_CHANGES: dict[str, tuple[str, tuple[tuple[int, int | None], ...]]] = {
+    "os.remove": ("removed", ((0, 1),)),
+    "os.rename": ("renamed", ((0, 2), (1, 3))),
+    "os.mkdir": ("made", ((0, 2),)),
+    "os.rmdir": ("removed", ((0, 1),)),
+    "os.truncate": ("truncated", ((0, None),)),
+}
+"""Event -> what it does, and which of its arguments are a path and the folder that path begins in."""
+
+_EVENTS = frozenset(
+    {
+        "open",
+        "sqlite3.connect",
+        "socket.connect",
+        "subprocess.Popen",
+        "os.system",
+        "os.posix_spawn",
+        "os.fork",
+    }
+    | _CHANGES.keys()
+)
+
+
+def _whole(path: Any, folder: Any) -> str | None:
+    """The absolute path that ``path`` names in the open ``folder``; None where that is not known."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return None
+    name = os.fsdecode(path)
+    if isinstance(folder, int) and folder >= 0 and not os.path.isabs(name):
+        try:
+            name = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
+        except OSError:
+            return None
+    return os.path.abspath(name)
+
+
+def _bytecode(path: str) -> bool:
+    """Whether a file is the interpreter's own: a tool that imports a module for the first time writes it."""
+    return os.path.basename(os.path.dirname(path)) == "__pycache__" or path.endswith(os.sep + "__pycache__")
+
+
+def _address(address: object) -> str:
+    """Where a socket goes: the same words in every run, unlike the socket itself."""
+    return ":".join(map(str, address[:2])) if isinstance(address, tuple) else repr(address)
+
+
+def _command(event: str, args: tuple[Any, ...]) -> str:
+    if event == "os.fork" or not args:
+        return event
+    given = args[1] if event == "subprocess.Popen" and len(args) > 1 else args[0]
+    words = [given] if isinstance(given, (str, bytes, os.PathLike)) else list(given)
+    return f"{event} {' '.join(os.fsdecode(word) for word in words)[:200]}"
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:

@@ -12,6 +12,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from fuzzharness.access import Kind
@@ -36,7 +37,7 @@ class GateLock:
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: ARG002  # of Lock
         """As ``threading.Lock.acquire``; a timeout is taken as long enough."""
         me = RUNNING.get(_thread.get_ident()) or _thread.get_ident()
-        if self._reentrant and self._owner is me:
+        if self._reentrant and self._owner == me:
             self._count += 1
             return True
         strand = current()
@@ -51,7 +52,7 @@ class GateLock:
     def release(self) -> None:
         """As ``threading.Lock.release``."""
         me = RUNNING.get(_thread.get_ident()) or _thread.get_ident()
-        if self._owner is None or (self._reentrant and self._owner is not me):
+        if self._owner is None or (self._reentrant and self._owner != me):
             free = self._owner is None
             raise RuntimeError("release unlocked lock" if free else "cannot release un-acquired lock")
         self._count -= 1
@@ -126,6 +127,8 @@ def _inner(value: Any) -> list[Any]:
         return _of_function(value)
     if isinstance(value, types.MethodType):
         return [value.__func__, value.__self__]
+    if isinstance(value, partial):
+        return [value.func, *value.args, *value.keywords.values()]
     if isinstance(value, types.CellType):
         return [value.cell_contents] if _filled(value) else []
     if isinstance(value, dict):
@@ -141,6 +144,7 @@ def _inner(value: Any) -> list[Any]:
 
 def _of_function(function: types.FunctionType) -> list[Any]:
     inner: list[Any] = [*(function.__closure__ or ()), *(function.__defaults__ or ())]
+    inner += (function.__kwdefaults__ or {}).values()
     wrapped = getattr(function, "__wrapped__", None)
     if not is_library(function.__code__.co_filename):
         names = set(function.__code__.co_names)

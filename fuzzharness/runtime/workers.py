@@ -68,7 +68,7 @@ class Worker:
 
     def _work(self) -> None:
         locals_of_thread = _thread_dict()
-        while not self._ended:
+        while True:
             self.baton.acquire()
             job, self._job = self._job, None
             if job is not None:
@@ -76,6 +76,8 @@ class Worker:
                 if locals_of_thread:
                     locals_of_thread.clear()
                 self._busy = False
+            if self._ended:
+                return
 
 
 def _thread_dict() -> dict[Any, Any]:
