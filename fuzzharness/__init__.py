@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fuzzharness.access import Step as Step
     from fuzzharness.errors import BatchError as BatchError
     from fuzzharness.errors import FuzzHarnessError as FuzzHarnessError
+    from fuzzharness.errors import FuzzWarning as FuzzWarning
     from fuzzharness.errors import NotJudged as NotJudged
     from fuzzharness.errors import RaceFound as RaceFound
     from fuzzharness.errors import ReplayMismatch as ReplayMismatch
@@ -53,6 +54,7 @@ _HOME = {
     "errors": (
         "BatchError",
         "FuzzHarnessError",
+        "FuzzWarning",
         "NotJudged",
         "RaceFound",
         "ReplayMismatch",
@@ -81,12 +83,14 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_MODULE)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE:
-        raise AttributeError(f"module 'fuzzharness' has no attribute {name!r}")
-    value = getattr(import_module(f"fuzzharness.{_MODULE[name]}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker would take every name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULE:
+            raise AttributeError(f"module 'fuzzharness' has no attribute {name!r}")
+        value = getattr(import_module(f"fuzzharness.{_MODULE[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

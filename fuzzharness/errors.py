@@ -47,6 +47,10 @@ class NotJudged(FuzzHarnessError):
     """Nothing can be said of a batch: its tools give two endings for one and the same order."""
 
 
+class FuzzWarning(UserWarning):
+    """A batch was not judged to the end; the message says why. Given by the ``fuzz`` fixture."""
+
+
 class RaceFound(FuzzHarnessError, AssertionError):
     """A batch has a finding that is not benign; raised by the ``fuzz`` fixture.
 

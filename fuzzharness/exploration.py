@@ -22,7 +22,7 @@ from fuzzharness.events import (
     Started,
 )
 from fuzzharness.finding import Certificate, Execution, Finding, Mode, Report, Verdict
-from fuzzharness.model import Batch, Outcome
+from fuzzharness.model import Batch, Outcome, Raised
 from fuzzharness.oracle.compare import differences
 from fuzzharness.oracle.explanation import explain
 from fuzzharness.oracle.fingerprint import fingerprint
@@ -256,6 +256,8 @@ class _Search:
             hung=self.hung > 0,
             orders=serial.orders,
             all_orders=serial.complete,
+            raised=_raised(serial.baseline.outcome),
+            hidden=self.stage.hidden,
         )
 
     def report(self) -> Report:
@@ -306,6 +308,11 @@ def _unproven(schedule: Schedule, method: str) -> Certificate:
 def _calm(stage: Stage, ran: Ran) -> Ran:
     """The calls of ``ran`` in recorded order, with values."""
     return stage.run(ran.positions, in_order(range(len(ran.positions))), detailed=True)
+
+
+def _raised(outcome: Outcome) -> list[tuple[str, str]]:
+    """The calls that ended with an exception, and which."""
+    return [(label, str(result)) for label, result in outcome.results.items() if isinstance(result, Raised)]
 
 
 def _finding(

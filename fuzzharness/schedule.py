@@ -171,6 +171,8 @@ class Schedule:
             schedule = cls(body[:4].hex(), calls, lengths, points, tuple(numbers))
             if not _plausible(schedule) or len(schedule.order) != sum(lengths):
                 raise _damaged(token, "its switch points do not fit its steps")
+            if schedule.token != str(token).strip():
+                raise _damaged(token, "its last sign is another")
         except (StopIteration, IndexError, RuntimeError):
             raise _damaged(token, "it breaks off, or its switch points do not fit its steps") from None
         return schedule

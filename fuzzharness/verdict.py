@@ -37,7 +37,8 @@ class Facts:
     to which every interleaving was run, or None where that is not counted; ``bounded`` is True if there
     are some with more than were asked for; ``strayed`` counts runs that could not be repeated so far as
     to branch off from them; ``touched`` holds what each call touched; ``unstable`` where two runs in
-    recorded order differ.
+    recorded order differ; ``raised`` the calls that fail already in recorded order, with their error;
+    ``hidden`` the calls whose arguments bear the name of a resource, with that name.
     """
 
     settings: Settings
@@ -54,6 +55,8 @@ class Facts:
     hung: bool = False
     orders: int = 0
     all_orders: bool = True
+    raised: Sequence[tuple[str, str]] = ()
+    hidden: Sequence[tuple[str, str]] = ()
 
     @property
     def through(self) -> bool:
@@ -98,6 +101,11 @@ def reasons(facts: Facts) -> tuple[str, ...]:
         )
     found += [f"a call waited outside the harness's control at {where}" for where in facts.stalled]
     found += [f"outside the world: {escape}" for escape in facts.escapes]
+    if facts.labels and len(facts.raised) == len(facts.labels):
+        found.append(
+            f"every call fails in the recorded order ({_error(facts.raised[0])}), so the tools or what "
+            "the World starts from are hardly those of the recording"
+        )
     if len(facts.labels) > 1 and not any(facts.touched):
         found.append(
             "no call touched anything of the world, so nothing could be interleaved. Give what the tools "
@@ -115,12 +123,23 @@ def notes(facts: Facts) -> tuple[str, ...]:
         found.append("a batch of one call has nothing to interleave")
     elif any(facts.touched):
         found += _unshared(facts)
+    if len(facts.raised) < len(facts.labels):
+        found += [f"{raised[0]} {_error(raised)} already in the recorded order" for raised in facts.raised]
+    found += [
+        f"an argument of {label} is named {name} and takes the place of that resource"
+        for label, name in facts.hidden
+    ]
     if not facts.all_orders:
         found.append(
             f"compared with {facts.orders} serial orders, not all: an ending that only another order reaches "
             "counts as a race"
         )
     return tuple(found)
+
+
+def _error(raised: tuple[str, str]) -> str:
+    text = raised[1]
+    return text if len(text) <= 120 else f"{text[:119]}…"
 
 
 def _way_on(facts: Facts) -> str:

@@ -157,7 +157,7 @@ def _short(text: str) -> str:
 def _moral(diagnosis: Diagnosis, told: _Story) -> str:
     witness = diagnosis.witness
     if witness is None:
-        return "No two calls alone account for it."
+        return "No serial order ends like this, and no known pattern of reads and writes accounts for it."
     a, b = (told.name(call) for call in witness.calls)
     text = _MORALS.get(diagnosis.anomaly)
     return text.format(a=a, b=b) if text else f"The order in which {a} and {b} meet there decides the ending."
@@ -205,4 +205,7 @@ def _standstill(mode: Mode, ran: Ran) -> str:
     waits = "; ".join(f"{names[label]} stands at {where}" for label, where in ran.unfinished)
     if mode is Mode.DEADLOCK:
         return f"No call can go on, each waits for a lock that another holds: {waits}."
-    return f"A call never reached a gate again and never came back: {waits}. The others were let go on first."
+    told = f"A call never reached a gate again and never came back: {waits}."
+    if list(ran.trail.order) == sorted(ran.trail.order):
+        return f"{told} It does so in the recorded order already: no sibling is needed for it."
+    return f"{told} The others were let go on first."

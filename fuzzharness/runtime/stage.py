@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from fuzzharness.access import Step
-from fuzzharness.errors import BatchError
+from fuzzharness.errors import BatchError, ToolError, WorldError
 from fuzzharness.finding import Escape, Execution
 from fuzzharness.model import Batch, Outcome, Unfinished
 from fuzzharness.runtime.affinity import one_core
@@ -82,6 +82,7 @@ class Stage:
     def __init__(
         self, batch: Batch, tools: Toolbox, world: World, settings: Settings, before: Sequence[Batch] = ()
     ) -> None:
+        _check_kinds(batch, tools, world)
         batch.check()
         self.batch, self.world, self.settings = batch, world, settings
         self._bound = [tools.bind(call, world.names) for call in batch.calls]
@@ -118,6 +119,14 @@ class Stage:
             what = f"{name} was changed by a run and is not in the World (fh.InPlace would watch it)"
             self._gate.escape(what)
         return tuple(self._gate.escapes)
+
+    @property
+    def hidden(self) -> tuple[tuple[str, str], ...]:
+        """The calls with an argument that bears the name of a resource, and that name."""
+        calls = zip(self.labels, self.batch.calls, strict=True)
+        return tuple(
+            (label, name) for label, call in calls for name in call.args or () if name in self.world.names
+        )
 
     def _run_before(self) -> None:
         if not self._before:
@@ -183,3 +192,21 @@ class Stage:
         self.world.close()
         self.world.open(self._gate)
         self._run_before()
+
+
+def _check_kinds(batch: object, tools: object, world: object) -> None:
+    """Say in words what a type checker would have said."""
+    given = ((batch, Batch, BatchError), (tools, Toolbox, ToolError), (world, World, WorldError))
+    for value, kind, error in given:
+        if not isinstance(value, kind):
+            raise error(
+                f"a {type(value).__name__} was given where a {kind.__name__} belongs. Expected "
+                f"explore(batch, tools, world) with a fh.Batch, a fh.Toolbox and a fh.World. {_HINTS[kind]}"
+            )
+
+
+_HINTS = {
+    Batch: "A Trace holds batches: give one of trace.batches.",
+    Toolbox: "Write fh.Toolbox({'name': function}).",
+    World: "Write fh.World(name=resource); call a function that makes one.",
+}

@@ -174,7 +174,7 @@ def _fits(call: Call, parameters: Mapping[str, inspect.Parameter], resources: tu
 
 def _no_arguments(call: Call) -> ToolError:
     text = call.invalid_args
-    seen = "no arguments" if text is None else f"arguments that are not JSON: {text[:80]!r}"
+    seen = "no arguments" if text is None else f"arguments that are not a JSON object: {text[:80]!r}"
     if call.args is not None:
         seen = f"a {type(call.args).__name__} as its arguments: {repr(call.args)[:80]}"
     return ToolError(

@@ -273,7 +273,7 @@ def test_a_replay_shows_what_the_tools_print(write):
         ),
         (
             {"id": "a", "type": "function", "function": {"name": "add_credit", "arguments": "{oops"}},
-            "arguments that are not JSON: '{oops'",
+            "arguments that are not a JSON object: '{oops'",
         ),
         (call("7", 1, "b"), "'b'"),
     ],

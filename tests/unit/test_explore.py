@@ -43,7 +43,7 @@ def explore(tools: dict[str, Any], ctx: Any = None, **options: Any) -> fh.Report
         ((fh.Call("bmp"),), "Did you mean 'bump'"),
         ((fh.Call("bump", {"y": 1}),), "with 'y', which it does not take"),
         ((fh.Call("bump", None),), "has no arguments"),
-        ((fh.Call("bump", None, invalid_args="{oops"),), "arguments that are not JSON: '{oops'"),
+        ((fh.Call("bump", None, invalid_args="{oops"),), "arguments that are not a JSON object: '{oops'"),
     ],
 )
 def test_a_batch_that_does_not_fit_is_refused_before_the_world_is_touched(calls: Any, message: str) -> None:

@@ -146,7 +146,7 @@ NOT_FITTING = {
     ),
     "arguments that are not JSON": (
         fh.Call("add", None, invalid_args="{oops" + "!" * 500),
-        ["has arguments that are not JSON: '{oops!!!", "Expected a JSON object"],
+        ["has arguments that are not a JSON object: '{oops!!!", "Expected a JSON object"],
     ),
     "arguments that are a list": (
         fh.Call("add", ["account"]),  # type: ignore[arg-type]

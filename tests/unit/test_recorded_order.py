@@ -1,0 +1,62 @@
+"""What is said of a batch whose calls fail in the recorded order already, or hide a resource."""
+
+import fuzzharness as fh
+import pytest
+
+
+def refuse(context: dict[str, int]) -> None:
+    raise LookupError(f"no account in {sorted(context)}")
+
+
+def note(context: dict[str, int]) -> str:
+    context["notes"] = context.get("notes", 0) + 1
+    return "noted"
+
+
+def read(context: dict[str, int]) -> int:
+    return context.get("notes", 0)
+
+
+TOOLS = fh.Toolbox({"refuse": refuse, "note": note, "read": read})
+
+
+def explore(*calls: fh.Call) -> fh.Report:
+    return fh.explore(fh.Batch(calls), TOOLS, fh.World(context={}))
+
+
+def test_a_batch_whose_every_call_fails_in_the_recorded_order_is_never_safe() -> None:
+    report = explore(fh.Call("refuse"), fh.Call("refuse"))
+
+    assert report.verdict is fh.Verdict.INCONCLUSIVE
+    assert (
+        "every call fails in the recorded order (raised LookupError: no account in [])" in report.reasons[0]
+    )
+
+
+def test_a_call_that_fails_in_the_recorded_order_is_named() -> None:
+    report = explore(fh.Call("refuse", id="a"), fh.Call("read", id="b"))
+
+    assert report.verdict is fh.Verdict.SAFE
+    assert "a raised LookupError: no account in [] already in the recorded order" in report.notes
+
+
+def test_an_argument_that_takes_the_place_of_a_resource_is_named() -> None:
+    report = explore(fh.Call("note", {"context": {}}, id="a"), fh.Call("note", id="b"))
+
+    assert "an argument of a is named context and takes the place of that resource" in report.notes
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "hint"),
+    [
+        ((fh.Trace(()), TOOLS, fh.World()), fh.BatchError, "give one of trace.batches"),
+        ((fh.Batch((fh.Call("read"),)), {"read": read}, fh.World()), fh.ToolError, "Write fh.Toolbox"),
+        ((fh.Batch((fh.Call("read"),)), TOOLS, fh.World), fh.WorldError, "call a function that makes one"),
+    ],
+    ids=["a trace for a batch", "a dict for a toolbox", "a class for a world"],
+)
+def test_what_is_not_of_its_kind_is_refused_in_words(
+    given: tuple[object, ...], error: type[Exception], hint: str
+) -> None:
+    with pytest.raises(error, match=hint):
+        fh.explore(*given)  # type: ignore[arg-type]  # what the test is about
