@@ -1,8 +1,8 @@
-import tools
 from faker import Faker
 from sqlalchemy import Connection, insert
 
 import fuzzharness as fh
+import tools
 
 
 def fill(connection: Connection) -> None:

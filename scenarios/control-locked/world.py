@@ -1,6 +1,5 @@
-import tools
-
 import fuzzharness as fh
+import tools
 
 
 def world() -> fh.World:

@@ -7,12 +7,13 @@ import statistics
 import time
 from collections.abc import Callable
 
-import fuzzharness as fh
 import pytest
+from sqlalchemy import Connection, Engine, text
+
+import fuzzharness as fh
 from fuzzharness.runtime.stage import Stage
 from fuzzharness.search.random_walk import RandomWalk
 from fuzzharness.world.image import Image
-from sqlalchemy import Connection, Engine, text
 
 ROUNDS = 15
 

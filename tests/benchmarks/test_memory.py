@@ -4,8 +4,9 @@ import gc
 import os
 from pathlib import Path
 
-import fuzzharness as fh
 import pytest
+
+import fuzzharness as fh
 
 LIMIT_MB = 20
 

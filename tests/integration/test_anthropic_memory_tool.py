@@ -5,12 +5,12 @@ threads three edits at once lose one of them in about one run of two hundred.
 """
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fuzzharness as fh
 import pytest
+
+import fuzzharness as fh
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # deprecations inside the package are not ours to fail on
@@ -21,8 +21,8 @@ NOTES = "day: Thursday\nroom: 2A\nslides: nobody\n"
 
 
 @pytest.fixture
-def files() -> Iterator[fh.Directory]:
-    yield fh.Directory({"memories/notes.txt": NOTES})
+def files() -> fh.Directory:
+    return fh.Directory({"memories/notes.txt": NOTES})
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """What is said of a batch whose calls fail in the recorded order already, or hide a resource."""
 
-import fuzzharness as fh
 import pytest
+
+import fuzzharness as fh
 
 
 def refuse(context: dict[str, int]) -> None:
