@@ -17,7 +17,9 @@ _HARNESS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _STDLIB = tuple(
     {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")} | {os.path.dirname(os.__file__)}
 )
-_LIBRARIES = tuple(os.sep + name + os.sep for name in ("sqlalchemy", "sqlglot", "_pytest", "pluggy"))
+_LIBRARIES = tuple(
+    f"-packages{os.sep}{name}{os.sep}" for name in ("sqlalchemy", "sqlglot", "_pytest", "pluggy")
+)
 _FOREIGN: dict[str, bool] = {}
 
 

@@ -51,8 +51,8 @@ class Worker:
         """Let the thread end: before this returns if it is idle, else when its job is done."""
         self._ended = True
         release(self.baton)
-        if self.ident and not self._busy:
-            self._gone.acquire(timeout=1)
+        if self.ident and not self._busy and self._gone.acquire(timeout=1):
+            release(self._gone)
 
     def _live(self, trace: Any) -> None:
         self.ident = _thread.get_ident()

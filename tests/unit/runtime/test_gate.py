@@ -1,8 +1,7 @@
 """The gate: what counts as one step, and what of a call the schedule gets to see."""
 
+from contextlib import suppress
 from typing import Any
-
-import pytest
 
 import fuzzharness as fh
 from fuzzharness.access import Kind
@@ -132,7 +131,7 @@ def test_an_atomic_block_within_another_ends_with_the_outer_one(run: Any) -> Non
 
 def test_an_atomic_block_that_raises_is_over(run: Any) -> None:
     def tool() -> None:
-        with pytest.raises(ZeroDivisionError), fh.atomic():
+        with suppress(ZeroDivisionError), fh.atomic():
             access("a")
             raise ZeroDivisionError
         access("b")
