@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from fuzzharness.errors import FuzzHarnessError, NotJudged, RaceFound, SettingsError
+from fuzzharness.errors import FuzzWarning as FuzzWarning
 from fuzzharness.finding import Finding, Report, Verdict
 from fuzzharness.model import Batch
 from fuzzharness.options import OPTIONS, Option, from_environment, settled
@@ -49,10 +50,6 @@ _RECORDS = pytest.StashKey[list["Record"]]()
 _PASSED_OVER = pytest.StashKey[bool]()
 _TALLY = pytest.StashKey[Counter[str]]()
 _TOKEN = pytest.StashKey[Schedule | None]()
-
-
-class FuzzWarning(pytest.PytestWarning):
-    """A batch was not judged to the end; the message says why."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

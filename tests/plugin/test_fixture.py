@@ -82,6 +82,21 @@ def test_an_inconclusive_batch_warns_with_the_reason_and_does_not_fail(shop):
     result.stdout.fnmatch_lines(["*test_*.py:4: FuzzWarning: turn-3 is inconclusive: *max_executions*"])
 
 
+def test_the_warning_is_the_public_one(shop):
+    shop.makepyfile(
+        """
+        import fuzzharness as fh
+        import pytest
+        import shop
+
+        def test_credits(fuzz):
+            with pytest.warns(fh.FuzzWarning, match="turn-3 is inconclusive"):
+                fuzz(shop.LARGE, shop.TOOLS, shop.world, max_executions=1)
+        """
+    )
+    shop.runpytest_subprocess().assert_outcomes(passed=1)
+
+
 def test_tools_that_are_not_deterministic_cannot_be_judged(shop):
     shop.makepyfile(
         """

@@ -78,6 +78,14 @@ def test_an_inconclusive_batch_warns(scenario, credits):
     result.stdout.fnmatch_lines(["*FuzzWarning: turn-1 is inconclusive: *"])
 
 
+@pytest.mark.parametrize("args", [(), ("-n2",)], ids=["alone", "xdist"])
+def test_an_inconclusive_batch_fails_where_warnings_are_errors(scenario, credits, args):
+    project = scenario(credits("7", "7", "7"), more="[settings]\nmax_executions = 1\n")
+    result = project.runpytest_subprocess("-W", "error", *args)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*FuzzWarning: turn-1 is inconclusive: *"])
+
+
 def test_an_inconclusive_batch_that_is_expected_does_not_warn(scenario, credits):
     more = '[expect]\nverdict = "inconclusive"\n[settings]\nmax_executions = 1\n'
     result = scenario(credits("7", "7", "7"), more=more).runpytest_subprocess()
