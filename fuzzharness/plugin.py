@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from fuzzharness.errors import FuzzHarnessError, NotJudged, RaceFound, SettingsError
+from fuzzharness.errors import FuzzHarnessError, NotJudged, RaceFound, ReplayMismatch, SettingsError
 from fuzzharness.errors import FuzzWarning as FuzzWarning
 from fuzzharness.finding import Finding, Report, Verdict
 from fuzzharness.model import Batch
 from fuzzharness.options import OPTIONS, Option, from_environment, settled
 from fuzzharness.report.text import quoted
-from fuzzharness.report.words import headline, serious, tallied, tally
+from fuzzharness.report.words import UNJUDGED, headline, serious, tallied, tally
 from fuzzharness.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ _OPTIONS = {
     "report": Option(str, "write events.jsonl and summary.md into this folder"),
 }
 _INI: Mapping[type, Literal["int", "float", "string"]] = {int: "int", float: "float", str: "string"}
+
+_CHANGED = "If you changed the tool, this interleaving may no longer be possible: run without --fuzz-replay."
 
 _RECORDS = pytest.StashKey[list["Record"]]()
 _PASSED_OVER = pytest.StashKey[bool]()
@@ -131,8 +133,11 @@ class Fuzz:
         trial = Trial(batch.id or "batch", batch, tuple(before))
         made = world() if callable(world) else world
         source = f"{self._item.nodeid}::{trial.name}"
-        chosen = _settings(self._item.config, self._item, **settings)
-        return _run(self._item, trial, (tools, made, chosen), source)
+        try:
+            chosen = _settings(self._item.config, self._item, **settings)
+            return _run(self._item, trial, (tools, made, chosen), source)
+        except FuzzHarnessError as error:
+            raise _unjudged(self._item, error) from None
 
 
 @pytest.fixture
@@ -159,6 +164,14 @@ def _run(item: pytest.Item, trial: Trial, given: Given, source: str, judge: Judg
         item.user_properties.extend(names.items())
     item.config.stash[_TALLY].update(tally(made.report))
     return made.report
+
+
+def _unjudged(item: pytest.Item, error: FuzzHarnessError) -> FuzzHarnessError:
+    """``error`` without the frames it came through, which are ours; counts the batch that it ended."""
+    item.config.stash[_TALLY].update(UNJUDGED)
+    if isinstance(error, ReplayMismatch):
+        error = ReplayMismatch(f"{error} {_CHANGED}")
+    return error.with_traceback(None)
 
 
 def _command(item: pytest.Item, finding: Finding) -> str:
@@ -198,7 +211,7 @@ class ScenarioItem(pytest.Item):
         try:
             report = self._explored(_differs if replaying else self._scenario.disappointments)
         except FuzzHarnessError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(_unjudged(self, error)), pytrace=False) from None
         records = self.stash.get(_RECORDS, [])
         if records and records[-1].missed:
             pytest.fail(records[-1].text, pytrace=False)

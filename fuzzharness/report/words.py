@@ -15,8 +15,10 @@ from fuzzharness.report.text import count, paragraph, printable
 REPLAYED = "replayed, not searched"
 """The method of a certificate that makes no claim: one schedule was replayed."""
 
+UNJUDGED = Counter({"batch": 1, "unjudged batch": 1})
+"""What a sum counts of a batch that an error ended: there is no report of it."""
 
-_COUNTED = ("batch", "finding", "inconclusive batch", "run")
+_COUNTED = ("batch", "finding", "inconclusive batch", "unjudged batch", "run")
 
 
 def verdict_line(report: Report) -> str:
@@ -85,12 +87,18 @@ def schedule_line(finding: Finding) -> str:
 
 def tally(report: Report) -> Counter[str]:
     """What a sum over many batches counts of one."""
-    numbers = (1, len(serious(report)), report.verdict is Verdict.INCONCLUSIVE, report.executions)
-    return Counter(dict(zip(_COUNTED, map(int, numbers), strict=True)))
+    return Counter(
+        {
+            "batch": 1,
+            "finding": len(serious(report)),
+            "inconclusive batch": int(report.verdict is Verdict.INCONCLUSIVE),
+            "run": report.executions,
+        }
+    )
 
 
 def tallied(counted: Mapping[str, int]) -> str:
-    """``3 batches, 1 finding, 36 runs``, from the sum of :func:`tally`."""
+    """``3 batches, 1 finding, 36 runs``, from the sum of :func:`tally` and :data:`UNJUDGED`."""
     if not counted:
         return "the schedule to replay is for none of the batches that were run"
     told = [noun for noun in _COUNTED if counted.get(noun) or noun == "finding"]

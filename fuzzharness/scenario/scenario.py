@@ -115,7 +115,7 @@ class Scenario:
         except FuzzHarnessError as error:
             if str(self.path) in str(error):
                 raise
-            raise type(error)(f"{self.path}: {error}") from error
+            raise type(error)(f"{self.path}: {error}") from None
 
     def applied(self, settings: Settings) -> Settings:
         """``settings`` with those of the scenario's own ``[settings]`` table."""

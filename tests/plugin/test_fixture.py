@@ -148,6 +148,9 @@ def test_a_call_that_does_not_fit_its_tool_fails_with_one_paragraph(shop):
     result = shop.runpytest_subprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E * fuzzharness.errors.ToolError: *Did you mean 'add_credit'?*"])
+    for file in ("plugin.py", "trial.py", "toolbox.py"):
+        result.stdout.no_fnmatch_line(f"*{file}*")
+    result.stdout.fnmatch_lines(["fuzzharness: 1 batch, 0 findings, 1 unjudged batch"])
 
 
 def test_what_tools_print_does_not_bury_the_finding(shop):

@@ -4,10 +4,21 @@ import shlex
 
 import pytest
 
+from fuzzharness.schedule import Schedule
+
+HINT = "If you changed the tool, this interleaving may no longer be possible: run without --fuzz-replay."
+
 
 def commands(result: pytest.RunResult) -> list[list[str]]:
     """The commands that replay, as a shell would split them, without ``pytest`` itself."""
     return [shlex.split(line)[1:] for line in result.outlines if line.startswith("pytest '")]
+
+
+def write_first(tools):
+    """Change ``add_credit`` so that it has a step more, which no schedule made before leads to."""
+    tools.write_text(
+        tools.read_text().replace("    balance = acc", "    accounts['x'] = 1\n    balance = acc")
+    )
 
 
 @pytest.fixture
@@ -85,11 +96,55 @@ def test_a_damaged_token_is_a_usage_error_of_one_paragraph(race, token):
 
 def test_a_schedule_the_tools_no_longer_follow_fails_and_names_the_step(race):
     (command,) = commands(race.runpytest_subprocess())
-    shop = race.path / "shop.py"
-    shop.write_text(shop.read_text().replace("    balance = acc", "    accounts['x'] = 1\n    balance = acc"))
+    write_first(race.path / "shop.py")
     result = race.runpytest_subprocess(*command)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E * fuzzharness.errors.ReplayMismatch:*"])
+    result.stdout.fnmatch_lines(
+        [
+            ">*fuzz(shop.RACE, shop.TOOLS, shop.world)",
+            "E * fuzzharness.errors.ReplayMismatch: the replay differs at step * of 4:*",
+            "fuzzharness: 1 batch, 0 findings, 1 unjudged batch",
+        ]
+    )
+    told_once(result, "the replay differs at step")
+
+
+def told_once(result, words):
+    """Nothing of the harness's own frames, and the paragraph with ``words`` only once above the summary."""
+    end = next(n for n, line in enumerate(result.outlines) if "short test summary info" in line)
+    (paragraph,) = [line for line in result.outlines[:end] if words in line]
+    assert paragraph.endswith(HINT)
+    for other in ("*During handling*", "*direct cause*", "*plugin.py*", "*follow.py*", "*for none of the*"):
+        result.stdout.no_fnmatch_line(other)
+
+
+def test_a_scenario_whose_tools_no_longer_follow_fails_with_one_paragraph(scenario):
+    project = scenario()
+    (command,) = commands(project.runpytest_subprocess())
+    write_first(project.path / "credits" / "tools.py")
+    result = project.runpytest_subprocess(*command)
+    result.assert_outcomes(failed=1)
+    told_once(result, "credits.scenario.toml: the replay differs at step")
+    result.stdout.fnmatch_lines(["fuzzharness: 1 batch, 0 findings, 1 unjudged batch"])
+
+
+def test_under_xdist_an_unfollowed_schedule_is_counted_too(race):
+    (command,) = commands(race.runpytest_subprocess())
+    write_first(race.path / "shop.py")
+    result = race.runpytest_subprocess("-n2", *command)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["fuzzharness: 1 batch, 0 findings, 1 unjudged batch"])
+
+
+def test_a_token_that_does_not_fit_its_batch_fails_without_frames_of_ours(race):
+    (command,) = commands(race.runpytest_subprocess())
+    batch = Schedule.from_token(command[-1]).batch
+    token = Schedule(batch, (0, 5), (1, 1)).token
+    result = race.runpytest_subprocess(*command[:-1], token)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E * fuzzharness.errors.TokenError: *names a call that the batch does not*"])
+    result.stdout.no_fnmatch_line("*schedule.py*")
+    result.stdout.no_fnmatch_line("*plugin.py*")
 
 
 def test_a_replay_under_xdist_fails_the_same(race):

@@ -107,6 +107,9 @@ def test_a_call_that_does_not_fit_its_tool_fails_with_one_paragraph(scenario):
     result.stdout.fnmatch_lines(
         ["*credits.scenario.toml: the call 'call_1A' calls add_credit with 'amount'*"]
     )
+    result.stdout.no_fnmatch_line("*During handling*")
+    result.stdout.no_fnmatch_line("*direct cause*")
+    result.stdout.fnmatch_lines(["fuzzharness: 1 batch, 0 findings, 1 unjudged batch"])
     result.stdout.no_fnmatch_line("*plugin.py*")
 
 

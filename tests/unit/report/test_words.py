@@ -7,6 +7,7 @@ import pytest
 
 from fuzzharness.finding import Certificate, Escape, Mode, Verdict
 from fuzzharness.report.words import (
+    UNJUDGED,
     certified,
     headline,
     remarks,
@@ -102,6 +103,11 @@ def test_a_tally_of_many_batches_is_one_line(report, safe):
     total = tally(report) + tally(safe()) + tally(safe(verdict=Verdict.INCONCLUSIVE))
     assert tallied(total) == "3 batches, 1 finding, 1 inconclusive batch, 18 runs"
     assert tallied(tally(safe())) == "1 batch, 0 findings, 6 runs"
+
+
+def test_a_batch_that_an_error_ended_is_counted_as_one_that_was_not_judged(safe):
+    assert tallied(UNJUDGED) == "1 batch, 0 findings, 1 unjudged batch"
+    assert tallied(tally(safe()) + UNJUDGED) == "2 batches, 0 findings, 1 unjudged batch, 6 runs"
 
 
 def test_an_empty_tally_says_that_the_schedule_fits_nothing():
