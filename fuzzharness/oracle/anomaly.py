@@ -149,3 +149,17 @@ PATTERNS: tuple[tuple[str, Pattern], ...] = (
 
 UNNAMED = "unserializable"
 """For a run that equals no serial order and shows none of the patterns between two calls."""
+
+ANOMALIES: tuple[str, ...] = (
+    *(name for name, _ in PATTERNS),
+    UNNAMED,
+    "stale-read",
+    "future-read",
+    "missing-precondition",
+    "premature-effect",
+    "last-writer-wins",
+    "order-dependent",
+    "deadlock",
+    "hang",
+)
+"""Every name that a finding's anomaly can have."""

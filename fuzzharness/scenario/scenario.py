@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from fuzzharness.errors import FuzzHarnessError, ScenarioError, SettingsError
 from fuzzharness.finding import Mode, Report, Verdict
+from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.scenario.expectation import Expectation
 from fuzzharness.scenario.modules import Source, isolated
 from fuzzharness.scenario.setup import Setup, toolbox, trials, world_maker
@@ -48,6 +49,7 @@ _CHOICES: Final = {
     "before": ("recorded", "nothing"),
     "verdict": tuple(verdict.value for verdict in Verdict),
     "mode": tuple(mode.value for mode in Mode),
+    "anomaly": ANOMALIES,
 }
 _KINDS: Final = {str: "a text", list: "a list of texts", dict: "a table", int: "a whole number from 0"}
 
@@ -217,8 +219,12 @@ def _recording(file: Path, name: str) -> Path:
 
 def _expectation(table: dict[str, Any], where: str) -> Expectation:
     _check_table(table, _EXPECT, where)
-    _check_choice(table, "verdict", where)
-    _check_choice(table, "mode", where)
+    for key in ("verdict", "mode", "anomaly"):
+        _check_choice(table, key, where)
+    if table.get("calls") == 0:
+        raise ScenarioError(
+            f"{where}: calls is 0. Expected a whole number from 1. Change the value there."
+        )
     expectation = Expectation(**table)
     if expectation.verdict not in (None, Verdict.UNSAFE.value) and expectation.of_finding:
         raise ScenarioError(

@@ -1,8 +1,14 @@
 """Scenario files: which keys there are and what they may hold."""
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
 import fuzzharness as fh
+import fuzzharness.oracle.judge
+from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.scenario import Expectation, load_scenario
 
 
@@ -28,6 +34,13 @@ def test_three_keys_are_enough(write):
         ("format = 7", "format is 7. Expected a text"),
         ("[expect]\nverdict = 'unsave'", "verdict is 'unsave'. Did you mean 'unsafe'?"),
         ("[expect]\nmode = 'race'", "mode is 'race'. Expected one of: shared-state,"),
+        (
+            "[expect]\nanomaly = 'lost-updat'",
+            "anomaly is 'lost-updat'. Did you mean 'lost-update'? Expected one",
+        ),
+        ("[expect]\ncalls = 0", "[expect]: calls is 0. Expected a whole number from 1"),
+        ("[expect]\ncalls = -1", "[expect]: calls is -1. Expected a whole number"),
+        ("[expect]\npreemptions = -1", "[expect]: preemptions is -1. Expected a whole number from 0"),
         ("[expect]\ncalls = true", "calls is True. Expected a whole number"),
         ("[expect]\nverdict = 'safe'\ncalls = 2", "verdict is 'safe', and yet a finding is described by"),
         ("title = ", "is not TOML: "),
@@ -38,6 +51,19 @@ def test_a_key_that_cannot_be_meant_is_refused_with_its_place_and_neighbour(writ
     text = refusal(file)
     assert words in text
     assert str(file) in text
+
+
+@pytest.mark.parametrize("anomaly", ANOMALIES)
+def test_every_anomaly_can_be_expected(write, anomaly):
+    assert load_scenario(write(f"[expect]\nanomaly = '{anomaly}'")).expect.anomaly == anomaly
+
+
+def test_every_anomaly_that_the_oracle_names_can_be_expected():
+    tree = ast.parse(Path(fuzzharness.oracle.judge.__file__).read_text())
+    texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    named = {text for text in texts if re.fullmatch("[a-z]+(-[a-z]+)+", text)}
+    assert len(named) > 4
+    assert named <= set(ANOMALIES)
 
 
 @pytest.mark.parametrize("key", ["recording", "tools", "world"])
