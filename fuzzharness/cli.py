@@ -132,11 +132,14 @@ def run(
     fuzzharness run session.json --tools tools.py --world world.py:world
     """
     settings = settled(_given(options))
+    folder = ReportFolder(report) if report else None
+    if folder is not None:
+        folder.check()
     scenarios = list(scenarios_at(paths, tools, world))
     if not sum(scenario.check() for scenario in scenarios):
         click.echo(f"fuzzharness: nothing to run: no *{SUFFIX} with a batch in {' '.join(paths)}", err=True)
         return NOTHING
-    return _Run(settings, ReportFolder(report) if report else None).all(scenarios)
+    return _Run(settings, folder).all(scenarios)
 
 
 @main.command(epilog=_EPILOG)

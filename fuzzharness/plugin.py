@@ -70,13 +70,19 @@ def pytest_configure(config: pytest.Config) -> None:
         _settings(config)
         token = _option(config, "replay")
         config.stash[_TOKEN] = Schedule.from_token(token) if token else None
+        if (folder := _option(config, "report")) and not hasattr(config, "workerinput"):
+            writer = _Writer(_folder(config.invocation_params.dir / folder))
+            config.pluginmanager.register(writer, "fuzzharness-report")
     except FuzzHarnessError as error:
         raise pytest.UsageError(str(error)) from None
-    if (folder := _option(config, "report")) and not hasattr(config, "workerinput"):
-        from fuzzharness.report.folder import ReportFolder
 
-        writer = _Writer(ReportFolder(config.invocation_params.dir / folder))
-        config.pluginmanager.register(writer, "fuzzharness-report")
+
+def _folder(path: Path) -> ReportFolder:
+    from fuzzharness.report.folder import ReportFolder
+
+    folder = ReportFolder(path)
+    folder.check()
+    return folder
 
 
 def _option(config: pytest.Config, name: str) -> Any:

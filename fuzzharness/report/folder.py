@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from fuzzharness.errors import SettingsError
 from fuzzharness.report.markdown import Section, page
 
 EVENTS, SUMMARY, UNFINISHED = "events.jsonl", "summary.md", ".part"
@@ -24,6 +25,19 @@ class ReportFolder:
         self.path = path
         self._sections: list[Section] = []
         self._events: TextIO | None = None
+
+    def check(self) -> None:
+        """Raise :class:`SettingsError` unless both files can be written; nothing is made for it."""
+        there = next(place for place in (self.path, *self.path.absolute().parents) if os.path.lexists(place))
+        taken = [self.path / name for name in (EVENTS, SUMMARY) if (self.path / name).is_dir()]
+        seen = "is not a folder" if not there.is_dir() else "is a folder" if taken else ""
+        if not seen and not os.access(there, os.W_OK | os.X_OK):
+            seen = "may not be written to"
+        if seen:
+            raise SettingsError(
+                f"the report cannot be written into {self.path}: {(*taken, there)[0]} {seen}. Expected a "
+                "folder, or a place where one can be made. Give another."
+            )
 
     def write(self, line: str) -> None:
         """Append one line to the event stream; it is on its way to the disk on return."""

@@ -62,6 +62,7 @@ def test_a_scenarios_own_settings_count_as_those_of_a_call(scenario, credits):
         (["--fuzz-max-executions=0"], "*the setting max_executions is 0*"),
         (["--fuzz-seed=x"], "*--fuzz-seed: invalid int value: 'x'*"),
         (["-o", "fuzz_budget=soon"], "*soon*"),
+        (["--fuzz-report=shop.py/sub"], "*shop.py is not a folder*"),
     ],
 )
 def test_an_option_out_of_range_is_a_usage_error(shop, args, complaint):

@@ -330,6 +330,8 @@ def test_a_token_of_another_batch_is_refused(write):
         (["run", "shop", "--max-executions", "0"], "the setting max_executions is 0"),
         (["run", "shop", "--max-executions", "many"], "'many' is not a valid integer"),
         (["run", "shop", "--report", "shop/recording.json"], "is a file"),
+        (["run", "shop", "--report", "shop/recording.json/sub"], "shop/recording.json is not a folder"),
+        (["run", "shop", "--report", "shop/recording.json/sub/deep"], "cannot be written into"),
         (["run"], "Missing argument 'PATH...'"),
         (["runn"], "No such command 'runn'"),
         (["run", "shop", "--verbose"], "No such option"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+import fuzzharness as fh
 from fuzzharness.report.folder import ReportFolder
 from fuzzharness.report.markdown import section
 
@@ -30,6 +31,21 @@ def test_both_files_appear_when_it_is_closed(tmp_path, written):
     assert names(folder.path) == ["events.jsonl", "summary.md"]
     assert (folder.path / "events.jsonl").read_text() == '{"a": 1}\n'
     assert "a::turn-1" in (folder.path / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("place", ["", "deep/reports"])
+def test_a_folder_that_can_be_made_passes_the_check_and_is_not_made(tmp_path, place):
+    ReportFolder(tmp_path / place).check()
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("place", ["file", "file/sub", "file/sub/deep", "gone", "taken"])
+def test_a_folder_that_cannot_be_written_is_refused_with_what_is_in_the_way(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "taken" / "summary.md").mkdir(parents=True)
+    with pytest.raises(fh.SettingsError, match=r"cannot be written into .*: .*(file|gone|summary.md) is "):
+        ReportFolder(tmp_path / place).check()
 
 
 def test_each_line_is_on_the_disk_when_write_returns(tmp_path):
