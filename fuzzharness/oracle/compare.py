@@ -1,12 +1,11 @@
 """When two endings are the same: keys to compare them by, and the places where they differ.
 
-Decides what counts as equal: content, with dicts unordered, ``ignore`` patterns left out; and
-loosely, with lists unordered too. Never decides what a difference means.
+Decides what counts as equal: content, with dicts unordered, ``ignore`` patterns left out. Never
+decides what a difference means.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -18,15 +17,12 @@ from fuzzharness.model import Outcome, Raised, Result, Returned
 Path = tuple[object, ...]
 
 
-def key_of(outcome: Outcome, ignore: Sequence[str] = (), loose: bool = False) -> Hashable:
-    """A value that is equal for two outcomes exactly when they count as the same ending.
-
-    ``loose`` takes lists as collections without an order.
-    """
+def key_of(outcome: Outcome, ignore: Sequence[str] = ()) -> Hashable:
+    """A value that is equal for two outcomes exactly when they count as the same ending."""
     tree = as_tree(outcome)
     if ignore:
         tree = without(tree, ignore)
-    return frozen(tree, loose)
+    return frozen(tree)
 
 
 def as_tree(outcome: Outcome) -> dict[str, Any]:
@@ -67,18 +63,17 @@ def without(tree: Mapping[Any, Any], patterns: Sequence[str], path: str = "") ->
     return kept
 
 
-def frozen(value: Any, loose: bool) -> Hashable:
+def frozen(value: Any) -> Hashable:
     """A hashable value that is equal for two values exactly when they count as the same."""
     kind = type(value)
     if kind is str or kind is int:
         return value  # type: ignore[no-any-return]  # a str or an int
     if isinstance(value, Mapping):
-        return ("map", frozenset((frozen(k, loose), frozen(v, loose)) for k, v in value.items()))
+        return ("map", frozenset((frozen(k), frozen(v)) for k, v in value.items()))
     if isinstance(value, (list, tuple)):
-        items = [frozen(v, loose) for v in value]
-        return ("bag", frozenset(Counter(items).items())) if loose else ("list", tuple(items))
+        return ("list", tuple(map(frozen, value)))
     if isinstance(value, (set, frozenset)):
-        return ("set", frozenset(frozen(v, loose) for v in value))
+        return ("set", frozenset(map(frozen, value)))
     if isinstance(value, (bool, float)):
         return (kind.__name__, repr(value))
     try:
@@ -101,7 +96,7 @@ def _changes(before: Any, after: Any, path: Path) -> Iterator[Change]:
     elif _is_list(before) and _is_list(after) and len(before) == len(after) and _nested(before):
         for place, (old, new) in enumerate(zip(before, after, strict=True)):
             yield from _changes(old, new, (*path, place))
-    elif frozen(before, False) != frozen(after, False):
+    elif frozen(before) != frozen(after):
         yield Change(path, before, after)
 
 

@@ -59,6 +59,11 @@ def _flag(value: object) -> bool:
     return isinstance(value, bool) or value is None
 
 
+def hands_over(baseline: Ran, reader: int, writer: int) -> bool:
+    """Whether in recorded order ``reader`` reads a value that ``writer`` wrote, not only looks for it."""
+    return bool(_handed_over(baseline, reader, writer))
+
+
 def _handed_over(baseline: Ran, reader: int, writer: int) -> list[Spot]:
     wanted = [
         (resource, key)

@@ -12,10 +12,10 @@ from fuzzharness.access import Kind
 from fuzzharness.finding import Mode
 from fuzzharness.model import Raised
 from fuzzharness.oracle.anomaly import UNNAMED, Event, Witness, anomaly_of, events_of
+from fuzzharness.oracle.benign import is_benign
 from fuzzharness.oracle.compare import as_tree, key_of, without
-from fuzzharness.oracle.experiment import follows_value
+from fuzzharness.oracle.experiment import follows_value, hands_over
 from fuzzharness.oracle.serial import SerialOutcomes, serial_outcomes
-from fuzzharness.oracle.surrogates import same_but_for_ids
 from fuzzharness.runtime.stage import Ran, Stage
 
 
@@ -42,7 +42,6 @@ class Judge:
         self.serial: SerialOutcomes = serial_outcomes(stage, positions)
         self._ignore = stage.settings.ignore
         self._baseline = self.key(self.serial.baseline)
-        self._loose = key_of(self.serial.baseline.outcome, self._ignore, loose=True)
         self._start = stage.start()
         self._answers: dict[tuple[int, int], bool | None] = {}
 
@@ -58,18 +57,15 @@ class Judge:
             return Diagnosis(Mode.HANG, "hang", False, None)
         if key == self._baseline:
             return None
-        benign = self._is_benign(ran)
         if key in self.serial.endings:
-            return self._of_order(ran, benign)
+            return self._of_order(ran, self._is_benign(ran))
         witness = anomaly_of(ran.trail)
-        return Diagnosis(Mode.SHARED_STATE, witness.anomaly if witness else UNNAMED, benign, witness)
+        return Diagnosis(Mode.SHARED_STATE, witness.anomaly if witness else UNNAMED, False, witness)
 
     def _is_benign(self, ran: Ran) -> bool:
         """Whether an ending differs from the baseline in order or in surrogate ids only."""
-        if key_of(ran.outcome, self._ignore, loose=True) == self._loose:
-            return True
         here, there = (without(as_tree(o), self._ignore) for o in (ran.outcome, self.serial.baseline.outcome))
-        return same_but_for_ids(here, there, self._start)
+        return is_benign(here, there, self._start)
 
     def _of_order(self, ran: Ran, benign: bool) -> Diagnosis:
         late = self._inverted(ran)
@@ -102,7 +98,7 @@ class Judge:
 
     def _uses_value(self, ran: Ran, witness: Witness) -> bool:
         reader, writer = _reader(witness), _writer(witness)
-        if reader.kind is Kind.CHECK:
+        if reader.kind is Kind.CHECK and not hands_over(self.serial.baseline, reader.call, writer.call):
             return False
         if reader.call < writer.call:
             return True
