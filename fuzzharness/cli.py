@@ -20,7 +20,7 @@ from rich.text import Text
 
 from fuzzharness.errors import FuzzHarnessError
 from fuzzharness.events import Event, Finished
-from fuzzharness.finding import Finding, Report
+from fuzzharness.finding import Finding, Report, Verdict
 from fuzzharness.options import OPTIONS, settled, variable
 from fuzzharness.report.folder import ReportFolder
 from fuzzharness.report.jsonl import line
@@ -131,7 +131,8 @@ def run(
     fuzzharness run scenarios/seed-story --report reports
     fuzzharness run session.json --tools tools.py --world world.py:world
     """
-    settings = settled(_given(options))
+    given = _given(options)
+    settings = settled(given)
     folder = ReportFolder(report) if report else None
     if folder is not None:
         folder.check()
@@ -139,7 +140,7 @@ def run(
     if not sum(scenario.check() for scenario in scenarios):
         click.echo(f"fuzzharness: nothing to run: no *{SUFFIX} with a batch in {' '.join(paths)}", err=True)
         return NOTHING
-    return _Run(settings, folder).all(scenarios)
+    return _Run(settings, given, folder).all(scenarios)
 
 
 @main.command(epilog=_EPILOG)
@@ -150,25 +151,30 @@ def run(
 def replay(token: str, path: str, tools: str | None, world: str | None, **options: Any) -> int:
     """Run one interleaving again: TOKEN as a report printed it, on the PATH it was found in.
 
-    Exits with 1 if the batch ends unlike its calls in recorded order, with 0 if it does not. What
-    the tools print is shown.
+    Exits with 1 if the batch is unsafe: it ends unlike its calls in recorded order, and not only in
+    the order of a collection or in generated ids. Else with 0. What the tools print is shown.
     """
     schedule = Schedule.from_token(token)
     where, _, name = path.partition("::")
     scenario, trial = fitting(schedule, list(scenarios_at((where,), tools, world)), name)
-    settings = scenario.applied(settled(_given(options)))
+    given = _given(options)
+    settings = scenario.applied(settled(given))
     with scenario.opened() as setup:
         report = trial.replay(schedule, setup.tools, setup.world(), settings, lambda _: None)
     titles = (f"{scenario.path}::{trial.name}", scenario.title)
-    _print(report, titles, lambda _: replay_command(scenario, trial, schedule.token))
-    return FINDINGS if report.findings else CLEAN
+    _print(report, titles, lambda _: replay_command(scenario, trial, schedule.token, given))
+    return FINDINGS if report.verdict is Verdict.UNSAFE else CLEAN
 
 
 class _Run:
-    """One ``fuzzharness run``: what was counted, what was not as expected, where it is written."""
+    """One ``fuzzharness run``: what was counted, what was not as expected, where it is written.
 
-    def __init__(self, settings: Settings, folder: ReportFolder | None) -> None:
+    options: what was given on the command line, for the commands that replay.
+    """
+
+    def __init__(self, settings: Settings, options: dict[str, Any], folder: ReportFolder | None) -> None:
         self._settings = settings
+        self._options = options
         self._folder = folder
         self._counted: Counter[str] = Counter()
         self._missed: list[str] = []
@@ -223,7 +229,7 @@ class _Run:
         self._counted.update(tally(report))
 
         def command(finding: Finding) -> str:
-            return replay_command(scenario, trial, finding.schedule.token)
+            return replay_command(scenario, trial, finding.schedule.token, self._options)
 
         if self._folder is not None:
             self._folder.add(section(report, source, command, missed))

@@ -6,8 +6,9 @@ Decides what is found where, and the command line that finds it again. Runs noth
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fuzzharness.errors import ScenarioError, TokenError
 from fuzzharness.scenario.scenario import SUFFIX, Scenario, load_scenario
@@ -48,14 +49,30 @@ def fitting(schedule: Schedule, scenarios: Sequence[Scenario], name: str = "") -
     )
 
 
-def replay_command(scenario: Scenario, trial: Trial, token: str) -> str:
-    """The command line that replays ``token``; it names the batch where the token alone is not enough."""
+def replay_command(
+    scenario: Scenario, trial: Trial, token: str, options: Mapping[str, Any] | None = None
+) -> str:
+    """The command line that replays ``token``; it names the batch where the token alone is not enough.
+
+    options: settings given on the command line; those that a replay heeds too are given again.
+    """
     twins = [t for t in scenario.trials() if t.batch.fingerprint == trial.batch.fingerprint]
     path = f"{scenario.path}::{trial.name}" if len(twins) > 1 else str(scenario.path)
     words = ["fuzzharness", "replay", token, path]
     if scenario.path == scenario.recording:
         words += ["--tools", scenario.tools.text, "--world", scenario.world.text]
+    words += _judging(options or {})
     return shlex.join(words)
+
+
+def _judging(options: Mapping[str, Any]) -> Iterator[str]:
+    """The words that say again how endings are judged and when a call counts as stuck."""
+    for pattern in options.get("ignore") or ():
+        yield from ("--ignore", pattern)
+    if options.get("strict_order"):
+        yield "--strict-order"
+    if options.get("call_timeout") is not None:
+        yield from ("--call-timeout", str(options["call_timeout"]))
 
 
 def _scenario(path: Path, tools: str | None, world: str | None) -> Scenario:

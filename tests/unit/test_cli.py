@@ -223,8 +223,8 @@ def test_an_error_of_our_own_is_told_apart_and_leaves_no_report(write, folder, m
 # Replay
 
 
-def replay_command(path):
-    lines = fuzzharness("run", path).stdout.splitlines()
+def replay_command(path, *options):
+    lines = fuzzharness("run", path, *options).stdout.splitlines()
     return shlex.split(next(line for line in lines if line.startswith("fuzzharness replay")))[1:]
 
 
@@ -244,6 +244,24 @@ def test_a_replay_that_ends_as_the_baseline_is_clean(write, folder):
     result = fuzzharness(*command)
     assert result.exit_code == CLEAN
     assert "ends as the baseline does" in result.stdout
+
+
+def test_a_replay_of_a_benign_difference_is_clean_unless_order_counts(write, folder):
+    code = "def add_credit(account, amount, accounts):\n    accounts['log'].append(amount)\n"
+    path = write(RACE, tools=code)
+    world = folder / "shop" / "world.py"
+    world.write_text(world.read_text().replace('"8": 100', '"log": []'))
+    benign, strict = replay_command(path), replay_command(path, "--strict-order")
+    assert strict == [*benign, "--strict-order"]
+    assert fuzzharness(*benign).exit_code == CLEAN
+    assert fuzzharness(*strict).exit_code == FINDINGS
+
+
+def test_a_replay_judges_as_the_run_did(write):
+    command = replay_command(write(RACE), "--ignore", "results.*", "--call-timeout", "3")
+    assert command[3:] == ["--ignore", "results.*", "--call-timeout", "3.0"]
+    assert fuzzharness(*command).exit_code == FINDINGS
+    assert fuzzharness(*command, "--ignore", "accounts").exit_code == CLEAN
 
 
 def test_a_token_finds_its_batch_among_several(write):

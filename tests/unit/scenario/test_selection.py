@@ -39,6 +39,16 @@ def test_a_recording_with_tools_and_world_is_a_scenario(write, monkeypatch):
     )
 
 
+def test_the_command_that_replays_repeats_how_endings_are_judged(write):
+    scenario = load_scenario(write())
+    options = {"ignore": ("db.*.at", "results.*"), "strict_order": True, "call_timeout": 0.5, "seed": 3}
+    command = replay_command(scenario, scenario.trials()[0], "fz1.x", options)
+    assert command == (
+        f"fuzzharness replay fz1.x {scenario.path} "
+        "--ignore 'db.*.at' --ignore 'results.*' --strict-order --call-timeout 0.5"
+    )
+
+
 def schedule(batch):
     return Schedule(batch.fingerprint, (0,), (1,))
 
