@@ -80,11 +80,14 @@ class Source:
 
 @contextmanager
 def isolated(folders: Sequence[Path]) -> Iterator[None]:
-    """Put ``folders`` first on ``sys.path``; afterwards restore it and forget what was imported there."""
+    """Put ``folders`` first on ``sys.path``; afterwards restore it and forget what was imported there.
+
+    Behind them stands the working directory, as for ``python -m``; modules found there stay.
+    """
     path = list(sys.path)
     hidden = _hide_namesakes(folders)
     known = frozenset(sys.modules)
-    sys.path[:0] = [str(folder) for folder in folders]
+    sys.path[:0] = dict.fromkeys(str(folder) for folder in (*folders, Path.cwd()))
     importlib.invalidate_caches()
     try:
         yield

@@ -130,6 +130,20 @@ def test_a_recording_is_run_with_tools_and_world_given(write):
     assert fuzzharness(*shlex.split(command)[1:]).exit_code == FINDINGS
 
 
+def test_a_module_of_the_working_directory_can_be_imported(write, folder):
+    (folder / "project").mkdir()
+    (folder / "project" / "credit.py").write_text(TOOLS)
+    path = write(
+        RACE,
+        tools="from project import credit\ndef add_credit(account, amount, accounts):\n"
+        "    credit.add_credit(account, amount, accounts)\n",
+    )
+    result = process("run", path)
+    assert result.returncode == FINDINGS
+    script = [sys.executable, "-P", "-c", "from fuzzharness.cli import main; main()", "run", path]
+    assert subprocess.run(script, capture_output=True, check=False).returncode == FINDINGS
+
+
 def test_options_reach_the_search_and_a_scenarios_own_win(write):
     path = write(turn(*(call("7", n, f"c{n}") for n in range(6))), more=EXPECTED)
     assert "2 interleavings" in fuzzharness("run", path, "--max-executions", "2").stdout
@@ -179,7 +193,7 @@ def test_where_there_is_nothing_to_run_the_exit_code_says_so(write, folder, plac
 
 
 def process(*args):
-    command = [sys.executable, "-c", "from fuzzharness.cli import main; main()", *args]
+    command = [sys.executable, "-m", "fuzzharness", *args]
     env = {**os.environ, "COLUMNS": "100"}
     return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 

@@ -68,6 +68,22 @@ def test_nothing_stays_behind_of_a_scenario_that_fails_to_open(write, refusal):
     assert not {"helper", "tools", "world"} & set(sys.modules)
 
 
+def test_a_module_of_the_working_directory_is_found_behind_the_scenarios_own_and_stays(
+    write, tmp_path, monkeypatch
+):
+    (tmp_path / "shop_of_the_project.py").write_text("x = 1")
+    (tmp_path / "helper.py").write_text("raise AssertionError('not this one')")
+    code = "import helper, shop_of_the_project\ndef add_credit(account, amount): pass"
+    scenario = load_scenario(write(tools=code, helper="x = 1"))
+    monkeypatch.chdir(tmp_path)
+    path = list(sys.path)
+    with scenario.opened():
+        assert sys.path[:2] == [str(scenario.path.parent), str(tmp_path)]
+    assert sys.path == path
+    assert sys.modules.pop("shop_of_the_project").x == 1
+    assert "helper" not in sys.modules
+
+
 def test_a_module_that_is_loaded_from_the_folder_already_is_not_loaded_twice(write, monkeypatch):
     file = write(helper="x = 1", tools="import helper\ndef add_credit(account, amount): pass")
     monkeypatch.syspath_prepend(file.parent)
