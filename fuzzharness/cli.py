@@ -138,7 +138,7 @@ def run(
         folder.check()
     scenarios = list(scenarios_at(paths, tools, world))
     if not sum(scenario.check() for scenario in scenarios):
-        click.echo(f"fuzzharness: nothing to run: no *{SUFFIX} with a batch in {' '.join(paths)}", err=True)
+        click.echo(f"fuzzharness: nothing to run: {_nothing(paths, scenarios)}", err=True)
         return NOTHING
     return _Run(settings, given, folder).all(scenarios)
 
@@ -252,6 +252,14 @@ def _print(
     else:
         width = width_for()
         click.echo(plain(compose(report, titles, command, width, missed), width) + "\n")
+
+
+def _nothing(paths: Sequence[str], scenarios: Sequence[Scenario]) -> str:
+    """Why there is no batch: no scenario at ``paths``, or recordings without a tool call."""
+    if not scenarios:
+        return f"there is no *{SUFFIX} in {printable(', '.join(paths))}"
+    recordings = dict.fromkeys(str(scenario.recording) for scenario in scenarios)
+    return f"there is no tool call in {printable(', '.join(recordings))}"
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

@@ -180,13 +180,24 @@ def test_the_report_holds_each_batch(write, folder):
     assert "| race/race.scenario.toml::turn-1 | unsafe | 6 | 1 | yes |" in summary
 
 
-@pytest.mark.parametrize("place", ["empty", "batchless"])
-def test_where_there_is_nothing_to_run_the_exit_code_says_so(write, folder, place):
+SOURCES = ["--tools", "shop/tools.py", "--world", "shop/world.py:world"]
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (["empty", "bare"], "there is no *.scenario.toml in empty, bare"),
+        (["shop"], "there is no tool call in shop/recording.json"),
+        (["shop/recording.json", *SOURCES], "there is no tool call in shop/recording.json"),
+    ],
+)
+def test_where_there_is_nothing_to_run_the_exit_code_says_so(write, folder, args, why):
     (folder / "empty").mkdir()
-    path = write({"role": "user", "content": "hello"}) if place == "batchless" else "empty"
-    result = fuzzharness("run", path)
+    (folder / "bare").mkdir()
+    write({"role": "user", "content": "hello"})
+    result = fuzzharness("run", *args)
     assert (result.exit_code, result.stdout) == (NOTHING, "")
-    assert result.stderr.startswith("fuzzharness: nothing to run")
+    assert result.stderr == f"fuzzharness: nothing to run: {why}\n"
 
 
 # Interrupted, internal error
