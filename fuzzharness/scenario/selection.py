@@ -12,6 +12,7 @@ from typing import Any
 
 from fuzzharness.errors import ScenarioError, TokenError
 from fuzzharness.scenario.scenario import SUFFIX, Scenario, load_scenario
+from fuzzharness.scenario.setup import no_batch
 from fuzzharness.scenario.trial import Trial
 from fuzzharness.schedule import Schedule
 
@@ -32,9 +33,14 @@ def scenarios_at(paths: Sequence[str], tools: str | None, world: str | None) -> 
 def fitting(schedule: Schedule, scenarios: Sequence[Scenario], name: str = "") -> tuple[Scenario, Trial]:
     """The one batch that ``schedule`` was made for, called ``name`` if that is not empty.
 
-    Raises :class:`TokenError` where there is none, or more than one.
+    Raises :class:`TokenError` where there is none, or more than one; :class:`ScenarioError` where no
+    batch is called ``name``.
     """
-    found = [(s, t) for s in scenarios for t in s.trials() if name in ("", t.name)]
+    every = [(s, t) for s in scenarios for t in s.trials()]
+    found = [(s, t) for s, t in every if name in ("", t.name)]
+    if name and not found:
+        origin = ", ".join(str(s.path) for s in scenarios)
+        raise no_batch(name, list(dict.fromkeys(t.name for _, t in every)), origin)
     fit = [(s, t) for s, t in found if t.fits(schedule)]
     if len(fit) == 1:
         return fit[0]

@@ -34,7 +34,7 @@ class Setup:
         """The trial called ``name``; :class:`ScenarioError` if the scenario does not run it."""
         found = [trial for trial in self.trials if trial.name == name]
         if not found:
-            raise _no_batch(name, [trial.name for trial in self.trials], "the scenario")
+            raise no_batch(name, [trial.name for trial in self.trials], "the scenario")
         return found[0]
 
     def check(self) -> None:
@@ -55,7 +55,7 @@ def trials(trace: Trace, wanted: Sequence[str], before: bool, origin: str) -> tu
     names = [batch.id or f"turn-{n}" for n, batch in enumerate(trace.batches, 1)]
     for name in wanted:
         if name not in names:
-            raise _no_batch(name, names, origin)
+            raise no_batch(name, names, origin)
     several = {name for name, batch in zip(names, trace.batches, strict=True) if len(batch.calls) > 1}
     chosen = set(wanted) or several or set(names)
     return tuple(
@@ -125,7 +125,8 @@ def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _no_batch(name: str, names: Sequence[str], origin: str) -> ScenarioError:
+def no_batch(name: str, names: Sequence[str], origin: str) -> ScenarioError:
+    """The error that says which batches there are instead of ``name``."""
     near = get_close_matches(name, names, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return ScenarioError(

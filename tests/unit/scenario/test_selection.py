@@ -67,6 +67,14 @@ def test_a_token_of_another_batch_is_refused(write):
         fitting(other, [load_scenario(write(turns=["77", "78"]))])
 
 
+def test_a_batch_that_is_not_there_is_refused_with_those_there_are(write):
+    scenario = load_scenario(write(turns=["77", "78"]))
+    with pytest.raises(fh.ScenarioError) as caught:
+        fitting(schedule(scenario.trials()[0].batch), [scenario], "turn-3")
+    assert "shop.scenario.toml has no batch 'turn-3'." in str(caught.value)
+    assert "Expected one of: turn-1, turn-2." in str(caught.value)
+
+
 def test_a_token_of_two_equal_batches_needs_the_name_of_one(write):
     scenario = load_scenario(write(turns=["77", "77"]))
     first, second = scenario.trials()
