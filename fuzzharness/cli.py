@@ -178,6 +178,7 @@ class _Run:
         self._folder = folder
         self._counted: Counter[str] = Counter()
         self._missed: list[str] = []
+        self._undecided = 0
         self._progress = Progress(Console(file=sys.stderr))
 
     def all(self, scenarios: Sequence[Scenario]) -> int:
@@ -226,6 +227,8 @@ class _Run:
         source = f"{scenario.path}::{trial.name}"
         missed = scenario.disappointments(report)
         self._missed += [f"{source}: {disappointment}" for disappointment in missed]
+        if report.verdict is Verdict.INCONCLUSIVE and not missed:
+            self._undecided += scenario.expect.verdict is None
         self._counted.update(tally(report))
 
         def command(finding: Finding) -> str:
@@ -239,8 +242,15 @@ class _Run:
         for disappointment in self._missed:
             click.echo(f"not as expected: {printable(disappointment)}")
         told = "interrupted; " if interrupted else ""
-        judged = f"{len(self._missed)} not as expected" if self._missed else "all as expected"
-        click.echo(f"{told}{tallied(self._counted) if self._counted else 'no batch finished'}: {judged}")
+        click.echo(
+            f"{told}{tallied(self._counted) if self._counted else 'no batch finished'}: {self._judged}"
+        )
+
+    @property
+    def _judged(self) -> str:
+        if self._missed:
+            return f"{len(self._missed)} not as expected"
+        return f"all as expected, {self._undecided} inconclusive" if self._undecided else "all as expected"
 
 
 def _print(

@@ -16,7 +16,8 @@ class Expectation:
     """The ``[expect]`` table of a scenario; what is None may be anything.
 
     ``mode``, ``anomaly``, ``calls`` and ``preemptions`` must hold of one and the same finding that
-    is not benign. Without any field: no batch may be unsafe.
+    is not benign. Without any field: no batch may be unsafe. Where nothing was compared, only a
+    verdict of inconclusive is as expected.
     """
 
     verdict: str | None = None
@@ -38,6 +39,8 @@ class Expectation:
     def _disappointments(self, report: Report) -> Iterator[str]:
         got = report.verdict.value
         wanted = self.of_finding
+        if not report.executions and Verdict.INCONCLUSIVE.value == got != self.verdict:
+            yield " ".join(["nothing was compared:", *report.reasons[:1]])
         if self.verdict is None and not wanted and report.verdict is Verdict.UNSAFE:
             yield f"expected no finding, got {_found(report)}"
         if self.verdict is not None and self.verdict != got:

@@ -86,6 +86,17 @@ def test_an_inconclusive_batch_fails_where_warnings_are_errors(scenario, credits
     result.stdout.fnmatch_lines(["*FuzzWarning: turn-1 is inconclusive: *"])
 
 
+def test_a_batch_of_which_nothing_was_compared_fails_unless_that_is_expected(scenario):
+    tools = (
+        "import itertools\nnumbers = itertools.count()\n"
+        "def add_credit(account, amount, accounts):\n    accounts[account] = next(numbers)\n"
+    )
+    scenario(tools=tools, name="first", more='[expect]\nverdict = "inconclusive"\n')
+    result = scenario(tools=tools, name="second").runpytest_subprocess()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["second/*::turn-1", "*NOT AS EXPECTED: nothing was compared: *"])
+
+
 def test_an_inconclusive_batch_that_is_expected_does_not_warn(scenario, credits):
     more = '[expect]\nverdict = "inconclusive"\n[settings]\nmax_executions = 1\n'
     result = scenario(credits("7", "7", "7"), more=more).runpytest_subprocess()

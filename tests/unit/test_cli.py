@@ -91,6 +91,31 @@ def test_an_expected_race_is_as_expected(write):
     assert fuzzharness("run", write(RACE, more=EXPECTED)).exit_code == CLEAN
 
 
+DRAWS = """
+import itertools
+numbers = itertools.count()
+
+def add_credit(account, amount, accounts):
+    accounts[account] = next(numbers)
+"""
+
+
+def test_a_batch_of_which_nothing_was_compared_is_not_as_expected(write):
+    result = fuzzharness("run", write(RACE, tools=DRAWS))
+    assert result.exit_code == FINDINGS
+    assert "turn-1: nothing was compared: " in result.stdout.splitlines()[-2]
+    expected = write(RACE, tools=DRAWS, name="expected", more='[expect]\nverdict = "inconclusive"\n')
+    result = fuzzharness("run", expected)
+    assert result.exit_code == CLEAN
+    assert result.stdout.splitlines()[-1].endswith(": all as expected")
+
+
+def test_the_last_line_names_batches_that_were_not_decided(write):
+    result = fuzzharness("run", write(SAFE), "--max-executions", "1")
+    assert result.exit_code == CLEAN
+    assert result.stdout.splitlines()[-1].endswith(", 1 run: all as expected, 1 inconclusive")
+
+
 def test_each_scenario_is_printed_with_verdict_interleaving_and_command(write):
     path = write(RACE)
     result = fuzzharness("run", path)

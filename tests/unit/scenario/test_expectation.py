@@ -47,6 +47,16 @@ def test_each_expectation_that_does_not_hold_is_one_line(report, expectation, li
     assert expectation.disappointments(report) == (line,)
 
 
+@pytest.mark.parametrize("expectation", [Expectation(), Expectation("safe"), Expectation(calls=2)])
+def test_where_nothing_was_compared_nothing_is_as_expected(report, expectation):
+    reasons = ("the tools are not deterministic", "another")
+    empty = replace(report, verdict=fh.Verdict.INCONCLUSIVE, executions=0, findings=(), reasons=reasons)
+    first, *_ = expectation.disappointments(empty)
+    assert first == "nothing was compared: the tools are not deterministic"
+    assert Expectation("inconclusive").disappointments(empty) == ()
+    assert Expectation().disappointments(replace(empty, executions=1)) == ()
+
+
 def test_all_that_is_expected_must_hold_of_one_finding(report):
     (finding,) = report.findings
     other = replace(finding, anomaly="write-skew", calls=("a", "b", "c"))
