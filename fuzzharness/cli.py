@@ -236,11 +236,11 @@ class _Run:
 
         if self._folder is not None:
             self._folder.add(section(report, source, command, missed))
-        _print(report, (source, scenario.title), command, missed)
+        _print(report, (source, scenario.title), command)
 
     def _conclude(self, interrupted: bool) -> None:
         for disappointment in self._missed:
-            click.echo(f"not as expected: {printable(disappointment)}")
+            click.echo(f"NOT AS EXPECTED: {printable(disappointment)}")
         told = "interrupted; " if interrupted else ""
         click.echo(
             f"{told}{tallied(self._counted) if self._counted else 'no batch finished'}: {self._judged}"
@@ -253,15 +253,13 @@ class _Run:
         return f"all as expected, {self._undecided} inconclusive" if self._undecided else "all as expected"
 
 
-def _print(
-    report: Report, titles: tuple[str, ...], command: Callable[[Finding], str], missed: Sequence[str] = ()
-) -> None:
+def _print(report: Report, titles: tuple[str, ...], command: Callable[[Finding], str]) -> None:
     console = Console(markup=False, highlight=False, emoji=False)
     if console.is_terminal:
-        show(console, [*compose(report, titles, command, console.width, missed), Text()])
+        show(console, [*compose(report, titles, command, console.width), Text()])
     else:
         width = width_for()
-        click.echo(plain(compose(report, titles, command, width, missed), width) + "\n")
+        click.echo(plain(compose(report, titles, command, width), width) + "\n")
 
 
 def _nothing(paths: Sequence[str], scenarios: Sequence[Scenario]) -> str:
