@@ -1,7 +1,8 @@
 """click commands only: ``fuzzharness run`` and ``fuzzharness replay``.
 
 Decides what is run, in which order, what is printed, and the exit code. Leaves exploring to
-:mod:`fuzzharness.scenario` and every word of a finding to :mod:`fuzzharness.report`.
+:mod:`fuzzharness.scenario` and every word of a finding to :mod:`fuzzharness.report`. Importing this
+module loads neither: they are imported by the commands, so that Ctrl-C meanwhile ends as it does later.
 """
 
 from __future__ import annotations
@@ -10,29 +11,20 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from fuzzharness.errors import FuzzHarnessError
-from fuzzharness.events import Event, Finished
-from fuzzharness.finding import Finding, Report, Verdict
 from fuzzharness.options import OPTIONS, settled, variable
-from fuzzharness.report.folder import ReportFolder
-from fuzzharness.report.jsonl import line
-from fuzzharness.report.markdown import section
-from fuzzharness.report.progress import Progress
-from fuzzharness.report.terminal import compose, plain, show, width_for
-from fuzzharness.report.text import paragraph, printable
-from fuzzharness.report.words import tallied, tally
-from fuzzharness.scenario import SUFFIX, Scenario, Setup, Trial
-from fuzzharness.scenario.selection import fitting, replay_command, scenarios_at
-from fuzzharness.schedule import Schedule
-from fuzzharness.settings import Settings
+
+if TYPE_CHECKING:
+    from fuzzharness.events import Event
+    from fuzzharness.finding import Finding, Report
+    from fuzzharness.report.folder import ReportFolder
+    from fuzzharness.scenario import Scenario, Setup, Trial
+    from fuzzharness.settings import Settings
 
 CLEAN, FINDINGS, INTERRUPTED, INTERNAL, USAGE, NOTHING = range(6)
 """Exit codes, those of pytest."""
@@ -71,7 +63,7 @@ class _Verbs(click.Group):
 
 
 @click.group(cls=_Verbs, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("fuzzharness"), prog_name="fuzzharness")
+@click.version_option(package_name="fuzzharness", prog_name="fuzzharness")
 def main() -> None:
     """Replay recorded tool-call batches of an LLM agent under every interleaving that matters.
 
@@ -131,6 +123,9 @@ def run(
     fuzzharness run scenarios/seed-story --report reports
     fuzzharness run session.json --tools tools.py --world world.py:world
     """
+    from fuzzharness.report.folder import ReportFolder
+    from fuzzharness.scenario.selection import scenarios_at
+
     given = _given(options)
     settings = settled(given)
     folder = ReportFolder(report) if report else None
@@ -154,6 +149,10 @@ def replay(token: str, path: str, tools: str | None, world: str | None, **option
     Exits with 1 if the batch is unsafe: it ends unlike its calls in recorded order, and not only in
     the order of a collection or in generated ids. Else with 0. What the tools print is shown.
     """
+    from fuzzharness.finding import Verdict
+    from fuzzharness.scenario.selection import fitting, replay_command, scenarios_at
+    from fuzzharness.schedule import Schedule
+
     schedule = Schedule.from_token(token)
     where, _, name = path.partition("::")
     scenario, trial = fitting(schedule, list(scenarios_at((where,), tools, world)), name)
@@ -173,6 +172,10 @@ class _Run:
     """
 
     def __init__(self, settings: Settings, options: dict[str, Any], folder: ReportFolder | None) -> None:
+        from rich.console import Console
+
+        from fuzzharness.report.progress import Progress
+
         self._settings = settings
         self._options = options
         self._folder = folder
@@ -205,6 +208,9 @@ class _Run:
 
     def _explore(self, scenario: Scenario, setup: Setup, trial: Trial) -> None:
         """Explore one batch; what is known of it is printed and written even if it is interrupted."""
+        from fuzzharness.events import Finished
+        from fuzzharness.report.jsonl import line
+
         source = f"{scenario.path}::{trial.name}"
         reports: list[Report] = []
 
@@ -224,6 +230,11 @@ class _Run:
                 self._take(scenario, trial, report)
 
     def _take(self, scenario: Scenario, trial: Trial, report: Report) -> None:
+        from fuzzharness.finding import Verdict
+        from fuzzharness.report.markdown import section
+        from fuzzharness.report.words import tally
+        from fuzzharness.scenario.selection import replay_command
+
         source = f"{scenario.path}::{trial.name}"
         missed = scenario.disappointments(report)
         self._missed += [f"{source}: {disappointment}" for disappointment in missed]
@@ -239,6 +250,9 @@ class _Run:
         _print(report, (source, scenario.title), command)
 
     def _conclude(self, interrupted: bool) -> None:
+        from fuzzharness.report.text import printable
+        from fuzzharness.report.words import tallied
+
         for disappointment in self._missed:
             click.echo(f"NOT AS EXPECTED: {printable(disappointment)}")
         told = "interrupted; " if interrupted else ""
@@ -254,6 +268,11 @@ class _Run:
 
 
 def _print(report: Report, titles: tuple[str, ...], command: Callable[[Finding], str]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from fuzzharness.report.terminal import compose, plain, show, width_for
+
     console = Console(markup=False, highlight=False, emoji=False)
     if console.is_terminal:
         show(console, [*compose(report, titles, command, console.width), Text()])
@@ -264,6 +283,9 @@ def _print(report: Report, titles: tuple[str, ...], command: Callable[[Finding],
 
 def _nothing(paths: Sequence[str], scenarios: Sequence[Scenario]) -> str:
     """Why there is no batch: no scenario at ``paths``, or recordings without a tool call."""
+    from fuzzharness.report.text import printable
+    from fuzzharness.scenario import SUFFIX
+
     if not scenarios:
         return f"there is no *{SUFFIX} in {printable(', '.join(paths))}"
     recordings = dict.fromkeys(str(scenario.recording) for scenario in scenarios)
@@ -275,6 +297,8 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _one_paragraph(error: Exception) -> str:
+    from fuzzharness.report.text import paragraph
+
     return " ".join(paragraph(str(error)).split())
 
 

@@ -101,6 +101,13 @@ def test_loading_the_plugin_loads_no_heavy_library() -> None:
     assert not heavy & set(loaded.split())
 
 
+def test_loading_the_command_line_loads_no_heavy_library_of_its_commands() -> None:
+    heavy = {"trio", "hypothesis", "sqlalchemy", "faker", "sqlglot", "rich", "fuzzharness.exploration"}
+    code = "import sys, fuzzharness.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not heavy & set(loaded.split())
+
+
 def test_importing_the_package_loads_none_of_its_modules() -> None:
     code = "import sys, fuzzharness; print(*[m for m in sys.modules if m.startswith('fuzzharness.')])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

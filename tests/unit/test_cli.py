@@ -262,6 +262,17 @@ def test_an_interrupt_keeps_what_is_known(write, folder):
     assert "**Interrupted:**" in (folder / "reports" / "summary.md").read_text()
 
 
+@pytest.mark.parametrize("module", ["rich", "tools"])
+def test_an_interrupt_while_modules_are_imported_has_no_traceback(write, folder, monkeypatch, module):
+    path = write(RACE, tools="raise KeyboardInterrupt" if module == "tools" else TOOLS)
+    if module == "rich":
+        (folder / "rich.py").write_text("raise KeyboardInterrupt")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    result = process("run", path)
+    assert (result.returncode, result.stdout) == (INTERRUPTED, "")
+    assert result.stderr.split() == ["fuzzharness:", "interrupted"]
+
+
 def test_an_error_of_our_own_is_told_apart_and_leaves_no_report(write, folder, monkeypatch):
     monkeypatch.setattr("fuzzharness.scenario.trial.explore", lambda *_: 1 / 0)
     result = fuzzharness("run", write(RACE), "--report", "reports")
