@@ -121,7 +121,8 @@ class Raised:
     message: str
 
     def __str__(self) -> str:
-        return f"raised {self.type}: {self.message}" if self.message else f"raised {self.type}"
+        first = self.message.partition("\n")[0]
+        return f"raised {self.type}: {first}" if first else f"raised {self.type}"
 
 
 @dataclass(frozen=True, slots=True)

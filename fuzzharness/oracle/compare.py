@@ -34,7 +34,11 @@ def as_tree(outcome: Outcome) -> dict[str, Any]:
 def _result(result: Result) -> Any:
     if isinstance(result, Returned):
         return result.value
-    return _Error(str(result)) if isinstance(result, Raised) else _Error("never came back")
+    if isinstance(result, Raised):
+        return _Error(
+            f"raised {result.type}: {result.message}" if result.message else f"raised {result.type}"
+        )
+    return _Error("never came back")
 
 
 class _Error(str):
@@ -49,7 +53,7 @@ class _Error(str):
         return hash(("error", str.__hash__(self)))
 
     def __repr__(self) -> str:
-        return str(self)
+        return " / ".join(self.split("\n"))
 
 
 def without(tree: Mapping[Any, Any], patterns: Sequence[str], path: str = "") -> dict[Any, Any]:

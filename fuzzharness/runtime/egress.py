@@ -48,6 +48,8 @@ class Watcher:
             self._connected(args[0])
         elif event == "socket.connect":
             self._gate.escape(f"a connection to {_address(args[1])} was opened")
+        elif event in _THREADS:
+            self._gate.escape("a thread was started, which runs out of control")
         elif event in _CHANGES:
             how, places = _CHANGES[event]
             for path, folder in places:
@@ -83,6 +85,8 @@ _CHANGES: dict[str, tuple[str, tuple[tuple[int, int | None], ...]]] = {
 }
 """Event -> what it does, and which of its arguments are a path and the folder that path begins in."""
 
+_THREADS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
+
 _EVENTS = frozenset(
     {
         "open",
@@ -93,6 +97,7 @@ _EVENTS = frozenset(
         "os.posix_spawn",
         "os.fork",
     }
+    | _THREADS
     | _CHANGES.keys()
 )
 

@@ -25,10 +25,14 @@ class ThreadGate:
 
     def __init__(self) -> None:
         self.escapes: dict[Escape, None] = {}
+        self._home = get_ident()
 
     @property
     def inside(self) -> bool:
-        return current() is not None
+        inside = current() is not None
+        if not inside:
+            self._notice_stranger()
+        return inside
 
     def access(self, resource: str, key: Key, kind: Kind, peek: Peek | None = None) -> None:
         strand = current()
@@ -36,10 +40,20 @@ class ThreadGate:
             run = strand.run
             run.arrive(strand)
             run.record(strand, resource, key, kind, peek)
+        else:
+            self._notice_stranger()
+
+    def _notice_stranger(self) -> None:
+        """A thread that is neither the harness nor a call: a tool has started it."""
+        if get_ident() != self._home and get_ident() not in RUNNING:
+            self.escape("a thread that a tool started, which runs out of control, touched the world")
 
     def accesses(self, resource: str, pairs: Sequence[tuple[Key, Kind]], peek: Peeks = None) -> None:
         strand = current()
-        if strand is None or not pairs:
+        if strand is None:
+            self._notice_stranger()
+            return
+        if not pairs:
             return
         strand.run.arrive(strand)
         for key, kind in pairs:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from fuzzharness.access import Kind
-from fuzzharness.runtime.places import is_library
+from fuzzharness.runtime.places import is_library, place_of_tool
 from fuzzharness.runtime.strand import RUNNING, current
 from fuzzharness.world.references import Swap
 
@@ -34,14 +34,18 @@ class GateLock:
         self._owner: object = None
         self._count = 0
 
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: ARG002  # of Lock
-        """As ``threading.Lock.acquire``; a timeout is taken as long enough."""
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """As ``threading.Lock.acquire``; a timeout is taken as long enough, which the report then says."""
         me = RUNNING.get(_thread.get_ident()) or _thread.get_ident()
         if self._reentrant and self._owner == me:
             self._count += 1
             return True
         strand = current()
         if strand is not None:
+            if blocking and timeout >= 0 and self._owner is not None:
+                strand.run.trail.stalled.append(
+                    f"{place_of_tool()}, for a lock that it gives up after a time"
+                )
             strand.run.take(strand, (lambda: self._owner is not None) if blocking else lambda: False)
             strand.run.record(strand, "lock", (self.name,), Kind.LOCK, None)
         if self._owner is not None:

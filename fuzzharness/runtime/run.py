@@ -14,6 +14,7 @@ from __future__ import annotations
 import _thread
 import contextvars
 import ctypes
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from fuzzharness.model import Raised, Result, Returned, Unfinished
 from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
 from fuzzharness.runtime.workers import Worker, release
-from fuzzharness.world.plain import plain
+from fuzzharness.world.plain import plain, without_addresses
 
 Choose = Callable[[Sequence[int], int | None], int | None]
 """Given the calls that can go on and the one that runs (None at the start): who is next, or None to
@@ -412,6 +413,8 @@ class Run:
             strand.deaf = True
             return raised(error)
         strand.deaf = True
+        if inspect.isgenerator(value) or inspect.iscoroutine(value):
+            self.trail.stalled.append(f"the end of {self.tools[strand.index]}: nobody runs what it returned")
         return _returned(value)
 
     def _finish(self, strand: Strand, result: Result) -> None:
@@ -457,14 +460,13 @@ class Run:
 
 
 def raised(error: BaseException) -> Raised:
-    """An exception of a tool as a result: its class and its first line of text."""
-    text = str(error).strip()
-    return Raised(type(error).__name__, text.splitlines()[0] if text else "")
+    """An exception of a tool as a result: its class and its text, without addresses."""
+    return Raised(type(error).__name__, without_addresses(str(error)).strip())
 
 
 def _returned(value: Any) -> Returned:
     try:
-        return Returned(plain(value))
+        return Returned(plain(value, named=True))
     except Exception as error:
         return Returned(f"a {type(value).__qualname__} that cannot be read: {type(error).__name__}: {error}")
 

@@ -55,6 +55,9 @@ def _state_of(tool: Any, seen: set[int]) -> Iterator[Found]:
     if isinstance(tool, partial):
         yield from _state_of(tool.func, seen)
         return
+    if hasattr(type(tool), "cache_info") and id(tool) not in seen:
+        seen.add(id(tool))
+        yield f"the cache of {getattr(tool, '__qualname__', 'a tool')}", partial(_entries, tool)
     function = _function(tool)
     if function is None or is_library(function.__code__.co_filename):
         return
@@ -84,8 +87,16 @@ def _found(
             if key in vars(value):
                 inner = partial(_member, value, key)
                 yield from _found(f"{prefix}.{key}", inner, names, seen, above | {id(value)})
+    elif hasattr(type(value), "cache_info"):
+        yield f"the cache of {name}", partial(_entries, value)
+        yield from _state_of(value, seen)
     elif _is_state(value) and not _covered(value):
         yield name, read
+
+
+def _entries(cached: Any) -> int:
+    """How many results a ``functools.cache`` or ``lru_cache`` keeps."""
+    return int(cached.cache_info().currsize)
 
 
 def _member(owner: Any, key: str) -> Any:

@@ -94,6 +94,11 @@ class Toolbox:
                 f"the tool {call.tool!r} is an async function. Expected a plain function: this version "
                 "drives calls on threads only. Wrap what it does in a plain function to explore it."
             )
+        if inspect.isgeneratorfunction(tool):
+            raise ToolError(
+                f"the tool {call.tool!r} is a generator function. Expected a plain function: calling it runs "
+                "none of its body. Add a function that consumes it, as lambda **args: list(tool(**args))."
+            )
         parameters = _parameters(tool)
         if parameters is None:
             return Bound(call.tool, tool, dict(call.args), ())

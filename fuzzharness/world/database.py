@@ -135,6 +135,8 @@ class Database:
     def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> sqlite.WatchedConnection:
         connection = sqlite.open_scratch(self._path, args, kwargs)
         connection.watch(self)
+        if not connection.patient:
+            self.gate.escape(f"{self.name}: {sqlite.IMPATIENT}")
         return connection
 
     def _run_setup(self) -> None:

@@ -39,15 +39,23 @@ _KEPT: Final[tuple[Any, ...]] = (enum.Enum, *(ATOMS - _SCALARS - _CODE))
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
-def plain(value: Any) -> Any:
-    """An independent copy of ``value`` made of dicts, lists, tuples, sets and atoms only."""
+def plain(value: Any, named: bool = False) -> Any:
+    """An independent copy of ``value`` made of dicts, lists, tuples, sets and atoms only.
+
+    ``named`` keeps the class of ordinary objects beside their attributes, as ``__class__``.
+    """
     kind = type(value)
     if kind in _SCALARS:
         return value
-    return _plain(value, frozenset())
+    return _plain(value, frozenset(), named)
 
 
-def _plain(value: Any, above: frozenset[int]) -> Any:
+def without_addresses(text: str) -> str:
+    """``text`` less the places in memory that Python writes into it, which no two runs share."""
+    return _ADDRESS.sub("", text)
+
+
+def _plain(value: Any, above: frozenset[int], named: bool) -> Any:
     kind = type(value)
     if kind in _SCALARS:
         return value
@@ -57,24 +65,24 @@ def _plain(value: Any, above: frozenset[int]) -> Any:
         return "(itself)"
     above = above | {id(value)}
     if isinstance(value, Mapping):
-        return _with_fields({_key(k): _plain(v, above) for k, v in value.items()}, value, above)
+        return _with_fields({_key(k): _plain(v, above, named) for k, v in value.items()}, value, above, named)
     if isinstance(value, tuple):
-        return tuple(_plain(v, above) for v in value)
+        return tuple(_plain(v, above, named) for v in value)
     if isinstance(value, (list, deque)):
-        return _with_fields([_plain(v, above) for v in value], value, above)
+        return _with_fields([_plain(v, above, named) for v in value], value, above, named)
     if isinstance(value, (set, frozenset)):
-        return _with_fields(set(value), value, above)
-    return _object(value, above)
+        return _with_fields(set(value), value, above, named)
+    return _object(value, above, named)
 
 
-def _with_fields(content: Any, value: Any, above: frozenset[int]) -> Any:
+def _with_fields(content: Any, value: Any, above: frozenset[int], named: bool) -> Any:
     """The content of a container; with its attributes beside it, where its class gives it any."""
     if type(value).__module__ in _BUILTIN_MODULES:
         return content
     fields = {name: item for name, item in (attributes(value) or {}).items() if not name.startswith("_")}
     if not fields:
         return content
-    shown = {f".{name}": _plain(item, above) for name, item in fields.items()}
+    shown = {f".{name}": _plain(item, above, named) for name, item in fields.items()}
     return {**content, **shown} if isinstance(content, dict) else {"": content, **shown}
 
 
@@ -96,12 +104,20 @@ def _key(key: Any) -> Any:
     return key if not isinstance(key, tuple) else tuple(map(_key, key))
 
 
-def _object(value: Any, above: frozenset[int]) -> Any:
+def _object(value: Any, above: frozenset[int], named: bool) -> Any:
+    if isinstance(value, BaseException):
+        return without_addresses(f"{type(value).__qualname__}{_plain(value.args, above, named)!r}")
     fields = attributes(value)
     if fields is None:
-        return _ADDRESS.sub("", repr(value))
+        return without_addresses(repr(value))
     shown = {k: v for k, v in fields.items() if not (k.startswith("_sa_") or is_lock(v))}
-    return {k: _plain(v, above) for k, v in shown.items()}
+    content = {k: _plain(v, above, named) for k, v in shown.items()}
+    return {"__class__": base_name(value), **content} if named else content
+
+
+def base_name(value: Any) -> str:
+    """The name of the class that a value has for the application."""
+    return str(getattr(value, "__class__", type(value)).__qualname__)
 
 
 def attributes(value: Any) -> dict[str, Any] | None:

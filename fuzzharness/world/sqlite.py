@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sqlite3
 import sqlite3.dbapi2
 import threading
@@ -20,7 +21,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
 from fuzzharness.access import ANY, Key, Kind, Place
@@ -244,6 +245,8 @@ class WatchedCursor(sqlite3.Cursor):
             return run()
         footprint = scratch.reader.read(sql)
         connection.altered = connection.altered or footprint.alters
+        if _UNSEEN.search(sql):
+            scratch.gate.escape(f"{scratch.name}: {' '.join(sql.split())} is neither gated nor compared")
         if footprint.leaves:
             scratch.gate.escape(f"{scratch.name}: another database was attached")
         if footprint.commits:
@@ -260,6 +263,14 @@ def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
     for row in rows:
         found.update(dict.fromkeys(footprint.accesses(parameters(row))))
     return list(found)
+
+
+IMPATIENT: Final = "a connection does not wait for locks, and where it would give up is not explored"
+
+_UNSEEN = re.compile(
+    r"\bpragma\s+(\w+\s*\.\s*)?(busy_timeout\W+0|user_version|application_id)\b", re.IGNORECASE
+)
+"""Pragmas that share a value, or make a connection give up where others wait."""
 
 
 # ---- redirecting connections -------------------------------------------------------------------
