@@ -222,9 +222,7 @@ def _expectation(table: dict[str, Any], where: str) -> Expectation:
     for key in ("verdict", "mode", "anomaly"):
         _check_choice(table, key, where)
     if table.get("calls") == 0:
-        raise ScenarioError(
-            f"{where}: calls is 0. Expected a whole number from 1. Change the value there."
-        )
+        raise ScenarioError(f"{where}: calls is 0. Expected a whole number from 1. Change the value there.")
     expectation = Expectation(**table)
     if expectation.verdict not in (None, Verdict.UNSAFE.value) and expectation.of_finding:
         raise ScenarioError(
