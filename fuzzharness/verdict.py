@@ -65,9 +65,14 @@ class Facts:
         return self.settings.strategy in EXHAUSTIVE and whole and self.stop is Stop.THROUGH
 
     @property
+    def untouched(self) -> bool:
+        """Whether several calls ran and none touched anything of the world."""
+        return len(self.labels) > 1 and not any(self.touched)
+
+    @property
     def exhausted(self) -> bool:
         """Whether every interleaving was run, under full control, and nothing escaped."""
-        blemish = self.stalled or self.escapes or self.unstable
+        blemish = self.stalled or self.escapes or self.unstable or self.untouched
         return self.through and not blemish
 
 
@@ -106,7 +111,7 @@ def reasons(facts: Facts) -> tuple[str, ...]:
             f"every call fails in the recorded order ({_error(facts.raised[0])}), so the tools or what "
             "the World starts from are hardly those of the recording"
         )
-    if len(facts.labels) > 1 and not any(facts.touched):
+    if facts.untouched:
         found.append(
             "no call touched anything of the world, so nothing could be interleaved. Give what the tools "
             "share as a resource of the World: a parameter of its name, fh.InPlace for a module global"

@@ -109,7 +109,7 @@ class Tracker:
         family = family_of(kind)
         if family is not None:
             fill(twin, self._copied_pairs(value, family, watch, memo))
-        if kind.__module__ in _BUILTINS:
+        if family is not None and kind.__module__ in _BUILTINS:
             return twin
         for name, item in _fields(value, kind).items():
             object.__setattr__(twin, name, self._copy(item, watch.inner(name), memo))
@@ -129,7 +129,11 @@ class Tracker:
         if family_of(kind) is not None:
             return self.container(value, watch)
         if watchable(kind):
-            twin: Any = object.__new__(kind)
+            try:
+                twin: Any = object.__new__(kind)
+            except TypeError:  # a class written in C that makes its instances itself
+                watch.lost_here(f"holds a {kind.__qualname__}, whose inside cannot be watched")
+                return None
             return twin if self.observe(twin, watch) else None
         if kind is not frozenset:
             watch.lost_here(f"holds a {kind.__module__}.{kind.__qualname__}, whose inside cannot be watched")
@@ -287,7 +291,7 @@ def _read_all(self: Any, family: Any) -> None:
 
 def _fields(value: Any, kind: Any) -> dict[str, Any]:
     """The attributes an object, or a container of a class of the application, has beside its content."""
-    if kind.__module__ in _BUILTINS:
+    if family_of(kind) is not None and kind.__module__ in _BUILTINS:
         return {}
     found = (attributes(value) or {}).items()
     return {name: item for name, item in found if not name.startswith("_fuzz_")}

@@ -6,7 +6,8 @@ import copy
 import heapq
 import json
 import pickle
-from collections import Counter, OrderedDict, defaultdict, deque
+from array import array
+from collections import ChainMap, Counter, OrderedDict, UserDict, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -324,3 +325,22 @@ def test_a_tool_sees_the_classes_it_knows(run_once: Run) -> None:
     values = {"dict": {}, "list": [], "set": set(), "Account": Account(), "Basket": Basket()}
     seen = run_once(fh.World(v=values), look)
     assert seen.result == [(name, True, name) for name in values]
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        (UserDict({"n": 1}), fh.Verdict.SAFE),
+        (ChainMap({"n": 1}), fh.Verdict.SAFE),
+        (array("i", [1]), fh.Verdict.INCONCLUSIVE),
+    ],
+    ids=["UserDict", "ChainMap", "array"],
+)
+def test_a_value_of_the_standard_library_is_watched_or_reported(value: object, verdict: fh.Verdict) -> None:
+    def touch(context: dict[str, int]) -> None:
+        context["n"] = 1
+
+    world = fh.World(context={"value": value})
+    report = fh.explore(fh.Batch((fh.Call("touch"), fh.Call("touch"))), fh.Toolbox({"touch": touch}), world)
+
+    assert report.verdict is verdict
