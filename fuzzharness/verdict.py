@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import combinations
 
-from fuzzharness.access import ANY, Access, Kind, conflict, location
+from fuzzharness.access import Access, Kind, conflict
 from fuzzharness.finding import Change, Escape
 from fuzzharness.runtime.run import Touch
 from fuzzharness.settings import Settings
@@ -184,15 +184,3 @@ def _shared(touched: Sequence[set[Touch]]) -> bool:
                 if conflict(Access(a[0], a[1], Kind.WRITE), Access(b[0], b[1], Kind.WRITE)):
                     return True
     return False
-
-
-def contended(touched: Sequence[set[Touch]]) -> tuple[str, ...]:
-    """The places that two calls touch, at least one of them writing."""
-    found = {
-        location(a[0], tuple(part for part in a[1] if part is not ANY))
-        for mine, theirs in combinations(touched, 2)
-        for a in mine
-        for b in theirs
-        if conflict(Access(*a), Access(*b))
-    }
-    return tuple(sorted(found))
