@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from fuzzharness.runtime.strand import current
+from fuzzharness.runtime.workers import Worker
 from fuzzharness.world import World
 from fuzzharness.world.resource import Gate
 
@@ -49,7 +50,8 @@ class Watcher:
         elif event == "socket.connect":
             self._gate.escape(f"a connection to {_address(args[1])} was opened")
         elif event in _THREADS:
-            self._gate.escape("a thread was started, which runs out of control")
+            if not isinstance(getattr(args[0], "__self__", None), Worker):
+                self._gate.escape("a thread was started, which runs out of control")
         elif event in _CHANGES:
             how, places = _CHANGES[event]
             for path, folder in places:
@@ -128,9 +130,9 @@ def _address(address: object) -> str:
 def _command(event: str, args: tuple[Any, ...]) -> str:
     if event == "os.fork" or not args:
         return event
-    given = args[1] if event == "subprocess.Popen" and len(args) > 1 else args[0]
+    given = args[1] if event in {"subprocess.Popen", "os.posix_spawn"} else args[0]
     words = [given] if isinstance(given, (str, bytes, os.PathLike)) else list(given)
-    return f"{event} {' '.join(os.fsdecode(word) for word in words)[:200]}"
+    return " ".join(os.fsdecode(word) for word in words)[:200]
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:

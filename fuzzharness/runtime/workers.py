@@ -2,7 +2,8 @@
 
 Decides what a call finds on its thread: nothing of the call before. Thread-locals are cleared after
 every call, so that each has them as on a thread of its own; starting a thread for each call would
-cost as much as all the rest of a small run (tests/benchmarks/test_decisions.py).
+cost as much as all the rest of a small run (tests/benchmarks/test_decisions.py). From CPython 3.13 on
+they are kept where nobody can clear them: there each call does get a thread of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Aborted(BaseException):
     """Unwinds a call whose run is over. A BaseException, so that tools do not catch it by habit."""
 
 
-class Worker:
+class KeptWorker:
     """One thread that runs one job at a time; it sleeps on ``baton`` between them.
 
     ``baton`` is taken exactly once for every job, and by the job itself for as often as it is handed
@@ -78,6 +79,49 @@ class Worker:
                 self._busy = False
             if self._ended:
                 return
+
+
+class FreshWorker:
+    """A new thread for every job; ``baton`` is free only between being handed on and being taken."""
+
+    __slots__ = ("_ended", "_gone", "baton", "ident")
+
+    def __init__(self) -> None:
+        self.baton = _taken()
+        self._gone = _taken()
+        self._ended: list[bool] = []
+        self.ident = 0
+
+    def start(self, job: Callable[[], object]) -> None:
+        """Run ``job`` on a thread of its own; the job before must have come to its end."""
+        self.baton.acquire(blocking=False)
+        self._gone, self._ended = _taken(), []
+        _thread.start_new_thread(self._live, (job, threading.gettrace(), self._gone, self._ended))
+
+    def stop(self) -> None:
+        """Let the last thread end: before this returns if its job is over, else when it is."""
+        release(self.baton)
+        if self._ended and self._gone.acquire(timeout=1):
+            release(self._gone)
+
+    def _live(self, job: Callable[[], object], trace: Any, gone: _thread.LockType, ended: list[bool]) -> None:
+        ident = self.ident = _thread.get_ident()
+        if trace is not None:
+            sys.settrace(trace)
+        try:
+            job()
+        except Aborted:  # meant for a job that ended by itself at that moment
+            return
+        finally:
+            ended.append(True)
+            threading._active.pop(ident, None)  # type: ignore[attr-defined]  # left there by current_thread()
+            release(gone)
+
+
+if sys.version_info >= (3, 13):
+    Worker = FreshWorker
+else:
+    Worker = KeptWorker
 
 
 def _thread_dict() -> dict[Any, Any]:

@@ -83,8 +83,8 @@ TOUCHING = {
     rename: "{outside}/file.txt was renamed",
     make: "{outside}/folder was made",
     database: "the SQLite file {outside}/shop.db was opened",
-    process: f"another process was started: subprocess.Popen {sys.executable} -c ",
-    shell: "another process was started: os.system true",
+    process: f"another process was started: {sys.executable} -c ",
+    shell: "another process was started: true",
 }
 
 
