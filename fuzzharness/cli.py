@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fuzzharness.errors import FuzzHarnessError
+from fuzzharness.errors import FuzzHarnessError, TraceError
 from fuzzharness.options import OPTIONS, settled, variable
 
 if TYPE_CHECKING:
@@ -132,9 +132,11 @@ def run(
     if folder is not None:
         folder.check()
     scenarios = list(scenarios_at(paths, tools, world))
-    if not sum(scenario.check() for scenario in scenarios):
-        click.echo(f"fuzzharness: nothing to run: {_nothing(paths, scenarios)}", err=True)
+    if not scenarios:
+        click.echo(f"fuzzharness: nothing to run: {_nothing(paths)}", err=True)
         return NOTHING
+    if not sum(scenario.check() for scenario in scenarios):
+        raise _without_calls(scenarios)
     return _Run(settings, given, folder).all(scenarios)
 
 
@@ -281,15 +283,22 @@ def _print(report: Report, titles: tuple[str, ...], command: Callable[[Finding],
         click.echo(plain(compose(report, titles, command, width), width) + "\n")
 
 
-def _nothing(paths: Sequence[str], scenarios: Sequence[Scenario]) -> str:
-    """Why there is no batch: no scenario at ``paths``, or recordings without a tool call."""
+def _nothing(paths: Sequence[str]) -> str:
+    """Why there is no batch: no scenario at ``paths``."""
     from fuzzharness.report.text import printable
     from fuzzharness.scenario import SUFFIX
 
-    if not scenarios:
-        return f"there is no *{SUFFIX} in {printable(', '.join(paths))}"
+    return f"there is no *{SUFFIX} in {printable(', '.join(paths))}"
+
+
+def _without_calls(scenarios: Sequence[Scenario]) -> TraceError:
+    from fuzzharness.report.text import printable
+
     recordings = dict.fromkeys(str(scenario.recording) for scenario in scenarios)
-    return f"there is no tool call in {printable(', '.join(recordings))}"
+    return TraceError(
+        f"there is no tool call in {printable(', '.join(recordings))}. Expected an assistant message with at "
+        "least one. Give a recording of a turn that calls tools, or leave this one out."
+    )
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

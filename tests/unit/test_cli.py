@@ -209,21 +209,26 @@ def test_the_report_holds_each_batch(write, folder):
 SOURCES = ["--tools", "shop/tools.py", "--world", "shop/world.py:world"]
 
 
-@pytest.mark.parametrize(
-    ("args", "why"),
-    [
-        (["empty", "bare"], "there is no *.scenario.toml in empty, bare"),
-        (["shop"], "there is no tool call in shop/recording.json"),
-        (["shop/recording.json", *SOURCES], "there is no tool call in shop/recording.json"),
-    ],
-)
-def test_where_there_is_nothing_to_run_the_exit_code_says_so(write, folder, args, why):
+def test_where_there_is_nothing_to_run_the_exit_code_says_so(folder):
     (folder / "empty").mkdir()
     (folder / "bare").mkdir()
-    write({"role": "user", "content": "hello"})
-    result = fuzzharness("run", *args)
+    result = fuzzharness("run", "empty", "bare")
     assert (result.exit_code, result.stdout) == (NOTHING, "")
-    assert result.stderr == f"fuzzharness: nothing to run: {why}\n"
+    assert result.stderr == "fuzzharness: nothing to run: there is no *.scenario.toml in empty, bare\n"
+
+
+@pytest.mark.parametrize("args", [["shop"], ["shop/recording.json", *SOURCES]], ids=["scenario", "recording"])
+@pytest.mark.parametrize(
+    "message",
+    [{"role": "user", "content": "hello"}, {"role": "assistant", "tool_calls": []}],
+    ids=["no batch", "an empty batch"],
+)
+def test_a_recording_without_a_tool_call_is_bad_input(write, folder, args, message):
+    write(message)
+    result = fuzzharness("run", *args, "--report", "reports")
+    assert (result.exit_code, result.stdout) == (USAGE, "")
+    assert result.stderr.startswith("fuzzharness: there is no tool call in shop/recording.json. Expected")
+    assert not (folder / "reports").exists()
 
 
 # Interrupted, internal error
