@@ -15,7 +15,7 @@ from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
 from fuzzharness.world import shortcuts
 from fuzzharness.world.objects import set_class, watchable
-from fuzzharness.world.plain import ATOMS, attributes, is_lock, plain
+from fuzzharness.world.plain import ATOMS, attributes, is_lock, own_dict, plain
 from fuzzharness.world.references import Swap, take_back
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.storage import family_of, fill, pairs_of
@@ -103,7 +103,7 @@ class InPlace:
     def _swap(self, original: Any) -> None:
         spared = {id(self._held), *map(id, self._originals)}
         spared |= {id(held) for (held,) in self._originals}
-        spared |= {id(_own_dict(held)) for (held,) in self._originals}
+        spared |= {id(own_dict(held)) for (held,) in self._originals}
         spared |= {id(fields) for _, _, fields in self._objects}
         swap = Swap().replace(original, self._twins[id(original)], spared)
         self._swaps.append(swap)
@@ -173,13 +173,6 @@ def _fields_of(node: Any) -> dict[str, Any]:
     if type(node).__module__ in {"builtins", "collections"}:
         return {}
     return {k: v for k, v in (attributes(node) or {}).items() if not k.startswith("_fuzz_")}
-
-
-def _own_dict(value: Any) -> Any:
-    try:
-        return object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return None
 
 
 def _restore(node: Any, contents: tuple[Any, dict[str, Any]]) -> None:

@@ -54,12 +54,6 @@ def unwatch(ident: int) -> None:
         set_class(known[0], base_class(known[0]))
 
 
-def is_watched(value: Any) -> bool:
-    """Whether this object announces its attributes."""
-    known = _WATCHES.get(id(value))
-    return known is not None and known[0] is value
-
-
 def set_class(value: Any, kind: type) -> None:
     """Assign ``__class__`` past the property that hides it on tracked objects."""
     vars(object)["__class__"].__set__(value, kind)

@@ -134,7 +134,7 @@ def attributes(value: Any) -> dict[str, Any] | None:
                     found[name] = member.__get__(value)
                 except AttributeError:
                     continue
-    own = _own_dict(value)
+    own = own_dict(value)
     if isinstance(own, dict):
         found.update(own)
     if found or own is not None or dataclasses.is_dataclass(value):
@@ -142,7 +142,8 @@ def attributes(value: Any) -> dict[str, Any] | None:
     return None
 
 
-def _own_dict(value: Any) -> Any:
+def own_dict(value: Any) -> Any:
+    """The ``__dict__`` of an object, past whatever its class says; None where it has none."""
     try:
         return object.__getattribute__(value, "__dict__")
     except AttributeError:
