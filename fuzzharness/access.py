@@ -38,12 +38,31 @@ Key = tuple[Any, ...]
 
 
 class Kind(Enum):
-    """What an access does: READ uses the value, CHECK only asks whether it is there, WRITE changes it."""
+    """What an access does: READ uses the value, CHECK only asks whether it is there, WRITE changes it.
+
+    Of a lock: LOCK takes it and waits until that can be, TRY takes it only if it is free, UNLOCK gives it
+    back in a later step, PASS takes it and gives it back within one step.
+    """
 
     READ = "read"
     CHECK = "check"
     WRITE = "write"
     LOCK = "lock"
+    TRY = "try lock"
+    UNLOCK = "unlock"
+    PASS = "pass lock"
+
+    __hash__ = object.__hash__  # members are single: their own hash would be a call into Python
+
+
+COMMUTING: Final = frozenset({Kind.READ, Kind.CHECK, Kind.PASS})
+"""Kinds that do not mind each other, whatever they touch."""
+
+OF_LOCKS: Final = frozenset({Kind.LOCK, Kind.TRY, Kind.UNLOCK, Kind.PASS})
+"""Kinds that say who may go on, not what is read or written."""
+
+Touch = tuple[str, Key, Kind]
+"""An access in its raw form: resource, key, kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +120,11 @@ def overlap(a: Key, b: Key) -> bool:
 
 def conflict(a: Access, b: Access) -> bool:
     """Whether swapping the two could matter: one resource, overlapping keys, not both reading."""
-    reading = (Kind.READ, Kind.CHECK)
-    if a.kind in reading and b.kind in reading:
+    return dependent((a.resource, a.key, a.kind), (b.resource, b.key, b.kind))
+
+
+def dependent(a: Touch, b: Touch) -> bool:
+    """As :func:`conflict`, on the raw form of accesses."""
+    if a[2] in COMMUTING and b[2] in COMMUTING:
         return False
-    return a.resource == b.resource and overlap(a.key, b.key)
+    return a[0] == b[0] and overlap(a[1], b[1])

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import combinations
 
-from fuzzharness.access import Access, Kind, conflict
+from fuzzharness.access import Access, Kind, Touch, conflict
 from fuzzharness.finding import Change, Escape
-from fuzzharness.runtime.run import Touch
 from fuzzharness.settings import Settings
 
 EXHAUSTIVE = ("auto", "bounded")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from fuzzharness.access import Key, Kind, overlap
+from fuzzharness.access import OF_LOCKS, Key, Kind, overlap
 from fuzzharness.runtime.run import Trail
 
 
@@ -49,7 +49,7 @@ def events_of(trail: Trail) -> list[Event]:
         Event(step, call, *touch)
         for step, (call, touches) in enumerate(zip(trail.order, trail.touches, strict=True))
         for touch in touches
-        if touch[2] is not Kind.LOCK
+        if touch[2] not in OF_LOCKS
     ]
 
 

@@ -94,7 +94,7 @@ class _Story:
 
 
 def _verb(event: Event) -> str:
-    return {Kind.READ: "read", Kind.CHECK: "looked for", Kind.WRITE: "wrote", Kind.LOCK: "took"}[event.kind]
+    return {Kind.READ: "read", Kind.CHECK: "looked for", Kind.WRITE: "wrote"}.get(event.kind, "took")
 
 
 def _access(ran: Ran, event: Event) -> Access | None:

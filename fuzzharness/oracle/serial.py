@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from fuzzharness.access import Kind, overlap
+from fuzzharness.access import Kind, Touch, overlap
 from fuzzharness.oracle.compare import key_of
-from fuzzharness.runtime.run import Touch
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.search.serial import in_order
 

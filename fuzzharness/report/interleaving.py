@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from fuzzharness.access import ANY, MISSING, Access, Kind, Place, Step, conflict, location, overlap
+from fuzzharness.access import ANY, MISSING, OF_LOCKS, Access, Kind, Place, Step, conflict, location, overlap
 from fuzzharness.finding import Execution, Finding
 from fuzzharness.model import Call
 from fuzzharness.report.text import count, printable, shown
@@ -90,7 +90,7 @@ def _goes_with(access: Access, write: Access) -> bool:
     """Whether ``access`` is only how ``write`` is done, as a database announces it."""
     if access.resource != write.resource:
         return False
-    return access.kind is Kind.LOCK or (access.kind is Kind.CHECK and overlap(access.key, write.key))
+    return access.kind in OF_LOCKS or (access.kind is Kind.CHECK and overlap(access.key, write.key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ resources of the world.
 from __future__ import annotations
 
 from _thread import get_ident
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -38,8 +38,9 @@ class ThreadGate:
         strand = current()
         if strand is not None:
             run = strand.run
-            run.arrive(strand)
-            run.record(strand, resource, key, kind, peek)
+            touch = (resource, key, kind)
+            run.arrive(strand, (touch,))
+            run.record(strand, touch, peek)
         else:
             self._notice_stranger()
 
@@ -48,24 +49,34 @@ class ThreadGate:
         if get_ident() != self._home and get_ident() not in RUNNING:
             self.escape("a thread that a tool started, which runs out of control, touched the world")
 
-    def accesses(self, resource: str, pairs: Sequence[tuple[Key, Kind]], peek: Peeks = None) -> None:
+    def accesses(
+        self,
+        resource: str,
+        pairs: Sequence[tuple[Key, Kind]],
+        peek: Peeks = None,
+        taken: Callable[[], bool] | None = None,
+    ) -> None:
         strand = current()
         if strand is None:
             self._notice_stranger()
             return
         if not pairs:
             return
-        strand.run.arrive(strand)
-        for key, kind in pairs:
-            look = None if peek is None else _bound(peek, key)
-            strand.run.record(strand, resource, key, kind, look)
+        touches = [(resource, key, kind) for key, kind in pairs]
+        if taken is None:
+            strand.run.arrive(strand, touches)
+        else:
+            strand.run.take_or_fail(strand, touches, resource, taken)
+        for touch in touches:
+            look = None if peek is None else _bound(peek, touch[1])
+            strand.run.record(strand, touch, look)
 
     def note(
         self, resource: str, key: Key, kind: Kind, peek: Peek | None = None, place: Place | None = None
     ) -> None:
         strand = current()
         if strand is not None:
-            strand.run.record(strand, resource, key, kind, peek, place)
+            strand.run.record(strand, (resource, key, kind), peek, place)
 
     def here(self) -> Place | None:
         strand = current()
@@ -78,6 +89,11 @@ class ThreadGate:
     def wait(self, resource: str) -> bool:
         strand = current()
         return False if strand is None else strand.run.wait(strand, resource)
+
+    def unlock(self, resource: str, key: Key) -> None:
+        strand = current()
+        if strand is not None:
+            strand.run.unlock(strand, resource, key)
 
     def wake(self, resource: str) -> None:
         strand = RUNNING.get(get_ident())

@@ -46,8 +46,11 @@ class GateLock:
                 strand.run.trail.stalled.append(
                     f"{place_of_tool()}, for a lock that it gives up after a time"
                 )
-            strand.run.take(strand, (lambda: self._owner is not None) if blocking else lambda: False)
-            strand.run.record(strand, "lock", (self.name,), Kind.LOCK, None)
+            touch = ("lock", (self.name,), Kind.LOCK if blocking else Kind.TRY)
+            strand.run.take(
+                strand, (touch,), (lambda: self._owner is not None) if blocking else lambda: False
+            )
+            strand.run.record(strand, touch, None)
         if self._owner is not None:
             return False
         self._owner, self._count = me, 1
@@ -62,6 +65,9 @@ class GateLock:
         self._count -= 1
         if not self._count:
             self._owner = None
+            strand = current()
+            if strand is not None:
+                strand.run.unlock(strand, "lock", (self.name,))
 
     def locked(self) -> bool:
         """Whether somebody holds the lock."""

@@ -20,18 +20,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fuzzharness.access import Access, Key, Kind, Place
+from fuzzharness.access import OF_LOCKS, Access, Key, Kind, Place, Touch
 from fuzzharness.model import Raised, Result, Returned, Unfinished
 from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
 from fuzzharness.runtime.workers import Worker, release
 from fuzzharness.world.plain import plain, without_addresses
-
-Choose = Callable[[Sequence[int], int | None], int | None]
-"""Given the calls that can go on and the one that runs (None at the start): who is next, or None to
-cut the run off as redundant."""
-
-Touch = tuple[str, Key, Kind]
 
 MOST_STEPS = 100_000
 """A call that takes more steps than this in one run goes round in circles: it counts as stuck."""
@@ -39,21 +33,26 @@ MOST_STEPS = 100_000
 
 @dataclass(slots=True)
 class Trail:
-    """What a run did, densely and raw: one entry per step in every list but ``waits``.
+    """What a run did, densely and raw: one entry per step in most lists.
 
-    ``waits`` holds the positions before which the running call could not go on, ``stood`` the calls
-    that never came to their end. ``redundant`` is the number of a choice that let a call begin which
-    could not take a single step before another did, so that a run without that choice is the same.
+    ``announced`` holds what each step said at its gate that it would touch, ``touches`` what it did
+    touch; ``pending`` is by call: what it announced last. ``waits`` holds the positions before which the
+    running call could not go on, ``stood`` the calls that never came to their end. ``redundant`` is the
+    number of a choice that let a call begin which could not take a single step before another did, so
+    that a run without that choice is the same. ``unforeseen`` counts the waits that nothing announced.
     """
 
     order: list[int] = field(default_factory=list)
     touches: list[list[Touch]] = field(default_factory=list)
+    announced: list[Sequence[Touch]] = field(default_factory=list)
+    pending: dict[int, Sequence[Touch]] = field(default_factory=dict)
     places: list[list[Place | None]] = field(default_factory=list)
     values: list[list[Any]] = field(default_factory=list)
     waits: set[int] = field(default_factory=set)
     stood: tuple[int, ...] = ()
     redundant: int | None = None
     stalled: list[str] = field(default_factory=list)
+    unforeseen: int = 0
     deadlock: bool = False
     cut: bool = False
 
@@ -62,7 +61,13 @@ class Trail:
         touches = self.touches[step]
         places = self.places[step] if self.places else [None] * len(touches)
         values = self.values[step] if self.values else [None] * len(touches)
-        return tuple(Access(*t, p, v) for t, p, v in zip(touches, places, values, strict=True))
+        shown = zip(touches, places, values, strict=True)
+        return tuple(Access(*t, p, v) for t, p, v in shown if t[2] is not Kind.UNLOCK)
+
+
+Choose = Callable[[Sequence[int], int | None, Trail], int | None]
+"""Given the calls that can go on, the one that runs (None at the start) and the trail so far: who is
+next, or None to cut the run off as redundant."""
 
 
 class Run:
@@ -177,8 +182,8 @@ class Run:
 
     # -- the threads of the calls ----------------------------------------------------------------
 
-    def arrive(self, strand: Strand) -> None:
-        """The gate: come here before an access; returns when the call may make it."""
+    def arrive(self, strand: Strand, announced: Sequence[Touch]) -> None:
+        """The gate: come here before the accesses ``announced``; returns when the call may make them."""
         blocked = strand.blocked is not None and strand.blocked()
         if strand.atomic and strand.steps >= strand.atomic and not blocked:
             return
@@ -186,13 +191,14 @@ class Run:
             self._unwind(strand)
         if strand.owed:
             self._settle(strand)
+        self.trail.pending[strand.index] = announced
         if blocked and strand.fresh:
             self._began_in_vain(strand)
         if blocked or not strand.fresh:
             self._decide(strand)
-        self._begin(strand)
+        self._begin(strand, announced)
 
-    def _begin(self, strand: Strand) -> None:
+    def _begin(self, strand: Strand, announced: Sequence[Touch] = ()) -> None:
         """A step of ``strand`` begins."""
         if strand.steps >= MOST_STEPS:
             self._spin(strand)
@@ -204,6 +210,7 @@ class Run:
         strand.last = len(trail.order)
         trail.order.append(strand.index)
         trail.touches.append([])
+        trail.announced.append(announced)
         if self.detailed:
             trail.places.append([])
             trail.values.append([])
@@ -224,36 +231,52 @@ class Run:
         strand.spins = True
         self._decide(strand)
 
-    def take(self, strand: Strand, blocked: Callable[[], bool]) -> None:
+    def take(self, strand: Strand, announced: Sequence[Touch], blocked: Callable[[], bool]) -> None:
         """The gate before a lock: returns when the call may go on and ``blocked`` is false."""
         strand.blocked = blocked
         try:
-            self.arrive(strand)
+            self.arrive(strand, announced)
         finally:
             strand.blocked = None
 
+    def take_or_fail(
+        self, strand: Strand, announced: Sequence[Touch], resource: str, blocked: Callable[[], bool]
+    ) -> None:
+        """As :meth:`take`, for a lock that fails who waits for it once nobody is left to free it."""
+        strand.given_up, strand.waits_for, strand.foreseen = False, resource, True
+        try:
+            self.take(strand, announced, lambda: blocked() and not strand.given_up)
+        finally:
+            strand.waits_for, strand.foreseen = None, False
+
     def record(
-        self,
-        strand: Strand,
-        resource: str,
-        key: Key,
-        kind: Kind,
-        peek: Callable[[], Any] | None,
-        place: Place | None = None,
+        self, strand: Strand, touch: Touch, peek: Callable[[], Any] | None, place: Place | None = None
     ) -> None:
         """Add an access to the step under way."""
         if strand.fresh:
-            self.arrive(strand)
+            self.arrive(strand, (touch,))
         trail = self.trail
-        trail.touches[-1].append((resource, key, kind))
+        trail.touches[-1].append(touch)
         if self.detailed:
             trail.places[-1].append(place or place_of_tool())
             trail.values[-1].append(None)
             if peek is not None:
-                self._look(strand, kind, peek)
+                self._look(strand, touch[2], peek)
+
+    def unlock(self, strand: Strand, resource: str, key: Key) -> None:
+        """A lock that the call took is free again: part of the step under way."""
+        if strand.fresh:
+            return
+        touches = self.trail.touches[-1]
+        taken = (resource, key, Kind.LOCK)
+        if taken in touches:
+            touches[touches.index(taken)] = (resource, key, Kind.PASS)
+        else:
+            self.record(strand, (resource, key, Kind.UNLOCK), None)
 
     def wait(self, strand: Strand, resource: str) -> bool:
         """Stand back until :meth:`wake` for ``resource``; False when nobody could wake this call."""
+        self.trail.unforeseen += 1
         strand.waits_for = resource
         strand.given_up = False
         strand.blocked = lambda: strand.waits_for is not None
@@ -271,9 +294,9 @@ class Run:
         """The step that had to wait is taken only now: what it announced happens here."""
         trail, before = self.trail, strand.last
         looks = list(strand.looks)
-        self._begin(strand)
+        self._begin(strand, trail.announced[before])
         trail.touches[-1] = trail.touches[before]
-        kept = [n for n, touch in enumerate(trail.touches[before]) if touch[2] is Kind.LOCK]
+        kept = [n for n, touch in enumerate(trail.touches[before]) if touch[2] in OF_LOCKS]
         trail.touches[before] = [trail.touches[before][n] for n in kept]
         if self.detailed:
             trail.places[-1], trail.values[-1] = trail.places[before], trail.values[before]
@@ -287,7 +310,7 @@ class Run:
     def wake(self, resource: str) -> None:
         """Let the calls that wait for ``resource`` try again."""
         for strand in self.strands:
-            if strand.waits_for == resource:
+            if strand.waits_for == resource and not strand.foreseen:
                 strand.waits_for = None
 
     def _decide(self, strand: Strand) -> None:
@@ -317,7 +340,7 @@ class Run:
             return self._nobody_ready()
         self._asked += 1
         try:
-            chosen = self.choose(ready, running)
+            chosen = self.choose(ready, running, self.trail)
         except BaseException as error:
             self._failure, chosen = error, None
         if chosen is None:
@@ -360,6 +383,7 @@ class Run:
         return None
 
     def _let_fail(self, strand: Strand) -> Strand:
+        self.trail.unforeseen += 1
         strand.given_up = True
         strand.waits_for = None
         self._idle.clear()
@@ -437,7 +461,7 @@ class Run:
 
     def _look(self, strand: Strand, kind: Kind, peek: Callable[[], Any]) -> None:
         """Read now what an access reads; read what it writes when the step is done."""
-        if kind in (Kind.WRITE, Kind.LOCK):
+        if kind is Kind.WRITE or kind in OF_LOCKS:
             strand.owed.append((len(self.trail.touches) - 1, len(self.trail.touches[-1]) - 1, peek))
             return
         strand.looks.append((len(self.trail.values[-1]) - 1, peek))

@@ -134,7 +134,7 @@ class Stage:
         live = self.world.reset()
         for calls in self._before:
             for bound in calls:
-                run = self._execute([bound], live, lambda ready, _running: ready[0])
+                run = self._execute([bound], live, lambda ready, *_: ready[0])
                 if isinstance(run.results[0], Unfinished):
                     raise BatchError(
                         f"{bound.name}, called before the batch, {run.results[0]}. Expected the batches "

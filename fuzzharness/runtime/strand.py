@@ -22,8 +22,8 @@ class Strand:
 
     ``fresh`` until its first gate; ``blocked`` answers whether what it waits for is still taken;
     ``stuck`` while it was set aside, with the line it ``stood`` on; ``spins`` once it took too many
-    steps; ``deaf`` while it must pass gates unseen. ``last`` is its latest step, ``looks`` how to
-    read again what that step read.
+    steps; ``deaf`` while it must pass gates unseen; ``foreseen`` if its wait is for a lock known to be
+    taken. ``last`` is its latest step, ``looks`` how to read again what that step read.
     """
 
     __slots__ = (
@@ -32,6 +32,7 @@ class Strand:
         "blocked",
         "deaf",
         "done",
+        "foreseen",
         "fresh",
         "given_up",
         "index",
@@ -56,6 +57,7 @@ class Strand:
         self.baton = worker.baton
         self.steps = self.atomic = self.last = 0
         self.started = self.done = self.stuck = self.deaf = self.given_up = self.spins = False
+        self.foreseen = False
         self.stood = ""
         self.fresh = True
         self.blocked: Callable[[], bool] | None = None

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fuzzharness.runtime.run import Trail
+from fuzzharness.search.scheduler import Claim
 from fuzzharness.search.windows import rank
 
 _Plan = tuple[bytes, bytes]
@@ -110,7 +111,7 @@ class Bounded:
         self._plan, self._choices, self._masks = plan, bytearray(), bytearray()
         return True
 
-    def choose(self, ready: Sequence[int], running: int | None) -> int | None:
+    def choose(self, ready: Sequence[int], running: int | None, trail: Trail) -> int | None:  # noqa: ARG002  # of the protocol
         mask = 0
         for call in ready:
             mask |= 1 << call
@@ -124,6 +125,10 @@ class Bounded:
         self._choices.append(chosen)
         self._masks += mask.to_bytes(self._width, "little")
         return chosen
+
+    def claim(self) -> Claim:
+        level = None if self.strayed else self.complete
+        return Claim(whole=True, level=level, cut=self.cut, strayed=self.strayed)
 
     def _keep(self, trail: Trail) -> None:
         prefix, masks = self._plan

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fuzzharness.errors import ReplayMismatch
 from fuzzharness.runtime.run import Trail
 from fuzzharness.schedule import Schedule, letter
+from fuzzharness.search.scheduler import Claim
 
 
 class Follow:
@@ -21,7 +22,7 @@ class Follow:
         self._at = 0
         return last is None
 
-    def choose(self, ready: Sequence[int], running: int | None) -> int | None:  # noqa: ARG002  # of the protocol
+    def choose(self, ready: Sequence[int], running: int | None, trail: Trail) -> int | None:  # noqa: ARG002  # of the protocol
         step = self._at
         self._at += 1
         if step >= len(self._order):
@@ -29,6 +30,9 @@ class Follow:
         if self._order[step] not in ready:
             raise self._differs(step, f"{self._name(self._order[step])} takes this step", ready)
         return self._order[step]
+
+    def claim(self) -> Claim:
+        return Claim()
 
     def check(self, trail: Trail) -> None:
         """Raise :class:`ReplayMismatch` unless ``trail`` took the steps of the schedule."""

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 
 from fuzzharness.runtime.run import Trail
+from fuzzharness.search.scheduler import Claim
 
 
 class RandomWalk:
@@ -21,5 +22,8 @@ class RandomWalk:
     def begin(self, last: Trail | None) -> bool:  # noqa: ARG002  # of the protocol
         return True
 
-    def choose(self, ready: Sequence[int], running: int | None) -> int | None:  # noqa: ARG002  # of the protocol
+    def choose(self, ready: Sequence[int], running: int | None, trail: Trail) -> int | None:  # noqa: ARG002  # of the protocol
         return ready[int(self._random.random() * len(ready))]
+
+    def claim(self) -> Claim:
+        return Claim()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from fuzzharness.runtime.run import Choose, Trail
+from fuzzharness.search.scheduler import Claim
 
 
 def in_order(order: Sequence[int], between: Callable[[int], None] | None = None) -> Choose:
     """Let the calls run one after another in ``order``; ``between`` is told of each that has ended."""
     ended: set[int] = set()
 
-    def choose(ready: Sequence[int], running: int | None) -> int:
+    def choose(ready: Sequence[int], running: int | None, trail: Trail) -> int:  # noqa: ARG001  # of the protocol
         if running is not None and running not in ready and running not in ended:
             ended.add(running)
             if between is not None:
@@ -37,5 +38,8 @@ class Serial:
         self._choose = in_order(order)
         return True
 
-    def choose(self, ready: Sequence[int], running: int | None) -> int | None:
-        return self._choose(ready, running)
+    def choose(self, ready: Sequence[int], running: int | None, trail: Trail) -> int | None:
+        return self._choose(ready, running, trail)
+
+    def claim(self) -> Claim:
+        return Claim()

@@ -5,8 +5,8 @@ Decides an order only, so that a finding comes early; every interleaving is run 
 
 from __future__ import annotations
 
-from fuzzharness.access import Kind, overlap
-from fuzzharness.runtime.run import Touch, Trail
+from fuzzharness.access import Kind, Touch, overlap
+from fuzzharness.runtime.run import Trail
 
 
 def rank(trail: Trail, at: int, other: int) -> int:

@@ -50,6 +50,7 @@ class Database:
         self._folder: str | None = None
         self._image: Image | None = None
         self.connections: weakref.WeakSet[sqlite.WatchedConnection] = weakref.WeakSet()
+        self.writer: weakref.ref[sqlite.WatchedConnection] | None = None
         if self._engine.dialect.name != "sqlite" or self._engine.dialect.is_async:
             raise WorldError(
                 f"Database was given {_shown(self._engine)}. Expected an SQLite database, sqlite:// or "
@@ -163,6 +164,7 @@ class Database:
 
     def reset(self) -> Engine:
         self._abandon()
+        self.writer = None
         assert self._image is not None
         if self._image.restore():
             self._close_connections()

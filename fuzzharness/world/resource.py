@@ -26,8 +26,18 @@ class Gate(Protocol):
         """Announce one access and be held until it is this call's turn; ``peek`` shows the value."""
         ...
 
-    def accesses(self, resource: str, pairs: Sequence[tuple[Key, Kind]], peek: Peeks = None) -> None:
-        """Announce several accesses that happen in one step."""
+    def accesses(
+        self,
+        resource: str,
+        pairs: Sequence[tuple[Key, Kind]],
+        peek: Peeks = None,
+        taken: Callable[[], bool] | None = None,
+    ) -> None:
+        """Announce several accesses that happen in one step.
+
+        ``taken`` answers whether a lock that they need is held by another: the call then waits. Where
+        nobody is left to give it back, this returns all the same, so that the access can fail.
+        """
         ...
 
     def note(
@@ -46,6 +56,10 @@ class Gate(Protocol):
 
     def wait(self, resource: str) -> bool:
         """Stand back until :meth:`wake`; False when nobody is left who could wake this call."""
+        ...
+
+    def unlock(self, resource: str, key: Key) -> None:
+        """Say that the lock ``key``, announced before as :attr:`Kind.LOCK`, is free again."""
         ...
 
     def wake(self, resource: str) -> None:

@@ -44,6 +44,7 @@ class Scratch(Protocol):
     gate: Gate
     reader: Reader
     connections: weakref.WeakSet[WatchedConnection]
+    writer: weakref.ref[WatchedConnection] | None
 
     def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
         """The rows at ``key`` as this connection sees them; None for what is committed."""
@@ -136,14 +137,31 @@ class WatchedConnection(sqlite3.Connection):
         scratch = self.scratch
         assert scratch is not None
         announced = [pair for pair in pairs if pair[1] is not Kind.WRITE]
-        if footprint.writes or footprint.locks:
-            announced.append((WRITE_LOCK, Kind.LOCK))
+        taking = footprint.writes or footprint.locks
+        waits = self.patient and not self._upgrading()
+        if taking:
+            announced.append((WRITE_LOCK, Kind.LOCK if waits else Kind.TRY))
         if announced:
-            scratch.gate.accesses(scratch.name, announced, self._seen)
+            taken = self._locked_out if taking and waits else None
+            scratch.gate.accesses(scratch.name, announced, self._seen, taken)
         try:
             return self.patiently(run)
         finally:
+            if taking and self.in_transaction and not self._locked_out():
+                scratch.writer = weakref.ref(self)
+            elif taking and waits and scratch.writer is None:
+                scratch.gate.unlock(scratch.name, WRITE_LOCK)
             self._after(footprint, pairs, bool(announced))
+
+    def _locked_out(self) -> bool:
+        """Whether another connection holds the write lock."""
+        assert self.scratch is not None
+        writer = None if self.scratch.writer is None else self.scratch.writer()
+        return writer is not None and writer is not self and writer.in_transaction
+
+    def _upgrading(self) -> bool:
+        """Whether this transaction has read and would write now: SQLite lets that fail, not wait."""
+        return self.in_transaction and self._has_read and not self._unpublished
 
     def _after(self, footprint: Footprint, pairs: Pairs, looked: bool) -> None:
         """Remember what a statement wrote; one that failed may have written a part of it."""
@@ -196,8 +214,8 @@ class WatchedConnection(sqlite3.Connection):
     def _may_wait(self, error: sqlite3.OperationalError) -> bool:
         """SQLite itself waits, except for a transaction that has read and now wants to write."""
         code = getattr(error, "sqlite_errorcode", 0)
-        upgrading = self.in_transaction and self._has_read and not self._unpublished
-        return self.patient and code & 0xFF in (_BUSY, _LOCKED) and code != _SNAPSHOT and not upgrading
+        busy = code & 0xFF in (_BUSY, _LOCKED) and code != _SNAPSHOT
+        return self.patient and busy and not self._upgrading()
 
     def _note_published(self) -> None:
         scratch = self.scratch
@@ -209,8 +227,13 @@ class WatchedConnection(sqlite3.Connection):
     def _over(self) -> None:
         """The transaction has ended: forget it, and let those that wait try again."""
         self._unpublished, self._has_read, self._mark = {}, False, None
-        if self.scratch is not None:
-            self.scratch.gate.wake(self.scratch.name)
+        scratch = self.scratch
+        if scratch is None:
+            return
+        if scratch.writer is not None and scratch.writer() in (self, None):
+            scratch.writer = None
+            scratch.gate.unlock(scratch.name, WRITE_LOCK)
+        scratch.gate.wake(scratch.name)
 
     def _seen(self, key: Key) -> Any:
         return None if self.scratch is None or key == WRITE_LOCK else self.scratch.look(self, key)

@@ -55,7 +55,7 @@ class Calls:
     def run(self) -> Trail:
         trail, left, running = Trail(), [STEPS] * CALLS, None
         while ready := [call for call in range(CALLS) if left[call]]:
-            chosen = self.scheduler.choose(ready, running)
+            chosen = self.scheduler.choose(ready, running, trail)
             self.asked.append((tuple(ready), running, chosen))
             if chosen is None:
                 trail.cut = True
@@ -174,14 +174,14 @@ def test_serial_lets_another_go_while_a_call_cannot_and_comes_back_in_order() ->
     serial = Serial([(1, 0, 2)])
     serial.begin(None)
     asked: list[Any] = [((0, 1, 2), None), ((0, 2), 1), ((0, 1, 2), 0)]
-    assert [serial.choose(*each) for each in asked] == [1, 0, 0]
+    assert [serial.choose(*each, Trail()) for each in asked] == [1, 0, 0]
 
 
 def test_what_goes_between_serial_calls_is_told_once_of_each_that_ended() -> None:
     told: list[int] = []
     choose = in_order((1, 0, 2), told.append)
     for ready, running in [((0, 1, 2), None), ((0, 1, 2), 1), ((0, 2), 1), ((2,), 0), ((2,), 2)]:
-        choose(ready, running)
+        choose(ready, running, Trail())
     assert told == [1, 0]
 
 
@@ -207,9 +207,9 @@ def test_bounded_breaks_off_a_run_that_cannot_repeat_its_beginning_and_counts_it
     bounded = Bounded(2)
     bounded.begin(None)
     asked: list[Any] = [((0, 1), None), ((0, 1), 0), ((1,), 0), ((1,), 1)]
-    order = [bounded.choose(*each) for each in asked]
+    order = [bounded.choose(*each, Trail()) for each in asked]
     assert bounded.begin(Trail(order=order, touches=[[]] * 4))
-    assert bounded.choose((0,), None) is None, "this run was to begin with the other call"
+    assert bounded.choose((0,), None, Trail()) is None, "this run was to begin with the other call"
     bounded.begin(Trail(cut=True))
     assert bounded.strayed == 1
 
@@ -233,9 +233,9 @@ def test_follow_names_the_first_step_that_is_not_as_planned(asked: Any, says: li
     follow = Follow(PLAN, ("add", "book", "cut"))
     follow.begin(None)
     for before in asked[:-1]:
-        follow.choose(*before)
+        follow.choose(*before, Trail())
     with pytest.raises(fh.ReplayMismatch) as caught:
-        follow.choose(*asked[-1])
+        follow.choose(*asked[-1], Trail())
     assert [part for part in [*says, "Run the search again"] if part not in str(caught.value)] == []
 
 

@@ -364,7 +364,7 @@ def test_closing_twice_is_closing_once_and_the_directory_is_as_it_was() -> None:
     world = fh.World(d=directory)
     toolbox = fh.Toolbox({"tool": lambda d: (d / "a.txt").unlink()})
     with Stage(fh.Batch((fh.Call("tool", {}),)), toolbox, world, fh.Settings()) as stage:
-        stage.run((0,), lambda ready, _running: ready[0])
+        stage.run((0,), lambda ready, *_: ready[0])
     directory.close()
     world.close()
     assert (directory.path / "a.txt").read_text() == START["a.txt"]
