@@ -7,6 +7,7 @@ listen to the events.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -31,10 +32,10 @@ from fuzzharness.oracle.serial import touched
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.schedule import Schedule
 from fuzzharness.search import scheduler_for
-from fuzzharness.search.bounded import Bounded
 from fuzzharness.search.follow import Follow
-from fuzzharness.search.scheduler import Scheduler
+from fuzzharness.search.scheduler import Claim, Scheduler
 from fuzzharness.search.serial import in_order
+from fuzzharness.search.wishes import Wishes
 from fuzzharness.settings import Settings
 from fuzzharness.shrink.failing import Shrinker
 from fuzzharness.tools.toolbox import Toolbox
@@ -43,6 +44,9 @@ from fuzzharness.world import World
 
 _STANDSTILLS = 3
 """After so many runs that hung, or places where calls waited unseen, the search stops: each costs seconds."""
+
+_PLACES = 10
+"""Of one mode and anomaly so many places are reported."""
 
 _PER_OUTCOME = 50
 """So many runs of one ending are looked at for the way it came about; the first come first by preemptions."""
@@ -88,6 +92,9 @@ def replay(
 ) -> Execution:
     """Run ``batch`` once along a schedule or its token, with the values read and written.
 
+    Of an open schedule (:func:`fuzzharness.strategies.schedules`) the points that come up are taken; the
+    schedule of the execution is the exact one, with a token.
+
     Raises :class:`TokenError` for a token of another batch or version, :class:`ReplayMismatch` where
     the run cannot follow it.
     """
@@ -116,15 +123,19 @@ def judge_replay(
         if diagnosis is None:
             return None
         baseline = ran if diagnosis.mode is Mode.HANG else _calm(stage, ran)
-        return _finding(stage, diagnosis, ran, baseline, _unproven(plan, "replayed, not searched"))
+        return _finding(stage, diagnosis, ran, baseline, _unproven(ran.schedule, "replayed, not searched"))
 
 
 def _plan(schedule: str | Schedule, batch: Batch) -> Schedule:
     batch.check()
-    return Schedule.from_token(schedule.token if isinstance(schedule, Schedule) else schedule, batch)
+    if isinstance(schedule, Schedule):
+        return schedule.checked(batch)
+    return Schedule.from_token(schedule, batch)
 
 
 def _follow(stage: Stage, plan: Schedule) -> Ran:
+    if plan.open:
+        return stage.run(plan.calls, Wishes(plan).choose, detailed=True)
     follow = Follow(plan, [stage.batch.calls[p].tool for p in plan.calls])
     ran = stage.run(plan.calls, follow.choose, detailed=True)
     follow.check(ran.trail)
@@ -141,14 +152,14 @@ class _Search:
 
     stage: Stage
     tell: Listener
-    executions: int = 0
-    blocked: int = 0
+    complete: int = 0
+    cut: int = 0
     stop: Stop | None = None
     hung: int = 0
     stalled: dict[str, None] = field(default_factory=dict)
     outcomes: dict[Hashable, Outcome] = field(default_factory=dict)
     seen: dict[Hashable, int] = field(default_factory=dict)
-    candidates: dict[tuple[Mode, str, bool], tuple[Diagnosis, Ran]] = field(default_factory=dict)
+    candidates: dict[Hashable, tuple[Diagnosis, Ran]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     judge: Judge | None = None
     scheduler: Scheduler | None = None
@@ -174,10 +185,10 @@ class _Search:
     def _explore(self, judge: Judge, positions: tuple[int, ...]) -> Stop:
         """Run one interleaving after another; returns why there is no further one."""
         settings, last = self.stage.settings, None
-        scheduler = self.scheduler = scheduler_for(settings, len(positions))
+        scheduler = self.scheduler = scheduler_for(settings, judge.survey)
         deadline = None if settings.budget is None else time.monotonic() + settings.budget
         while scheduler.begin(last):
-            if self.executions + self.blocked >= settings.max_executions:
+            if self.complete + self.cut >= settings.max_executions:
                 return Stop.LIMIT
             if self.hung + len(self.stalled) >= _STANDSTILLS:
                 return Stop.STANDSTILL
@@ -191,22 +202,42 @@ class _Search:
     def _take(self, judge: Judge, ran: Ran) -> None:
         """Count a run, and judge it unless it is no execution of its own."""
         self.stalled.update(dict.fromkeys(ran.trail.stalled))
-        again = ran.trail.redundant is not None and isinstance(self.scheduler, Bounded)
-        if ran.trail.cut or again:
-            self.blocked += 1
+        if ran.trail.cut or (ran.trail.redundant is not None and self.claim.every_interleaving):
+            self.cut += 1
             return
-        self.executions += 1
+        self.complete += 1
         self.hung += bool(ran.unfinished and not ran.trail.deadlock)
         self._weigh(judge, ran)
-        if self.executions % 100 == 0:
-            self.tell(Progressed(self.executions, self.stage.settings.max_executions, len(self.outcomes)))
+        if self.complete % 100 == 0:
+            self.tell(Progressed(self.executions, self._expected(), len(self.outcomes)))
+
+    @property
+    def claim(self) -> Claim:
+        """What the runs so far are worth."""
+        return Claim() if self.scheduler is None else self.scheduler.claim()
+
+    @property
+    def executions(self) -> int:
+        """Complete runs that count."""
+        return self.complete - self.claim.void
+
+    @property
+    def blocked(self) -> int:
+        """Runs that were cut off, or made again."""
+        return self.cut + self.claim.void
+
+    def _expected(self) -> int:
+        """How many runs there will be at most."""
+        return min(
+            self.claim.expected or self.stage.settings.max_executions, self.stage.settings.max_executions
+        )
 
     def _weigh(self, judge: Judge, ran: Ran) -> None:
         """Keep the first run of every ending and of every kind of failure."""
         key = judge.key(ran)
         if key not in self.outcomes:
             self.outcomes[key] = ran.outcome
-            self.tell(OutcomeReached(ran.outcome, self.executions, ran.schedule.token))
+            self.tell(OutcomeReached(ran.outcome, self.complete, ran.schedule.token))
         self.seen[key] = self.seen.get(key, 0) + 1
         if self.seen[key] <= _PER_OUTCOME:
             diagnosis = judge.diagnose(ran, key)
@@ -217,13 +248,20 @@ class _Search:
         """Shrink and explain one failure of each kind, the gravest first."""
         for diagnosis, ran in self._ranked():
             finding = _settled(self.stage, shrinker, diagnosis, ran)
-            self.findings.append(finding)
             del self.candidates[diagnosis.kind]
-            self.tell(Found(finding))
+            if not any(_same(finding, known) for known in self.findings):
+                self.findings.append(finding)
+                self.tell(Found(finding))
 
     def _ranked(self) -> list[tuple[Diagnosis, Ran]]:
-        order = list(Mode)
-        return sorted(self.candidates.values(), key=lambda c: (c[0].benign, order.index(c[0].mode)))
+        """The gravest first; of each mode and anomaly at most so many places."""
+        order, places = list(Mode), Counter[tuple[Mode, str, bool]]()
+        found = []
+        for diagnosis, ran in self.candidates.values():
+            places[diagnosis.kind[:3]] += 1
+            if places[diagnosis.kind[:3]] <= _PLACES:
+                found.append((diagnosis, ran))
+        return sorted(found, key=lambda c: (c[0].benign, order.index(c[0].mode)))
 
     def interrupt(self) -> Report:
         """What is known when the search is broken off: no further run is made."""
@@ -241,15 +279,13 @@ class _Search:
         facts = Facts(settings, self.stage.labels, [set() for _ in self.stage.labels], stop=self.stop)
         if self.judge is None:
             return facts
-        serial, bounded = self.judge.serial, self.scheduler
-        known = isinstance(bounded, Bounded) and not bounded.strayed
+        serial = self.judge.serial
         return replace(
             facts,
             touched=touched(serial.first, serial.second),
             executions=self.executions,
-            level=bounded.complete if isinstance(bounded, Bounded) and known else None,
-            bounded=bounded.cut if isinstance(bounded, Bounded) else False,
-            strayed=bounded.strayed if isinstance(bounded, Bounded) else 0,
+            claim=self.claim,
+            forecast=self.judge.survey.forecast,
             unstable=differences(serial.first.outcome, serial.second.outcome, settings.ignore),
             stalled=tuple(self.stalled),
             escapes=self.stage.escapes,
@@ -299,6 +335,11 @@ def _settled(stage: Stage, shrinker: Shrinker, diagnosis: Diagnosis, ran: Ran) -
         baseline = shrinker.judge(ran.positions).serial.baseline
         return _finding(stage, diagnosis, ran, baseline, _unproven(ran.schedule, "it did not happen again"))
     return _finding(stage, again, minimal, _calm(stage, minimal), certificate)
+
+
+def _same(one: Finding, other: Finding) -> bool:
+    """Whether two findings are one: the same failure of the same run."""
+    return (one.mode, one.anomaly, one.schedule) == (other.mode, other.anomaly, other.schedule)
 
 
 def _unproven(schedule: Schedule, method: str) -> Certificate:

@@ -4,7 +4,8 @@ Decides the notation, the token and the order in which schedules count as smalle
 
 The default is blind: go on with the call that runs; when it has taken its last step, go to the
 first call that has steps left; begin with the first. A :class:`Switch` is a departure from that.
-Sparse switch points and the dense order of steps determine each other exactly.
+Sparse switch points and the dense order of steps determine each other exactly, once it is known how
+many steps each call takes. An open schedule does not know that yet: its points are wishes.
 """
 
 from __future__ import annotations
@@ -44,11 +45,16 @@ class Schedule:
     default, ``batch`` the fingerprint of the whole batch. ``stood`` holds the calls that did not come
     to their end after these steps: they hung, or waited for each other. Calls in ``points``, ``stood``
     and :attr:`order` are counted within ``calls``.
+
+    Without ``lengths`` it is :attr:`open`: a run takes the points that come up and passes over the
+    others. :func:`fuzzharness.replay` runs it and gives the exact one that was taken. Until then it
+    has no order, notation, digits or token and no number of preemptions or switches: asking for one
+    raises :class:`TokenError`.
     """
 
     batch: str
     calls: tuple[int, ...]
-    lengths: tuple[int, ...]
+    lengths: tuple[int, ...] = ()
     points: tuple[Switch, ...] = ()
     stood: tuple[int, ...] = ()
 
@@ -74,8 +80,14 @@ class Schedule:
         return cls(batch, tuple(calls), lengths, tuple(points), tuple(stood))
 
     @property
+    def open(self) -> bool:
+        """Whether it does not know how many steps the calls take."""
+        return not self.lengths and bool(self.calls)
+
+    @property
     def order(self) -> tuple[int, ...]:
         """The call that takes each step, densely."""
+        self._expect_lengths()
         order: list[int] = []
         left = list(self.points)
         for current, step, default in _blind(self.lengths, order, self.stood):
@@ -90,6 +102,7 @@ class Schedule:
     @property
     def preemptions(self) -> int:
         """How often a call that could have gone on had to stand back."""
+        self._expect_lengths()
         return sum(p.step > 0 and self._could_go_on(p) for p in self.points)
 
     def _could_go_on(self, point: Switch) -> bool:
@@ -119,6 +132,7 @@ class Schedule:
     @property
     def token(self) -> str:
         """A short text from which :meth:`from_token` makes this schedule again."""
+        self._expect_lengths()
         numbers = [len(self.calls), *self.calls, *self.lengths, len(self.points)]
         for point in self.points:
             numbers += (point.call, point.step, point.to, int(point.forced))
@@ -141,15 +155,42 @@ class Schedule:
                 "report, or run the search again with this version of fuzzharness."
             )
         schedule = cls._decode(token, text)
-        if batch is not None and schedule.batch != batch.fingerprint:
+        if batch is not None:
+            schedule._belongs(batch, _shown(token))
+            if max(schedule.calls) >= len(batch.calls):
+                raise _damaged(token, "it names a call that the batch does not have")
+        return schedule
+
+    def checked(self, batch: Batch) -> Schedule:
+        """This schedule, made sure that it belongs to ``batch`` and that its points fit its steps.
+
+        Raises :class:`TokenError`.
+        """
+        if not self.open:
+            return self.from_token(self.token, batch)
+        self._belongs(batch, "the open schedule")
+        if len(set(self.calls) & set(range(len(batch.calls)))) < len(self.calls):
             raise TokenError(
-                f"{_shown(token)} was made for the batch {schedule.batch}, this batch is "
-                f"{batch.fingerprint}: its tools or arguments are others. Replay the token on the "
+                f"the open schedule has the calls {self.calls}. Expected positions of the batch's "
+                f"{len(batch.calls)} calls, each once. Draw it from strategies.schedules(batch)."
+            )
+        return self
+
+    def _belongs(self, batch: Batch, name: str) -> None:
+        if self.batch != batch.fingerprint:
+            raise TokenError(
+                f"{name} was made for the batch {self.batch}, this batch is "
+                f"{batch.fingerprint}: its tools or arguments are others. Replay it on the "
                 "recording it came from, or run the search again on this one."
             )
-        if batch is not None and max(schedule.calls) >= len(batch.calls):
-            raise _damaged(token, "it names a call that the batch does not have")
-        return schedule
+
+    def _expect_lengths(self) -> None:
+        if self.open:
+            raise TokenError(
+                "the schedule is open: it does not know how many steps its calls take, so it has no order "
+                "and no token. Expected one that was run. Give it to fuzzharness.replay: the schedule of "
+                "the Execution it returns is the one that was taken."
+            )
 
     @classmethod
     def _decode(cls, token: str, text: str) -> Schedule:

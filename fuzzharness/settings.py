@@ -11,15 +11,17 @@ from typing import Any
 
 from fuzzharness.errors import SettingsError
 
-STRATEGIES = ("auto", "bounded", "random", "serial")
+STRATEGIES = ("auto", "dpor", "random", "urw", "surw", "pct", "pos", "bounded", "serial")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the search may spend and what counts as a difference.
 
-    strategy: one of :data:`STRATEGIES`. ``auto`` runs every interleaving by rising number of
-        preemptions.
+    strategy: one of :data:`STRATEGIES`. ``auto`` runs one interleaving of every class of equivalent ones
+        where these fit into ``max_executions``, and else takes samples in several ways; ``dpor`` runs
+        classes whatever their number; ``bounded`` runs every interleaving by rising preemptions; ``serial``
+        only the calls one after another, in every order; the others are samplers.
     max_executions: complete runs of the search at most.
     budget: seconds the search may take, or None for no limit. With a limit the number of runs, and
         so possibly the findings, depend on the machine.

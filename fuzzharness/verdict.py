@@ -6,16 +6,15 @@ Decides when a batch is safe and when that is only not known. Takes facts; runs 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import combinations
 
 from fuzzharness.access import Access, Kind, Touch, conflict
 from fuzzharness.finding import Change, Escape
+from fuzzharness.search.count import Forecast
+from fuzzharness.search.scheduler import Claim
 from fuzzharness.settings import Settings
-
-EXHAUSTIVE = ("auto", "bounded")
-"""Strategies that run every interleaving, where they come to their end."""
 
 
 class Stop(Enum):
@@ -32,12 +31,10 @@ class Stop(Enum):
 class Facts:
     """What a search came to know.
 
-    ``stop`` says why the search ended, None if there was none; ``level`` is the number of preemptions up
-    to which every interleaving was run, or None where that is not counted; ``bounded`` is True if there
-    are some with more than were asked for; ``strayed`` counts runs that could not be repeated so far as
-    to branch off from them; ``touched`` holds what each call touched; ``unstable`` where two runs in
-    recorded order differ; ``raised`` the calls that fail already in recorded order, with their error;
-    ``hidden`` the calls whose arguments bear the name of a resource, with that name.
+    ``stop`` says why the search ended, None if there was none; ``claim`` is what the scheduler says of its
+    runs, ``forecast`` what was counted before them; ``touched`` holds what each call touched;
+    ``unstable`` where two runs in recorded order differ; ``raised`` the calls that fail already in recorded
+    order, with their error; ``hidden`` the calls whose arguments bear the name of a resource, with that name.
     """
 
     settings: Settings
@@ -45,9 +42,8 @@ class Facts:
     touched: Sequence[set[Touch]]
     executions: int = 0
     stop: Stop | None = None
-    level: int | None = None
-    bounded: bool = False
-    strayed: int = 0
+    claim: Claim = field(default_factory=Claim)
+    forecast: Forecast | None = None
     unstable: Sequence[Change] = ()
     stalled: Sequence[str] = ()
     escapes: Sequence[Escape] = ()
@@ -60,8 +56,15 @@ class Facts:
     @property
     def through(self) -> bool:
         """Whether the search ended by itself with nothing left out."""
-        whole = not (self.bounded or self.strayed or self.hung)
-        return self.settings.strategy in EXHAUSTIVE and whole and self.stop is Stop.THROUGH
+        claim = self.claim
+        left_out = claim.cut or claim.strayed or claim.unforeseen or self.hung or self.miscounted
+        return claim.whole and not left_out and self.stop is Stop.THROUGH
+
+    @property
+    def miscounted(self) -> bool:
+        """Whether the search ended by itself with other than the number of classes counted before."""
+        expected = self.claim.expected
+        return self.stop is Stop.THROUGH and expected is not None and expected != self.executions
 
     @property
     def untouched(self) -> bool:
@@ -77,12 +80,40 @@ class Facts:
 
 def coverage(facts: Facts) -> str:
     """How much of the interleavings was run, in a phrase."""
-    runs = f"{facts.executions} interleaving{'s' * (facts.executions != 1)}"
+    claim = facts.claim
+    runs = f"{facts.executions:,} {_plural(claim.unit, facts.executions)}"
     if facts.through:
+        return f"{_of_all(facts, runs)}{_in_parts(facts)}"
+    if claim.level is not None and claim.level >= 0:
+        least = f"{claim.level} preemption{'s' * (claim.level != 1)}"
+        return f"{runs}, among them every one with at most {least}"
+    bound = f"; {claim.bound}" if claim.bound else ""
+    return f"{runs}{_of_about(facts)} ({facts.settings.strategy}){bound}"
+
+
+def _of_all(facts: Facts, runs: str) -> str:
+    if facts.claim.expected is None:
         return f"all {runs}"
-    if facts.level is not None and facts.level >= 0:
-        return f"{runs}, among them every one with at most {facts.level} preemption{'s' * (facts.level != 1)}"
-    return f"{runs} ({facts.settings.strategy})"
+    return f"{facts.executions:,} of {facts.claim.expected:,} {_plural(facts.claim.unit, facts.executions)}"
+
+
+def _in_parts(facts: Facts) -> str:
+    parts = 1 if facts.forecast is None or facts.claim.unit != "class" else len(facts.forecast.parts)
+    return f" in {parts} independent parts" if parts > 1 and facts.executions > 1 else ""
+
+
+def _of_about(facts: Facts) -> str:
+    """The number of classes there are, where it was counted."""
+    forecast = facts.forecast
+    if forecast is None or facts.claim.every_interleaving:
+        return ""
+    if forecast.runs is None:
+        return ", of more classes than were counted"
+    return f", of {'' if forecast.exact else 'about '}{forecast.runs:,} {_plural('class', forecast.runs)}"
+
+
+def _plural(word: str, number: int) -> str:
+    return word if number == 1 else word + ("es" if word.endswith("s") else "s")
 
 
 def reasons(facts: Facts) -> tuple[str, ...]:
@@ -98,8 +129,8 @@ def reasons(facts: Facts) -> tuple[str, ...]:
         found.append("the search was interrupted")
     elif not facts.through and not facts.unstable and facts.stop is not None:
         found.append(f"not every interleaving was run: {coverage(facts)}. {_way_on(facts)}")
-    if facts.strayed:
-        runs = f"{facts.strayed} run{'s' * (facts.strayed != 1)}"
+    if facts.claim.strayed:
+        runs = f"{facts.claim.strayed} run{'s' * (facts.claim.strayed != 1)}"
         found.append(
             f"{runs} went another way than the same choices had gone before: the tools are not deterministic"
         )
@@ -155,13 +186,27 @@ def _way_on(facts: Facts) -> str:
         return "It was stopped, since calls that stand still cost call_timeout each"
     if facts.hung:
         return "What comes after a call that never comes back is not known"
-    if settings.strategy not in EXHAUSTIVE:
-        return f"The strategy {settings.strategy} never runs all of them: choose bounded for that"
-    if facts.bounded:
+    if not facts.claim.whole and settings.strategy != "auto":
+        return f"The strategy {settings.strategy} never runs all of them: choose auto or dpor for that"
+    if facts.claim.cut:
         return f"More than {settings.preemptions} preemptions were not asked for: raise preemptions to go on"
-    if facts.strayed:
+    if facts.claim.strayed:
         return "What comes after a run that cannot be repeated is not known"
-    return "Raise max_executions to go on"
+    if facts.claim.unforeseen:
+        return "A call waited for something that nothing announced: choose bounded, which reckons with that"
+    if facts.miscounted:
+        return (
+            f"{facts.claim.expected} were counted beforehand: one of the two is wrong, which is an error of "
+            "fuzzharness. Choose bounded instead, and please report it"
+        )
+    return _more_runs(facts)
+
+
+def _more_runs(facts: Facts) -> str:
+    runs = None if facts.forecast is None or facts.claim.every_interleaving else facts.forecast.runs
+    if runs is None or runs <= facts.settings.max_executions:
+        return "Raise max_executions to go on"
+    return f"Raise max_executions to {runs:,} to run them all"
 
 
 def _unshared(facts: Facts) -> list[str]:

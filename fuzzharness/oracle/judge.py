@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cached_property
 
 from fuzzharness.access import Kind
 from fuzzharness.finding import Mode
@@ -14,24 +15,26 @@ from fuzzharness.model import Raised
 from fuzzharness.oracle.anomaly import UNNAMED, Event, Witness, anomaly_of, events_of
 from fuzzharness.oracle.benign import is_benign
 from fuzzharness.oracle.compare import as_tree, key_of, without
-from fuzzharness.oracle.experiment import follows_value, hands_over
-from fuzzharness.oracle.serial import SerialOutcomes, serial_outcomes
+from fuzzharness.oracle.experiment import Spot, follows_value, hands_over
+from fuzzharness.oracle.serial import SerialOutcomes, is_serializable, serial_outcomes
 from fuzzharness.runtime.stage import Ran, Stage
+from fuzzharness.search.survey import Survey
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is wrong with an ending, and the accesses that show it."""
+    """What is wrong with an ending, and the accesses that show it; ``keys`` are where it happened."""
 
     mode: Mode
     anomaly: str
     benign: bool
     witness: Witness | None
+    keys: frozenset[Spot] = frozenset()
 
     @property
-    def kind(self) -> tuple[Mode, str, bool]:
+    def kind(self) -> tuple[Mode, str, bool, frozenset[Spot]]:
         """What makes two diagnoses the same failure."""
-        return self.mode, self.anomaly, self.benign
+        return self.mode, self.anomaly, self.benign, self.keys
 
 
 class Judge:
@@ -45,6 +48,11 @@ class Judge:
         self._start = stage.start()
         self._answers: dict[tuple[int, int], bool | None] = {}
 
+    @cached_property
+    def survey(self) -> Survey:
+        """What the serial runs tell of the interleavings to come."""
+        return Survey.of(self.serial.trails, len(self.serial.positions))
+
     def key(self, ran: Ran) -> Hashable:
         """What the ending of ``ran`` is told from others by."""
         return key_of(ran.outcome, self._ignore)
@@ -52,15 +60,15 @@ class Judge:
     def diagnose(self, ran: Ran, key: Hashable) -> Diagnosis | None:
         """What is wrong with the ending of ``ran``; None if it is the baseline."""
         if ran.trail.deadlock:
-            return Diagnosis(Mode.DEADLOCK, "deadlock", False, None)
+            return Diagnosis(Mode.DEADLOCK, "deadlock", False, None, _awaited(ran))
         if ran.unfinished:
             return Diagnosis(Mode.HANG, "hang", False, None)
         if key == self._baseline:
             return None
-        if key in self.serial.endings:
+        if key in self.serial.endings or (not self.serial.complete and is_serializable(ran.trail)):
             return self._of_order(ran, self._is_benign(ran))
         witness = anomaly_of(ran.trail)
-        return Diagnosis(Mode.SHARED_STATE, witness.anomaly if witness else UNNAMED, False, witness)
+        return _shown(Mode.SHARED_STATE, witness.anomaly if witness else UNNAMED, False, witness)
 
     def _is_benign(self, ran: Ran) -> bool:
         """Whether an ending differs from the baseline in order or in surrogate ids only."""
@@ -74,10 +82,10 @@ class Judge:
         changed = [w for w in late if not w.events[0].writes or not w.events[1].writes]
         if not changed:
             witness = Witness("last-writer-wins", late[0].calls, late[0].events)
-            return Diagnosis(Mode.SHARED_STATE, "last-writer-wins", benign, witness)
+            return _shown(Mode.SHARED_STATE, "last-writer-wins", benign, witness)
         telling = next((w for w in changed if self._differs(ran, _reader(w).call)), changed[0])
         mode = Mode.CONTEXT if self._uses_value(ran, telling) else Mode.TIMING
-        return Diagnosis(mode, _name(mode, telling), benign, _renamed(telling, _name(mode, telling)))
+        return _shown(mode, _name(mode, telling), benign, _renamed(telling, _name(mode, telling)))
 
     def _inverted(self, ran: Ran) -> list[Witness]:
         """Conflicts between two calls that happened against the recorded order, strongest first."""
@@ -109,6 +117,17 @@ class Judge:
         if answer is None:
             return not isinstance(ran.outcome.results[ran.labels[reader.call]], Raised)
         return answer
+
+
+def _shown(mode: Mode, anomaly: str, benign: bool, witness: Witness | None) -> Diagnosis:
+    events = witness.events if witness is not None else ()
+    return Diagnosis(mode, anomaly, benign, witness, frozenset((e.resource, e.key) for e in events))
+
+
+def _awaited(ran: Ran) -> frozenset[Spot]:
+    """The locks that the calls of a deadlock wait for."""
+    pending = ran.trail.pending
+    return frozenset((t[0], t[1]) for call in ran.trail.stood for t in pending.get(call, ()))
 
 
 def _reader(witness: Witness) -> Event:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from fuzzharness.access import Kind, Touch, overlap
+from fuzzharness.access import Kind, Touch, dependent, overlap
 from fuzzharness.oracle.compare import key_of
+from fuzzharness.runtime.run import Trail
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.search.serial import in_order
 
@@ -22,15 +23,21 @@ class SerialOutcomes:
     """The endings of the serial orders of the calls at ``positions``.
 
     ``first`` and ``second`` are two runs in recorded order; ``endings`` maps the key of each ending to
-    the first order that reached it; ``complete`` is False if some orders were left out.
+    the first order that reached it; ``trails`` holds what every run did, the recorded order first;
+    ``complete`` is False if some orders were left out.
     """
 
     positions: tuple[int, ...]
     first: Ran
     second: Ran
     endings: dict[Hashable, Ran]
-    orders: int
+    trails: tuple[Trail, ...]
     complete: bool
+
+    @property
+    def orders(self) -> int:
+        """How many orders were run."""
+        return len(self.trails)
 
     @property
     def baseline(self) -> Ran:
@@ -52,7 +59,8 @@ def serial_outcomes(stage: Stage, positions: Sequence[int]) -> SerialOutcomes:
     endings: dict[Hashable, Ran] = {}
     for ran in runs.values():
         endings.setdefault(key_of(ran.outcome, stage.settings.ignore), ran)
-    return SerialOutcomes(tuple(positions), first, second, endings, len(runs), complete)
+    trails = tuple(ran.trail for ran in runs.values())
+    return SerialOutcomes(tuple(positions), first, second, endings, trails, complete)
 
 
 def _run_others(
@@ -104,11 +112,48 @@ def _orders(free: list[list[bool]], done: tuple[int, ...]) -> Iterator[tuple[int
         yield done
         return
     for call in range(len(free)):
-        if call not in done and not (done and call < done[-1] and free[call][done[-1]]):
+        if call not in done and not _could_come_earlier(call, done, free):
             yield from _orders(free, (*done, call))
+
+
+def _could_come_earlier(call: int, done: tuple[int, ...], free: list[list[bool]]) -> bool:
+    """Whether ``call`` can be swapped back before a later one: that order stands for this one."""
+    for before in reversed(done):
+        if not free[call][before]:
+            return False
+        if call < before:
+            return True
+    return False
 
 
 def _meet(mine: set[Touch], theirs: set[Touch]) -> bool:
     return any(
         Kind.WRITE in (a[2], b[2]) and a[0] == b[0] and overlap(a[1], b[1]) for a in mine for b in theirs
     )
+
+
+def is_serializable(trail: Trail) -> bool:
+    """Whether a run ends as some serial order does, since no two calls depend on each other both ways.
+
+    Conflict serializability: the calls, ordered by what happens first where they meet, make no circle
+    (Eswaran, Gray, Lorie and Traiger, CACM 1976). A run that is not may still end as a serial order does.
+    """
+    after: dict[int, set[int]] = {call: set() for call in trail.order}
+    for step, (call, touches) in enumerate(zip(trail.order, trail.touches, strict=True)):
+        for earlier in range(step):
+            other = trail.order[earlier]
+            known = other == call or call in after[other]
+            if not known and any(dependent(a, b) for a in touches for b in trail.touches[earlier]):
+                after[other].add(call)
+    return _without_circle(after)
+
+
+def _without_circle(after: dict[int, set[int]]) -> bool:
+    left = dict(after)
+    while left:
+        last = [call for call, later in left.items() if not later & left.keys()]
+        if not last:
+            return False
+        for call in last:
+            del left[call]
+    return True

@@ -86,6 +86,15 @@ class ThreadGate:
         strand = current()
         return None if strand is None else (id(strand), strand.steps)
 
+    def caller(self) -> object:
+        strand = current()
+        return None if strand is None else strand.index
+
+    def later(self, look: Callable[[], None]) -> None:
+        strand = current()
+        if strand is not None:
+            strand.later.append(look)
+
     def wait(self, resource: str) -> bool:
         strand = current()
         return False if strand is None else strand.run.wait(strand, resource)

@@ -17,7 +17,7 @@ from typing import Any
 
 from fuzzharness.access import Kind
 from fuzzharness.runtime.places import is_library, place_of_tool
-from fuzzharness.runtime.strand import RUNNING, current
+from fuzzharness.runtime.strand import RUNNING, Strand, current
 from fuzzharness.world.references import Swap
 
 _LOCK: type = type(threading.Lock())
@@ -33,6 +33,8 @@ class GateLock:
         self._reentrant = reentrant
         self._owner: object = None
         self._count = 0
+        self._takers: set[int] = set()
+        self._impatient = ""
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """As ``threading.Lock.acquire``; a timeout is taken as long enough, which the report then says."""
@@ -42,10 +44,7 @@ class GateLock:
             return True
         strand = current()
         if strand is not None:
-            if blocking and timeout >= 0 and self._owner is not None:
-                strand.run.trail.stalled.append(
-                    f"{place_of_tool()}, for a lock that it gives up after a time"
-                )
+            self._note(strand, timeout if blocking else -1)
             touch = ("lock", (self.name,), Kind.LOCK if blocking else Kind.TRY)
             strand.run.take(
                 strand, (touch,), (lambda: self._owner is not None) if blocking else lambda: False
@@ -55,6 +54,14 @@ class GateLock:
             return False
         self._owner, self._count = me, 1
         return True
+
+    def _note(self, strand: Strand, timeout: float) -> None:
+        """Say so where one call gives up after a time while another may hold the lock."""
+        self._takers.add(strand.index)
+        if timeout >= 0:
+            self._impatient = str(place_of_tool())
+        if self._impatient and len(self._takers) > 1:
+            strand.run.trail.stalled.append(f"{self._impatient}, for a lock that it gives up after a time")
 
     def release(self) -> None:
         """As ``threading.Lock.release``."""

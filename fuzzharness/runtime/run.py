@@ -73,7 +73,8 @@ next, or None to cut the run off as redundant."""
 class Run:
     """One execution of ``bodies``, one callable without parameters per call, each on its worker.
 
-    ``tools`` names them for messages, ``detailed`` asks for places and values. ``abandoned`` is True
+    ``tools`` names them for messages, ``detailed`` asks for places and values, ``places`` are those of the
+    calls in their batch. ``abandoned`` is True
     afterwards if a thread could not be stopped, ``disturbed`` if one was set aside as stuck.
     """
 
@@ -85,6 +86,7 @@ class Run:
         choose: Choose,
         timeout: float,
         detailed: bool = False,
+        places: Sequence[int] | None = None,
     ) -> None:
         self.bodies = bodies
         self.tools = tools
@@ -92,7 +94,8 @@ class Run:
         self.timeout = timeout
         self.detailed = detailed
         self.trail = Trail()
-        self.strands = [Strand(self, i, workers[i]) for i in range(len(bodies))]
+        places = range(len(bodies)) if places is None else places
+        self.strands = [Strand(self, i, workers[i], place) for i, place in enumerate(places)]
         self.holder: Strand | None = None
         self.over = False
         self.abandoned = False
@@ -191,6 +194,8 @@ class Run:
             self._unwind(strand)
         if strand.owed:
             self._settle(strand)
+        while strand.later:
+            strand.later.pop()()
         self.trail.pending[strand.index] = announced
         if blocked and strand.fresh:
             self._began_in_vain(strand)

@@ -18,6 +18,7 @@ from fuzzharness.errors import BatchError, ToolError, WorldError
 from fuzzharness.finding import Escape, Execution
 from fuzzharness.model import Batch, Outcome, Unfinished
 from fuzzharness.runtime.affinity import one_core
+from fuzzharness.runtime.chance import same_bytes
 from fuzzharness.runtime.egress import Watcher
 from fuzzharness.runtime.gate import ThreadGate
 from fuzzharness.runtime.locks import Locks
@@ -102,6 +103,7 @@ class Stage:
             stack.enter_context(one_core())
             stack.callback(self._dismiss)
             stack.enter_context(Watcher(self._gate, self.world))
+            stack.enter_context(same_bytes())
             self._run_before()
             self._surroundings = Surroundings([b.tool for b in self._bound], self.settings.ignore)
             self._stack = stack.pop_all()
@@ -143,7 +145,12 @@ class Stage:
         self.world.mark()
 
     def _execute(
-        self, bound: Sequence[Bound], live: Mapping[str, Any], choose: Choose, detailed: bool = False
+        self,
+        bound: Sequence[Bound],
+        live: Mapping[str, Any],
+        choose: Choose,
+        detailed: bool = False,
+        places: Sequence[int] | None = None,
     ) -> Run:
         """One run on the resources ``live``; with a new set of threads if one could not be stopped."""
         while len(self._workers) < len(bound):
@@ -155,6 +162,7 @@ class Stage:
             choose,
             self.settings.call_timeout,
             detailed,
+            places,
         )
         try:
             run.execute()
@@ -174,7 +182,7 @@ class Stage:
         """Reset the world and run the calls at ``positions`` once, as ``choose`` says."""
         live = self.world.reset()
         self._locks.free()
-        run = self._execute([self._bound[p] for p in positions], live, choose, detailed)
+        run = self._execute([self._bound[p] for p in positions], live, choose, detailed, positions)
         trail = run.trail
         state = {} if trail.cut else self.world.capture()
         results = {self.labels[p]: result for p, result in zip(positions, run.results, strict=True)}

@@ -23,7 +23,9 @@ class Strand:
     ``fresh`` until its first gate; ``blocked`` answers whether what it waits for is still taken;
     ``stuck`` while it was set aside, with the line it ``stood`` on; ``spins`` once it took too many
     steps; ``deaf`` while it must pass gates unseen; ``foreseen`` if its wait is for a lock known to be
-    taken. ``last`` is its latest step, ``looks`` how to read again what that step read.
+    taken. ``later`` holds what is to be
+    called at its next gate, ``place`` is that of its call in the batch, ``draws`` counts the random bytes it
+    asked for, ``last`` is its latest step, ``looks`` how to read again what that step read.
     """
 
     __slots__ = (
@@ -32,13 +34,16 @@ class Strand:
         "blocked",
         "deaf",
         "done",
+        "draws",
         "foreseen",
         "fresh",
         "given_up",
         "index",
         "last",
+        "later",
         "looks",
         "owed",
+        "place",
         "result",
         "run",
         "spins",
@@ -50,12 +55,13 @@ class Strand:
         "worker",
     )
 
-    def __init__(self, run: Run, index: int, worker: Worker) -> None:
+    def __init__(self, run: Run, index: int, worker: Worker, place: int) -> None:
         self.run = run
         self.index = index
         self.worker = worker
         self.baton = worker.baton
-        self.steps = self.atomic = self.last = 0
+        self.steps = self.atomic = self.last = self.draws = 0
+        self.place = place
         self.started = self.done = self.stuck = self.deaf = self.given_up = self.spins = False
         self.foreseen = False
         self.stood = ""
@@ -65,6 +71,7 @@ class Strand:
         self.result: Result | None = None
         self.owed: list[tuple[int, int, Callable[[], Any]]] = []
         self.looks: list[tuple[int, Callable[[], Any]]] = []
+        self.later: list[Callable[[], None]] = []
 
     def can_go(self) -> bool:
         """Whether the scheduler may choose this strand."""

@@ -16,46 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from fuzzharness.access import Touch
 from fuzzharness.runtime.run import Trail
 from fuzzharness.search.causality import Causality
 from fuzzharness.search.footprint import Footprints
+from fuzzharness.search.habits import Habits
 from fuzzharness.search.scheduler import Claim
 from fuzzharness.search.wakeup import UNKNOWN, Branch, Planned, insert, sleeps
 
 Asleep = dict[int, int]
 """Call -> footprint of its next step: what begins with it has been explored."""
-
-
-class Habits:
-    """What each step of a call has touched so far, where that is more than it announced.
-
-    ``vary`` is True once the same step of a call, announcing the same, touched two different things: then
-    what it touches depends on values that others write.
-    """
-
-    def __init__(self) -> None:
-        self.vary = False
-        self._known: dict[tuple[int, int, tuple[Touch, ...]], Sequence[Touch]] = {}
-
-    def note(self, trail: Trail, start: int = 0) -> None:
-        """Take in the steps of ``trail`` from ``start`` on."""
-        turns = [0] * (max(trail.order, default=0) + 1)
-        for step, call in enumerate(trail.order):
-            turns[call] += 1
-            if step < start:
-                continue
-            announced, touched = trail.announced[step], trail.touches[step]
-            if self._known or not _alike(announced, touched):
-                key = (call, turns[call], tuple(announced))
-                known = self._known.setdefault(key, touched)
-                self.vary = self.vary or not (known is touched or _alike(known, touched))
-
-
-def _alike(some: Sequence[Touch], others: Sequence[Touch]) -> bool:
-    if len(some) == len(others) == 1:
-        return some[0] == others[0]
-    return set(some) == set(others)
 
 
 _BEFORE_STANDSTILL = 200
@@ -72,14 +41,16 @@ class Dpor:
     """Every class of interleavings of the calls in ``active`` (None: of all calls), each once.
 
     The steps of the other calls are left where they are. ``habits`` is what is known of the calls already.
-    ``vary`` tells whether accesses depend on values, ``restarts`` how often the search began anew since
-    that was first seen in its midst; ``strayed`` counts runs that could not go the way that was planned.
+    ``vary`` tells whether accesses depend on values. Where that is first seen in the midst of the search, it
+    begins anew: ``void`` counts the runs before. ``strayed`` counts runs that could not go the way that was
+    planned, ``unforeseen`` is True after a wait that nothing announced.
     """
 
     def __init__(self, active: Collection[int] | None = None, habits: Habits | None = None) -> None:
         self.habits = habits or Habits()
-        self.strayed = 0
-        self.restarts = 0
+        self.strayed = self.void = 0
+        self.unforeseen = False
+        self._runs = 0
         self._active = active
         self._footprints = Footprints()
         self._forget()
@@ -97,9 +68,11 @@ class Dpor:
     def begin(self, last: Trail | None) -> bool:
         if last is None:
             return True
+        self._runs += not last.cut
+        self.unforeseen = self.unforeseen or last.unforeseen > 0
         self.habits.note(last, self._known)
         if self.habits.vary and not self.vary:
-            self.restarts += 1
+            self.void = self._runs
             self._forget()
             return True
         self._learn(last)
@@ -110,10 +83,11 @@ class Dpor:
         if step < len(self._plan):
             planned = self._plan[step]
             if step <= self._known or planned not in self._sleeping(step, trail):
-                self._lost = planned not in ready
-                return None if self._lost else planned
+                if planned in ready:
+                    return planned
+                self._lost = True  # the run is let go on to its end: threads may hold what others need
             del self._plan[step:], self._ahead[step - self._known :]
-        asleep = self._sleeping(step, trail)
+        asleep = {} if self._lost else self._sleeping(step, trail)
         if not asleep:
             return running if running in ready else ready[0]
         if running in ready and running not in asleep:
@@ -121,7 +95,9 @@ class Dpor:
         return next((call for call in ready if call not in asleep), None)
 
     def claim(self) -> Claim:
-        return Claim(whole=True, unit="class", strayed=self.strayed, restarts=self.restarts)
+        return Claim(
+            whole=True, unit="class", strayed=self.strayed, void=self.void, unforeseen=self.unforeseen
+        )
 
     def _sleeping(self, step: int, trail: Trail) -> Asleep:
         """The calls that sleep before ``step``: those from before that nothing since depended on."""

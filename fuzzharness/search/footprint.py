@@ -38,6 +38,13 @@ class Footprints:
             number = self._numbers[told] = self._of_set(told)
         return number
 
+    def holds_after(self, lock: Lock, steps: Iterable[int]) -> bool:
+        """Whether a call holds ``lock`` after steps with these footprints."""
+        held = False
+        for number in steps:
+            held = (held or lock in self.holds[number]) and lock not in self.frees[number]
+        return held
+
     def _of_set(self, told: tuple[Touch, ...]) -> int:
         """Touches told in another order, or twice, are the same footprint."""
         distinct = frozenset(told)

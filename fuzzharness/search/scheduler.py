@@ -23,7 +23,9 @@ class Claim:
         counted.
     cut: whether interleavings with more preemptions were not asked for.
     strayed: runs that could not go the way that was planned, so that what follows is not known.
-    restarts: how often the search began anew; the runs before that do not count.
+    void: runs that do not count, since the search began anew and made them again.
+    expected: the number of classes that were counted before, where that must be the number of runs.
+    unforeseen: whether a run met a wait that nothing announced, which the search cannot reckon with.
     bound: for samples, the chance they bought, in a phrase.
     """
 
@@ -32,8 +34,15 @@ class Claim:
     level: int | None = None
     cut: bool = False
     strayed: int = 0
-    restarts: int = 0
+    void: int = 0
+    expected: int | None = None
+    unforeseen: bool = False
     bound: str = ""
+
+    @property
+    def every_interleaving(self) -> bool:
+        """Whether every interleaving is run, not one of each class."""
+        return self.whole and self.unit == "interleaving"
 
 
 class Scheduler(Protocol):

@@ -54,6 +54,14 @@ class Gate(Protocol):
         """A sign of the step under way, equal only while the call has passed no further gate."""
         ...
 
+    def caller(self) -> object:
+        """What tells the running call from the others; None outside calls."""
+        ...
+
+    def later(self, look: Callable[[], None]) -> None:
+        """Call ``look`` when the running call comes to its next gate."""
+        ...
+
     def wait(self, resource: str) -> bool:
         """Stand back until :meth:`wake`; False when nobody is left who could wake this call."""
         ...

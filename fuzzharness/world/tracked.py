@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import enum
 from collections import Counter
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -56,6 +57,28 @@ _CHANGED = "was changed through another name after it was put there"
 _BUILTINS = frozenset({"builtins", "collections"})
 
 
+@dataclass(slots=True)
+class _Put:
+    """A plain container that the call ``author`` put inside, as it was then.
+
+    ``kept`` is True once the author came to its next gate and still held it under a name of its own: what
+    it reads there later cannot be seen.
+    """
+
+    holder: Any
+    key: Any
+    watch: Watch
+    image: Any
+    author: object
+    kept: bool = False
+
+    def look(self) -> None:
+        try:
+            self.kept = _references(self.holder, self.key) > ALONE
+        except (KeyError, IndexError):  # it is no longer there
+            self.kept = False
+
+
 class Tracker:
     """The watched values of one resource."""
 
@@ -63,7 +86,7 @@ class Tracker:
         self.gate = gate
         self.resource = resource
         self._objects: list[int] = []
-        self._pending: dict[tuple[int, int], tuple[Any, Any, Watch, Any]] = {}
+        self._pending: dict[tuple[int, int], _Put] = {}
         self._given: list[tuple[Any, Any, Any, Watch]] = []
 
     @property
@@ -185,8 +208,10 @@ class Tracker:
         held = _references(holder, key) > ALONE
         value = _at(holder, key)
         known = self._pending.pop((id(holder), id(value)), None)
-        if known is not None and image(value) != known[3]:
+        if known is not None and image(value) != known.image:
             inner.lost_here(_CHANGED)
+        if known is not None and known.kept and known.author != inner.gate.caller():
+            held = True
         if held and value is not given:
             inner.lost_here(_HELD)
             return
@@ -226,14 +251,15 @@ class Tracker:
         elif kind in MUTABLE or kind is tuple:
             ident = (id(holder), id(value))
             if ident not in self._pending:
-                self._pending[ident] = (holder, key, watch, image(value))
+                put = self._pending[ident] = _Put(holder, key, watch, image(value), watch.gate.caller())
+                watch.gate.later(put.look)
 
     def check_names(self) -> None:
         """Report what was changed under a name that could not be seen; at the end of a run."""
-        for (_, ident), (holder, key, watch, known) in self._pending.items():
-            for value in _inside(holder):
-                if id(value) == ident and image(value) != known:
-                    watch.lost(key, _CHANGED)
+        for (_, ident), put in self._pending.items():
+            for value in _inside(put.holder):
+                if id(value) == ident and image(value) != put.image:
+                    put.watch.lost(put.key, _CHANGED)
         for value, known, _key, inner in self._given:
             if image(value) != known:
                 inner.lost_here(_CHANGED)

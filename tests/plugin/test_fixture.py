@@ -74,7 +74,7 @@ def test_an_inconclusive_batch_warns_with_the_reason_and_does_not_fail(shop):
         import shop
 
         def test_credits(fuzz):
-            fuzz(shop.LARGE, shop.TOOLS, shop.world, max_executions=1)
+            fuzz(shop.LARGE, shop.TOOLS, shop.world, strategy="bounded", max_executions=1)
         """
     )
     result = shop.runpytest_subprocess()
@@ -91,7 +91,7 @@ def test_the_warning_is_the_public_one(shop):
 
         def test_credits(fuzz):
             with pytest.warns(fh.FuzzWarning, match="turn-3 is inconclusive"):
-                fuzz(shop.LARGE, shop.TOOLS, shop.world, max_executions=1)
+                fuzz(shop.LARGE, shop.TOOLS, shop.world, strategy="bounded", max_executions=1)
         """
     )
     shop.runpytest_subprocess().assert_outcomes(passed=1)

@@ -50,7 +50,7 @@ def test_the_native_table_of_pyproject_takes_numbers(ladder):
 
 
 def test_a_scenarios_own_settings_count_as_those_of_a_call(scenario, credits):
-    more = '[expect]\nverdict = "inconclusive"\n[settings]\nmax_executions = 3\n'
+    more = '[expect]\nverdict = "inconclusive"\n[settings]\nstrategy = "bounded"\nmax_executions = 3\n'
     result = scenario(credits(*"777"), more=more).runpytest_subprocess("--fuzz-max-executions=9")
     result.stdout.fnmatch_lines(["fuzzharness: 1 batch, 0 findings, 1 inconclusive batch, 3 runs"])
 

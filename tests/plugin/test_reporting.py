@@ -15,7 +15,7 @@ def test_safe(fuzz):
     fuzz(shop.SAFE, shop.TOOLS, shop.world)
 
 def test_large(fuzz):
-    fuzz.explore(shop.LARGE, shop.TOOLS, shop.world, max_executions=2)
+    fuzz.explore(shop.LARGE, shop.TOOLS, shop.world, strategy="bounded", max_executions=2)
 
 def test_without_a_batch():
     pass

@@ -72,7 +72,7 @@ def add_credit(account, amount, accounts):
 
 
 def test_an_inconclusive_batch_warns(scenario, credits):
-    project = scenario(credits("7", "7", "7"), more="[settings]\nmax_executions = 1\n")
+    project = scenario(credits("7", "7", "7"), more='[settings]\nstrategy = "bounded"\nmax_executions = 1\n')
     result = project.runpytest_subprocess()
     result.assert_outcomes(passed=1, warnings=1)
     result.stdout.fnmatch_lines(["*FuzzWarning: turn-1 is inconclusive: *"])
@@ -80,7 +80,7 @@ def test_an_inconclusive_batch_warns(scenario, credits):
 
 @pytest.mark.parametrize("args", [(), ("-n2",)], ids=["alone", "xdist"])
 def test_an_inconclusive_batch_fails_where_warnings_are_errors(scenario, credits, args):
-    project = scenario(credits("7", "7", "7"), more="[settings]\nmax_executions = 1\n")
+    project = scenario(credits("7", "7", "7"), more='[settings]\nstrategy = "bounded"\nmax_executions = 1\n')
     result = project.runpytest_subprocess("-W", "error", *args)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*FuzzWarning: turn-1 is inconclusive: *"])
@@ -98,7 +98,7 @@ def test_a_batch_of_which_nothing_was_compared_fails_unless_that_is_expected(sce
 
 
 def test_an_inconclusive_batch_that_is_expected_does_not_warn(scenario, credits):
-    more = '[expect]\nverdict = "inconclusive"\n[settings]\nmax_executions = 1\n'
+    more = '[expect]\nverdict = "inconclusive"\n[settings]\nstrategy = "bounded"\nmax_executions = 1\n'
     result = scenario(credits("7", "7", "7"), more=more).runpytest_subprocess()
     result.assert_outcomes(passed=1, warnings=0)
 

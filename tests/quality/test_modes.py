@@ -161,7 +161,7 @@ def test_a_hang_names_its_line_and_the_next_exploration_goes_on(tool: Any) -> No
     assert hang.outcome.results["call-2"] == fh.Returned(None)
     assert not report.exhausted
     twice = fh.explore(fh.Batch((fh.Call("increment"),) * 2), tools, fh.World(ctx={"n": 0}))
-    assert (twice.executions, twice.exhausted) == (6, True)
+    assert (twice.executions, twice.exhausted) == (4, True)
 
 
 CONDITION = threading.Condition()

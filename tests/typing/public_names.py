@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import assert_type
 
+from hypothesis import strategies as st
+
 import fuzzharness as fh
+from fuzzharness import strategies
 
 call = fh.Call(tool="add_credit", args={"account": 7, "amount": 10}, id="call_A")
 batch = fh.Batch(calls=(call,), id="turn-3")
@@ -47,3 +50,20 @@ for finding in report.findings:
 
 with fh.atomic():
     pass
+
+accounts = {"account": st.sampled_from([6, 7])}
+assert_type(strategies.batches(tools), st.SearchStrategy[fh.Batch])
+assert_type(strategies.batches(tools, world, arguments=accounts), st.SearchStrategy[fh.Batch])
+assert_type(
+    strategies.batches(
+        tools,
+        lambda: world,
+        tools=["add_credit"],
+        min_calls=1,
+        max_calls=4,
+        arguments={"account": st.just(7), "add_credit": {"amount": st.integers(1, 5)}},
+    ),
+    st.SearchStrategy[fh.Batch],
+)
+assert_type(strategies.schedules(batch, max_switches=2, max_steps=9), st.SearchStrategy[fh.Schedule])
+assert_type(fh.Schedule(batch.fingerprint, (0,)).open, bool)

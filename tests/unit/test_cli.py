@@ -111,7 +111,7 @@ def test_a_batch_of_which_nothing_was_compared_is_not_as_expected(write):
 
 
 def test_the_last_line_names_batches_that_were_not_decided(write):
-    result = fuzzharness("run", write(SAFE), "--max-executions", "1")
+    result = fuzzharness("run", write(SAFE), "--strategy", "bounded", "--max-executions", "1")
     assert result.exit_code == CLEAN
     assert result.stdout.splitlines()[-1].endswith(", 1 run: all as expected, 1 inconclusive")
 
@@ -123,7 +123,7 @@ def test_each_scenario_is_printed_with_verdict_interleaving_and_command(write):
     assert lines[:4] == [
         f"{path}::turn-1",
         "  Two credits",
-        "  UNSAFE: 1 finding (all 6 interleavings; strategy auto; judged against 2 serial orders)",
+        "  UNSAFE: 1 finding (4 of 4 classes; strategy auto; judged against 2 serial orders)",
         "",
     ]
     assert "schedule    AB-A   (0110)" in lines
@@ -134,7 +134,7 @@ def test_each_scenario_is_printed_with_verdict_interleaving_and_command(write):
         f"NOT AS EXPECTED: {path}::turn-1: expected no finding, got mode shared-state"
     )
     assert result.stdout.count("NOT AS EXPECTED") == 1
-    assert lines[-1] == "1 batch, 1 finding, 6 runs: 1 not as expected"
+    assert lines[-1] == "1 batch, 1 finding, 4 runs: 1 not as expected"
 
 
 def test_a_folder_is_searched_and_its_scenarios_run_in_order(write):
@@ -143,7 +143,7 @@ def test_a_folder_is_searched_and_its_scenarios_run_in_order(write):
     result = fuzzharness("run", ".")
     titles = [line for line in result.stdout.splitlines() if line.endswith("::turn-1")]
     assert titles == ["a/a.scenario.toml::turn-1", "b/b.scenario.toml::turn-1"]
-    assert result.stdout.splitlines()[-1] == "2 batches, 0 findings, 12 runs: all as expected"
+    assert result.stdout.splitlines()[-1] == "2 batches, 0 findings, 2 runs: all as expected"
 
 
 def test_a_recording_is_run_with_tools_and_world_given(write):
@@ -173,13 +173,13 @@ def test_a_module_of_the_working_directory_can_be_imported(write, folder):
 def test_options_reach_the_search_and_a_scenarios_own_win(write):
     path = write(turn(*(call("7", n, f"c{n}") for n in range(6))), more=EXPECTED)
     assert "2 interleavings" in fuzzharness("run", path, "--max-executions", "2").stdout
-    own = write(SAFE, name="own", more="[settings]\nmax_executions = 1\n")
-    assert "1 interleaving " in fuzzharness("run", own, "--max-executions", "2").stdout
+    own = write(SAFE, name="own", more='[settings]\nstrategy = "bounded"\nmax_executions = 1\n')
+    assert "(1 interleaving" in fuzzharness("run", own, "--max-executions", "2").stdout
 
 
 def test_the_environment_gives_options_too(write, monkeypatch):
-    monkeypatch.setenv("FUZZ_MAX_EXECUTIONS", "1")
-    assert "1 interleaving " in fuzzharness("run", write(SAFE)).stdout
+    monkeypatch.setenv("FUZZ_STRATEGY", "serial")
+    assert "(2 interleavings" in fuzzharness("run", write(SAFE)).stdout
 
 
 def test_what_tools_print_is_not_printed_a_hundred_times(write):
@@ -203,7 +203,7 @@ def test_the_report_holds_each_batch(write, folder):
     assert [e["source"] for e in events if e["kind"] == "finished"] == [f"{path}::turn-1" for path in paths]
     assert str(folder) not in json.dumps(events)
     summary = (folder / "reports" / "summary.md").read_text()
-    assert "| race/race.scenario.toml::turn-1 | unsafe | 6 | 1 | yes |" in summary
+    assert "| race/race.scenario.toml::turn-1 | unsafe | 4 | 1 | yes |" in summary
 
 
 SOURCES = ["--tools", "shop/tools.py", "--world", "shop/world.py:world"]

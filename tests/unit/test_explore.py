@@ -154,7 +154,7 @@ def test_tools_that_differ_from_themselves_are_not_judged() -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"max_executions": 3}, "Raise max_executions"),
+        ({"max_executions": 3, "strategy": "bounded"}, "Raise max_executions"),
         ({"budget": 0}, "The budget of 0 seconds was spent"),
         ({"strategy": "random", "max_executions": 5}, "The strategy random never runs all of them"),
         ({"preemptions": 0}, "More than 0 preemptions were not asked for"),

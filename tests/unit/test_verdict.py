@@ -8,11 +8,15 @@ import pytest
 import fuzzharness as fh
 from fuzzharness.access import ANY, Kind, Place
 from fuzzharness.finding import Change, Escape
+from fuzzharness.search.count import Forecast
+from fuzzharness.search.scheduler import Claim
 from fuzzharness.verdict import Facts, Stop, coverage, notes, reasons
 
 READ, WRITE = Kind.READ, Kind.WRITE
 X, Y = ("ctx", ("x",), WRITE), ("ctx", ("y",), WRITE)
-WHOLE = Facts(fh.Settings(), ("a", "b"), ({X}, {X}), executions=6, stop=Stop.THROUGH, level=2, orders=2)
+EVERY = Claim(whole=True, level=2)
+CLASSES = Claim(whole=True, unit="class")
+WHOLE = Facts(fh.Settings(), ("a", "b"), ({X}, {X}), executions=6, stop=Stop.THROUGH, claim=EVERY, orders=2)
 RANDOM = fh.Settings(strategy="random")
 
 
@@ -29,20 +33,40 @@ BLEMISHES: dict[str, tuple[dict[str, Any], str]] = {
     "standstill": ({"stop": Stop.STANDSTILL}, "calls that stand still cost call_timeout each"),
     "interrupted": ({"stop": Stop.INTERRUPTED}, "the search was interrupted"),
     "a strategy that samples": (
-        {"settings": RANDOM, "level": None},
-        "The strategy random never runs all of them: choose bounded for that",
+        {"settings": RANDOM, "claim": Claim()},
+        "The strategy random never runs all of them: choose auto or dpor for that",
     ),
     "a strategy of serial orders": (
-        {"settings": fh.Settings(strategy="serial"), "level": None},
+        {"settings": fh.Settings(strategy="serial"), "claim": Claim()},
         "The strategy serial never runs all of them",
     ),
     "a bound": (
-        {"bounded": True, "settings": fh.Settings(preemptions=2)},
+        {"claim": replace(EVERY, cut=True), "settings": fh.Settings(preemptions=2)},
         "More than 2 preemptions were not asked for: raise preemptions to go on",
     ),
     "a call that hung": ({"hung": True}, "What comes after a call that never comes back is not known"),
-    "a run that strayed": ({"strayed": 1}, "1 run went another way than the same choices had gone before"),
-    "runs that strayed": ({"strayed": 2}, "2 runs went another way"),
+    "a run that strayed": (
+        {"claim": replace(EVERY, strayed=1)},
+        "1 run went another way than the same choices had gone before",
+    ),
+    "runs that strayed": ({"claim": replace(EVERY, strayed=2)}, "2 runs went another way"),
+    "a wait that nothing announced": (
+        {"claim": replace(CLASSES, unforeseen=True)},
+        "A call waited for something that nothing announced: choose bounded",
+    ),
+    "another number of classes than was counted": (
+        {"claim": replace(CLASSES, expected=7)},
+        "7 were counted beforehand: one of the two is wrong, which is an error of fuzzharness",
+    ),
+    "more classes than may be run": (
+        {
+            "stop": Stop.LIMIT,
+            "claim": Claim(bound="a bound"),
+            "forecast": Forecast(((0, 1),), (69_112,), True),
+        },
+        "not every interleaving was run: 6 interleavings, of 69,112 classes (auto); a bound. Raise "
+        "max_executions to 69,112 to run them all",
+    ),
     "a wait outside of control": (
         {"stalled": ("shop.py:3 in wait",)},
         "a call waited outside the harness's control at shop.py:3 in wait",
@@ -68,7 +92,9 @@ def test_each_blemish_alone_keeps_a_search_from_being_exhausted_and_is_told(
 
 
 def test_all_reasons_are_told_at_once() -> None:
-    facts = replace(WHOLE, stop=Stop.LIMIT, strayed=1, stalled=("a", "b"), escapes=(Escape("c"),))
+    facts = replace(
+        WHOLE, stop=Stop.LIMIT, claim=replace(EVERY, strayed=1), stalled=("a", "b"), escapes=(Escape("c"),)
+    )
     assert len(reasons(facts)) == 5
 
 
@@ -89,11 +115,40 @@ def test_at_most_five_places_that_differ_are_named() -> None:
         ({}, "all 6 interleavings"),
         ({"executions": 1}, "all 1 interleaving"),
         ({"stop": Stop.LIMIT}, "6 interleavings, among them every one with at most 2 preemptions"),
-        ({"stop": Stop.LIMIT, "level": 1}, "6 interleavings, among them every one with at most 1 preemption"),
-        ({"stop": Stop.LIMIT, "level": -1}, "6 interleavings (auto)"),
-        ({"settings": RANDOM, "level": None}, "6 interleavings (random)"),
+        (
+            {"stop": Stop.LIMIT, "claim": replace(EVERY, level=1)},
+            "6 interleavings, among them every one with at most 1 preemption",
+        ),
+        ({"stop": Stop.LIMIT, "claim": replace(EVERY, level=-1)}, "6 interleavings (auto)"),
+        ({"settings": RANDOM, "claim": Claim()}, "6 interleavings (random)"),
+        ({"claim": CLASSES}, "all 6 classes"),
+        ({"claim": replace(CLASSES, expected=6)}, "6 of 6 classes"),
+        (
+            {"claim": replace(CLASSES, expected=6), "forecast": Forecast(((0,), (1,)), (3, 4), True)},
+            "6 of 6 classes in 2 independent parts",
+        ),
+        (
+            {"settings": RANDOM, "claim": Claim(), "forecast": Forecast(((0, 1),), (36,), False)},
+            "6 interleavings, of about 36 classes (random)",
+        ),
+        (
+            {"settings": RANDOM, "claim": Claim(), "forecast": Forecast(((0, 1),), (None,), False)},
+            "6 interleavings, of more classes than were counted (random)",
+        ),
     ],
-    ids=["all", "the only one", "some levels", "one level", "not even the first level", "a sample"],
+    ids=[
+        "all",
+        "the only one",
+        "some levels",
+        "one level",
+        "not even the first level",
+        "a sample",
+        "all classes",
+        "all counted classes",
+        "parts",
+        "a sample of classes",
+        "a sample of nobody knows how many",
+    ],
 )
 def test_coverage_claims_no_more_than_was_run(change: dict[str, Any], said: str) -> None:
     assert coverage(replace(WHOLE, **change)) == said
@@ -127,7 +182,7 @@ def test_calls_that_never_meet_are_noted(mine: Any, theirs: Any, noted: bool) ->
 
 
 def test_a_single_call_has_nothing_to_interleave() -> None:
-    alone = Facts(fh.Settings(), ("a",), (set(),), 1, Stop.THROUGH)
+    alone = Facts(fh.Settings(), ("a",), (set(),), 1, Stop.THROUGH, claim=CLASSES)
     assert (reasons(alone), notes(alone)) == ((), ("a batch of one call has nothing to interleave",))
 
 

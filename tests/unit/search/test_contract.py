@@ -9,18 +9,29 @@ from typing import Any
 import pytest
 
 import fuzzharness as fh
+from fuzzharness.access import Kind, Touch
 from fuzzharness.runtime.run import Trail
 from fuzzharness.runtime.stage import Stage
 from fuzzharness.schedule import Schedule
 from fuzzharness.search import scheduler_for
+from fuzzharness.search.auto import Auto
 from fuzzharness.search.bounded import Bounded
+from fuzzharness.search.dpor import Dpor
 from fuzzharness.search.follow import Follow
+from fuzzharness.search.parts import Parts
+from fuzzharness.search.pct import Pct
+from fuzzharness.search.portfolio import Portfolio
+from fuzzharness.search.pos import Pos
 from fuzzharness.search.random_walk import RandomWalk
 from fuzzharness.search.scheduler import Scheduler
 from fuzzharness.search.serial import Serial, in_order
+from fuzzharness.search.survey import Survey
+from fuzzharness.search.surw import Surw
+from fuzzharness.search.urw import Urw
 from fuzzharness.settings import STRATEGIES
 
 CALLS, STEPS = 3, 2
+WRITES: list[Touch] = [("ctx", ("x",), Kind.WRITE)]
 PLAN = Schedule.from_order("00000000", range(CALLS), (1, 0, 0, 2, 1, 2))
 
 
@@ -34,11 +45,24 @@ class Row:
     seeded: bool = False
 
 
+SERIALLY = [i for i in range(CALLS) for _ in range(STEPS)]
+SURVEY = Survey.of(
+    [Trail(order=SERIALLY, touches=[WRITES] * len(SERIALLY), announced=[WRITES] * len(SERIALLY))], CALLS
+)
 ROWS = [
     Row("serial", lambda _seed: Serial([(0, 1, 2), (2, 1, 0)]), 2),
     Row("random", RandomWalk, None, seeded=True),
     Row("bounded", lambda _seed: Bounded(CALLS), 90),
     Row("bounded to one preemption", lambda _seed: Bounded(CALLS, 1), 24),
+    Row("dpor", lambda _seed: Dpor(), 90),
+    Row("parts", lambda _seed: Parts(SURVEY), 90),
+    Row("auto", lambda seed: Auto(SURVEY, 90, seed), 90),
+    Row("pct", lambda seed: Pct(SURVEY.profile, seed), None, seeded=True),
+    Row("pos", lambda seed: Pos(SURVEY.profile, seed), None, seeded=True),
+    Row("urw", lambda seed: Urw(SURVEY.profile, seed), None, seeded=True),
+    Row("surw", lambda seed: Surw(SURVEY.profile, seed), None, seeded=True),
+    Row("portfolio", lambda seed: Portfolio(SURVEY.profile, seed), None, seeded=True),
+    Row("auto, too many classes", lambda seed: Auto(SURVEY, 89, seed), None, seeded=True),
     Row("follow", lambda _seed: Follow(PLAN, "abc"), 1),
 ]
 ENOUGH = 100
@@ -46,7 +70,7 @@ rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
 
 class Calls:
-    """Calls that take STEPS steps each and touch nothing: what a strategy is asked, without threads."""
+    """Calls that write one key STEPS times each: what a strategy is asked, without threads."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
@@ -63,7 +87,8 @@ class Calls:
             left[chosen] -= 1
             running = chosen
             trail.order.append(chosen)
-            trail.touches.append([])
+            trail.touches.append(WRITES)
+            trail.announced.append(WRITES)
         return trail
 
     def all(self) -> list[tuple[int, ...]]:
@@ -138,6 +163,7 @@ ON_TWO_CALLS = {
     "serial": lambda _seed: Serial(permutations(range(2))),
     "random": RandomWalk,
     "bounded": lambda _seed: Bounded(2),
+    "dpor": lambda _seed: Dpor(),
     "follow": lambda _seed: Follow(Schedule.from_order("00000000", (0, 1), (0, 0, 0, 1, 1, 1)), "ab"),
 }
 
@@ -153,13 +179,14 @@ def test_calls_that_wait_for_a_lock_are_never_chosen_and_runs_repeat(make: Any) 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_of_the_settings_has_a_scheduler(strategy: str) -> None:
-    scheduler = scheduler_for(fh.Settings(strategy=strategy), CALLS)
-    assert len(Calls(scheduler).all()) == {"serial": 6, "random": ENOUGH}.get(strategy, 90)
+    runs = len(Calls(scheduler_for(fh.Settings(strategy=strategy), SURVEY)).all())
+    samplers = {"random", "urw", "surw", "pct", "pos"}
+    assert runs == (6 if strategy == "serial" else ENOUGH if strategy in samplers else 90)
 
 
 def test_the_settings_reach_the_scheduler() -> None:
-    assert len(Calls(scheduler_for(fh.Settings(preemptions=0), CALLS)).all()) == 6
-    runs = [Calls(scheduler_for(fh.Settings(strategy="random", seed=n), CALLS)).all() for n in (1, 1, 2)]
+    assert len(Calls(scheduler_for(fh.Settings(preemptions=0), SURVEY)).all()) == 6
+    runs = [Calls(scheduler_for(fh.Settings(strategy="random", seed=n), SURVEY)).all() for n in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]
 
 

@@ -15,21 +15,20 @@ class Toy:
 
     def __init__(self, calls: tuple[int, ...], fails: Fails, limit: int | None) -> None:
         self.exhausted = False
+        self.rising = True
         self._calls, self._fails, self._limit = calls, fails, limit
 
     def __iter__(self) -> Iterator[Candidate]:
         orders = set(permutations([c for c in range(len(self._calls)) for _ in range(STEPS)]))
         schedules = sorted((Schedule.from_order("00000000", self._calls, o) for o in orders), key=sort_key)
         for schedule in schedules[: self._limit]:
-            yield Candidate(schedule, self._fails(self._calls, schedule.order))
+            yield Candidate(self._fails(self._calls, schedule.order), lambda shown=schedule: shown)  # type: ignore[misc]  # mypy cannot infer a default's type
         self.exhausted = self._limit is None or self._limit >= len(schedules)
 
 
-def shrunk(
-    calls: int, fails: Fails, limit: int | None = None, hint: tuple[int, ...] = ()
-) -> tuple[Schedule, bool]:
+def shrunk(calls: int, fails: Fails, limit: int | None = None) -> tuple[Schedule, bool]:
     found = Schedule.from_order("00000000", range(calls), [c for _ in range(STEPS) for c in range(calls)])
-    schedule, certificate = smallest(found, calls, hint, lambda positions: Toy(positions, fails, limit))
+    schedule, certificate = smallest(lambda: found, calls, lambda positions: Toy(positions, fails, limit))
     assert (certificate.calls, certificate.preemptions) == (len(schedule.calls), schedule.preemptions)
     return schedule, certificate.proven
 

@@ -1,0 +1,19 @@
+"""What tests of the search share: the module ``programs``, which pytest does not let its siblings import."""
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def programs() -> ModuleType:
+    """``programs.py`` of this folder."""
+    spec = spec_from_file_location("search_programs", Path(__file__).with_name("programs.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
