@@ -18,12 +18,13 @@ class Footprints:
 
     ``data[f]`` is the same without the locks that f takes and may wait for: those never excuse another
     order by themselves. ``takes[f]``, ``holds[f]`` and ``frees[f]`` are the locks that f waits for, that it
-    may hold afterwards, and that it gives back.
+    may hold afterwards, and that it gives back. ``tries`` is True if some lock is only tried.
     """
 
     def __init__(self) -> None:
         self.against: list[int] = []
         self.data: list[int] = []
+        self.tries = False
         self.takes: list[tuple[Lock, ...]] = []
         self.holds: list[frozenset[Lock]] = []
         self.frees: list[frozenset[Lock]] = []
@@ -56,6 +57,7 @@ class Footprints:
     def _add(self, touches: tuple[Touch, ...]) -> int:
         new = len(self._touches)
         self._touches.append(touches)
+        self.tries = self.tries or any(kind is Kind.TRY for _, _, kind in touches)
         self.takes.append(_locks(touches, Kind.LOCK))
         self.holds.append(frozenset(_locks(touches, Kind.LOCK, Kind.TRY)))
         self.frees.append(frozenset(_locks(touches, Kind.UNLOCK, Kind.PASS)))

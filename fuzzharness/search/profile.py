@@ -22,7 +22,8 @@ Steps = tuple[int, ...]
 class Profile:
     """The steps of each call in recorded order, as numbers of ``footprints``.
 
-    ``fixed`` is True if every call did the same in all runs that were looked at; ``ever`` holds, by call,
+    ``fixed`` is True if every call did the same in all runs that were looked at, and tries no lock (which
+    serial runs find free); ``ever`` holds, by call,
     a bit for every footprint seen in any of them.
     """
 
@@ -42,7 +43,8 @@ class Profile:
             for call, numbers in enumerate(steps):
                 for number in numbers:
                     ever[call] |= 1 << number
-        return cls(footprints, first, tuple(ever), all(steps == first for steps in seen))
+        fixed = not footprints.tries and all(steps == first for steps in seen)
+        return cls(footprints, first, tuple(ever), fixed)
 
     @cached_property
     def contended(self) -> tuple[tuple[bool, ...], ...]:

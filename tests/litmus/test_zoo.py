@@ -1,4 +1,4 @@
-"""The anomaly zoo: interleavings, how many equal a serial order, how many end in a wrong state."""
+"""The anomaly zoo: interleavings, classes, how many equal a serial order, how many end in a wrong state."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -81,13 +81,14 @@ class Animal:
     calls: tuple[tuple[Any, dict[str, Any]], ...]
     start: dict[str, Any]
     interleavings: int
+    classes: int
     serial: int
     wrong_state: int
     kinds: frozenset[tuple[str, str]]
 
 
 def animal(
-    name: str, calls: Any, start: Any, counts: tuple[int, int, int], *kinds: tuple[str, str]
+    name: str, calls: Any, start: Any, counts: tuple[int, int, int, int], *kinds: tuple[str, str]
 ) -> Animal:
     return Animal(name, tuple(calls), start, *counts, frozenset(kinds))
 
@@ -98,74 +99,76 @@ ZOO = [
         "lost update x2",
         [(add, {"amount": 1}), (add, {"amount": 2})],
         {"x": 0},
-        (6, 2, 4),
+        (6, 4, 2, 4),
         (SHARED, "lost-update"),
     ),
     animal(
         "lost update x3",
         [(add, {"amount": 1}), (add, {"amount": 2}), (add, {"amount": 4})],
         {"x": 0},
-        (90, 6, 84),
+        (90, 36, 6, 84),
         (SHARED, "lost-update"),
     ),
     animal(
         "double claim",
         [(claim, {}), (claim, {})],
         {"owner": None},
-        (6, 2, 0),
+        (6, 4, 2, 0),
         (SHARED, "lost-update"),
     ),
-    animal("overdraw", [(withdraw, {}), (withdraw, {})], {"x": 100}, (6, 2, 0), (SHARED, "lost-update")),
+    animal("overdraw", [(withdraw, {}), (withdraw, {})], {"x": 100}, (6, 4, 2, 0), (SHARED, "lost-update")),
     animal(
         "write skew",
         [(zero, {"mine": "x"}), (zero, {"mine": "y"})],
         {"x": 1, "y": 1},
-        (20, 5, 15),
+        (20, 3, 5, 15),
         (SHARED, "write-skew"),
     ),
     animal(
         "read skew",
         [(transfer, {"amount": 5}), (audit, {})],
         {"x": 10, "y": 0},
-        (15, 10, 0),
+        (15, 4, 10, 0),
         (SHARED, "read-skew"),
     ),
     animal(
         "two transfers",
         [(transfer, {"amount": 1}), (transfer, {"amount": 2})],
         {"x": 10, "y": 0},
-        (70, 12, 56),
+        (70, 16, 12, 56),
         (SHARED, "lost-update"),
     ),
     animal(
         "non-repeatable read",
         [(read_twice, {}), (put, {"value": 1})],
         {"x": 0},
-        (3, 2, 0),
+        (3, 3, 2, 0),
         (SHARED, "non-repeatable-read"),
     ),
     animal(
         "torn config",
         [(configure, {"value": 1}), (configure, {"value": 2})],
         {"x": 0, "y": 0},
-        (6, 4, 2),
+        (6, 4, 4, 2),
         (SHARED, "dirty-write"),
     ),
     animal(
         "torn config read",
         [(configure, {"value": 1}), (read_both, {})],
         {"x": 0, "y": 0},
-        (6, 4, 0),
+        (6, 4, 4, 0),
         (SHARED, "read-skew"),
     ),
-    animal("create then use", [(create, {}), (use, {})], {}, (2, 2, 0), ("timing", "missing-precondition")),
+    animal(
+        "create then use", [(create, {}), (use, {})], {}, (2, 2, 2, 0), ("timing", "missing-precondition")
+    ),
 ]
 
 
-def explored(beast: Animal) -> fh.Report:
+def explored(beast: Animal, strategy: str = "bounded") -> fh.Report:
     tools = fh.Toolbox({tool.__name__: tool for tool, _ in beast.calls})
     batch = fh.Batch(tuple(fh.Call(tool.__name__, args) for tool, args in beast.calls))
-    return fh.explore(batch, tools, fh.World(ctx=beast.start), fh.Settings(strategy="bounded"))
+    return fh.explore(batch, tools, fh.World(ctx=beast.start), fh.Settings(strategy=strategy))
 
 
 @pytest.mark.parametrize("beast", ZOO, ids=lambda beast: beast.name)
@@ -197,6 +200,21 @@ def test_the_name_of_an_anomaly(beast: Animal) -> None:
     assert report.verdict is fh.Verdict.UNSAFE
     assert report.executions == beast.interleavings
     assert beast.kinds <= {(f.mode.value, f.anomaly) for f in report.findings}
+
+
+@pytest.mark.parametrize("strategy", ["auto", "dpor"])
+@pytest.mark.parametrize("beast", ZOO, ids=lambda beast: beast.name)
+def test_one_run_of_each_class_reaches_exactly_the_endings_of_all_interleavings(
+    beast: Animal, strategy: str
+) -> None:
+    every, classes = explored(beast), explored(beast, strategy)
+    assert (classes.executions, classes.blocked, classes.exhausted) == (beast.classes, 0, True)
+    assert set(map(key_of, classes.outcomes)) == set(map(key_of, every.outcomes))
+    assert {kind(f) for f in classes.findings} == {kind(f) for f in every.findings}
+
+
+def kind(finding: fh.Finding) -> tuple[str, str, str]:
+    return finding.mode.value, finding.anomaly, finding.schedule.digits
 
 
 @pytest.mark.parametrize(
@@ -244,20 +262,23 @@ def audit_rows(db: Any) -> int:
 
 
 @pytest.mark.parametrize(
-    ("tools", "interleavings", "anomaly"),
+    ("tools", "interleavings", "classes", "anomaly"),
     [
-        ([add_row, add_row], 6, "lost-update"),
-        ([withdraw_row, withdraw_row], 6, "lost-update"),
-        ([transfer_rows, audit_rows], 15, "read-skew"),
+        ([add_row, add_row], 6, 4, "lost-update"),
+        ([withdraw_row, withdraw_row], 6, 4, "lost-update"),
+        ([transfer_rows, audit_rows], 15, 4, "read-skew"),
     ],
 )
-def test_rows_have_the_numbers_that_plain_values_have(tools: Any, interleavings: int, anomaly: str) -> None:
+@pytest.mark.parametrize("strategy", ["bounded", "auto"])
+def test_rows_have_the_numbers_that_plain_values_have(
+    tools: Any, interleavings: int, classes: int, anomaly: str, strategy: str
+) -> None:
     report = fh.explore(
         fh.Batch(tuple(fh.Call(tool.__name__) for tool in tools)),
         fh.Toolbox({tool.__name__: tool for tool in tools}),
         fh.World(db=fh.Database("sqlite://", setup=fill)),
-        fh.Settings(strategy="bounded"),
+        fh.Settings(strategy=strategy),
     )
-    assert report.executions == interleavings
+    assert (report.executions, report.blocked) == (interleavings if strategy == "bounded" else classes, 0)
     assert report.exhausted
     assert (fh.Mode.SHARED_STATE, anomaly) in {(f.mode, f.anomaly) for f in report.findings}

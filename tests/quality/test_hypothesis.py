@@ -132,10 +132,11 @@ def test_with_the_fixture(fuzz, batch):
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester) -> pytest.Pytester:
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A user's suite, with this plugin and Hypothesis's and no other."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p fuzzharness -p hypothesispytest")
     pytester.makepyfile(SUITE)
-    pytester.makeini("[pytest]\naddopts = -p no:xdist -p no:benchmark -p no:faker -p no:anyio\n")
     return pytester
 
 

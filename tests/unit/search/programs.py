@@ -245,3 +245,13 @@ def _locked(chance: random.Random, steps: list[Op]) -> list[Op]:
     else:
         begin = [Op("lock", name)]
     return [*steps[:start], *begin, *inside, Op("unlock", name), *steps[end:]]
+
+
+def without_choices(program: Program) -> Program:
+    """``program`` without steps that decide by what they read which steps follow."""
+    return tuple(tuple(op for op in steps if op.do != "skip") for steps in program)
+
+
+def renamed(program: Program) -> Program:
+    """``program`` on variables of its own."""
+    return tuple(tuple(Op(op.do, op.x.upper(), op.y.upper(), op.a) for op in steps) for steps in program)

@@ -1,4 +1,4 @@
-"""What tests of the search share: the module ``programs``, which pytest does not let its siblings import."""
+"""What tests of search and shrinking share: the module ``programs``, which pytest lets nobody import."""
 
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -10,8 +10,8 @@ import pytest
 
 @pytest.fixture(scope="session")
 def programs() -> ModuleType:
-    """``programs.py`` of this folder."""
-    spec = spec_from_file_location("search_programs", Path(__file__).with_name("programs.py"))
+    """``search/programs.py``."""
+    spec = spec_from_file_location("search_programs", Path(__file__).parent / "search" / "programs.py")
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[spec.name] = module_from_spec(spec)
