@@ -98,7 +98,7 @@ def _of_all(facts: Facts, runs: str) -> str:
 
 
 def _in_parts(facts: Facts) -> str:
-    parts = 1 if facts.forecast is None or facts.claim.unit != "class" else len(facts.forecast.parts)
+    parts = facts.claim.parts
     return f" in {parts} independent parts" if parts > 1 and facts.executions > 1 else ""
 
 

@@ -67,6 +67,7 @@ class Parts:
             void=self._void + self._dpor.void,
             expected=self._survey.forecast.runs if self._as_forecast else None,
             unforeseen=self._dpor.unforeseen,
+            parts=len(self._parts),
         )
 
     def _anew(self) -> bool:

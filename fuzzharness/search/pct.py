@@ -3,8 +3,9 @@
 Guarantee: a bug of depth d, one that shows whenever d pairs of steps come in a certain order, is hit in
 every run with a chance of at least 1/(n·k^(d-1)), for n calls and k decisions (Burckhardt, Kothari,
 Musuvathi and Nagarakatte, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", ASPLOS
-2010). It holds where k is not smaller than the real number and where the steps that matter are those the
-profile says. k begins with what the profile forecasts and grows to the most that a run has seen.
+2010). It holds where k is not smaller than the real number and where the steps that matter are known. Both
+begin with what the profile forecasts and grow with what runs show; runs before something new was learned
+are not counted.
 
 Departure from the paper: it counts steps. Here a decision is counted when the call with the highest
 priority is about to take a contended step while another could go on, and once more for the call that
@@ -19,8 +20,8 @@ from collections.abc import Sequence
 
 from fuzzharness.runtime.run import Trail
 from fuzzharness.search.profile import Profile
+from fuzzharness.search.progress import Progress, percent
 from fuzzharness.search.scheduler import Claim
-from fuzzharness.search.urw import Progress, percent
 
 _UNTOLD = 0.99
 """Bugs that were missed with a higher chance than this are not worth a word."""

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 from fuzzharness.runtime.run import Trail
 from fuzzharness.search.profile import Profile
+from fuzzharness.search.progress import Progress
 from fuzzharness.search.scheduler import Claim
-from fuzzharness.search.urw import Progress
 
 
 class Pos:

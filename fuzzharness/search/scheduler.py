@@ -26,6 +26,7 @@ class Claim:
     void: runs that do not count, since the search began anew and made them again.
     expected: the number of classes that were counted before, where that must be the number of runs.
     unforeseen: whether a run met a wait that nothing announced, which the search cannot reckon with.
+    parts: how many independent parts of the batch were searched one after another.
     bound: for samples, the chance they bought, in a phrase.
     """
 
@@ -37,6 +38,7 @@ class Claim:
     void: int = 0
     expected: int | None = None
     unforeseen: bool = False
+    parts: int = 1
     bound: str = ""
 
     @property

@@ -17,8 +17,8 @@ from itertools import accumulate
 
 from fuzzharness.runtime.run import Trail
 from fuzzharness.search.profile import Profile
+from fuzzharness.search.progress import Progress, uniform_bound, weighted
 from fuzzharness.search.scheduler import Claim
-from fuzzharness.search.urw import Progress, uniform_bound, weighted
 
 
 class Surw:
@@ -28,11 +28,17 @@ class Surw:
         self._progress = Progress(profile)
         self._random = random.Random(seed)
         self._intended: int | None = None
-        self._still = tuple(map(_to_come, profile.contended))
+        self._version = -1
+        self._still: list[list[int]] = []
 
     def begin(self, last: Trail | None) -> bool:
-        self._progress.begin(last)
+        progress = self._progress
+        progress.begin(last)
         self._intended = None
+        if progress.version != self._version:
+            self._version = progress.version
+            flags = ([progress.matters(c, f) for f in steps] for c, steps in enumerate(progress.steps))
+            self._still = [_to_come(each) for each in flags]
         return True
 
     def choose(self, ready: Sequence[int], running: int | None, trail: Trail) -> int | None:  # noqa: ARG002  # of the protocol

@@ -124,7 +124,7 @@ def test_at_most_five_places_that_differ_are_named() -> None:
         ({"claim": CLASSES}, "all 6 classes"),
         ({"claim": replace(CLASSES, expected=6)}, "6 of 6 classes"),
         (
-            {"claim": replace(CLASSES, expected=6), "forecast": Forecast(((0,), (1,)), (3, 4), True)},
+            {"claim": replace(CLASSES, expected=6, parts=2)},
             "6 of 6 classes in 2 independent parts",
         ),
         (

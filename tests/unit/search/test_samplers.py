@@ -19,10 +19,11 @@ from fuzzharness.search.pct import Pct
 from fuzzharness.search.portfolio import Portfolio
 from fuzzharness.search.pos import Pos
 from fuzzharness.search.profile import Profile
+from fuzzharness.search.progress import percent
 from fuzzharness.search.random_walk import RandomWalk
 from fuzzharness.search.scheduler import Scheduler
 from fuzzharness.search.surw import Surw
-from fuzzharness.search.urw import Urw, percent
+from fuzzharness.search.urw import Urw
 
 Make = Callable[[Profile, int], Scheduler]
 
