@@ -56,79 +56,84 @@ def events_of(trail: Trail) -> list[Event]:
 def anomaly_of(trail: Trail) -> Witness | None:
     """The first pattern of :data:`PATTERNS` that two calls of the run show, or None."""
     events = events_of(trail)
-    calls = sorted(set(trail.order))
+    did = {call: Did.of(call, events) for call in sorted(set(trail.order))}
     for name, pattern in PATTERNS:
-        for a, b in permutations(calls, 2):
-            mine, theirs = [e for e in events if e.call == a], [e for e in events if e.call == b]
-            found = next(pattern(mine, theirs), None)
+        for a, b in permutations(did, 2):
+            found = next(pattern(did[a], did[b]), None)
             if found is not None:
                 return Witness(name, (a, b), tuple(sorted(found, key=lambda e: e.step)))
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Did:
+    """The reads and writes of one call in order; reads of values before mere checks, since they tell more."""
+
+    reads: Sequence[Event]
+    writes: Sequence[Event]
+
+    @classmethod
+    def of(cls, call: int, events: Sequence[Event]) -> Did:
+        """What ``call`` did of ``events``."""
+        mine = [e for e in events if e.call == call]
+        reads = sorted((e for e in mine if not e.writes), key=lambda e: e.kind is Kind.CHECK)
+        return cls(reads, [e for e in mine if e.writes])
+
+
 Found = Iterator[tuple[Event, ...]]
-Pattern = Callable[[Sequence[Event], Sequence[Event]], Found]
+Pattern = Callable[[Did, Did], Found]
 
 
-def _reads(events: Sequence[Event]) -> list[Event]:
-    """Reads of values before mere checks: they tell more."""
-    return sorted((e for e in events if not e.writes), key=lambda e: e.kind is Kind.CHECK)
-
-
-def _writes(events: Sequence[Event]) -> list[Event]:
-    return [e for e in events if e.writes]
-
-
-def lost_update(mine: Sequence[Event], theirs: Sequence[Event]) -> Found:
+def lost_update(mine: Did, theirs: Did) -> Found:
     """P4: a reads x, b writes x, a writes x."""
-    for read in _reads(mine):
-        for between in _writes(theirs):
-            for write in _writes(mine):
+    for read in mine.reads:
+        for between in theirs.writes:
+            for write in mine.writes:
                 in_order = read.step < between.step < write.step
                 if in_order and read.same(between) and read.same(write) and between.same(write):
                     yield read, between, write
 
 
-def dirty_read(mine: Sequence[Event], theirs: Sequence[Event]) -> Found:
+def dirty_read(mine: Did, theirs: Did) -> Found:
     """G1b: a reads what b wrote and then wrote again."""
-    for read in _reads(mine):
-        for early in _writes(theirs):
-            for late in _writes(theirs):
+    for read in mine.reads:
+        for early in theirs.writes:
+            for late in theirs.writes:
                 if early.step < read.step < late.step and read.same(early) and early.same(late):
                     yield early, read, late
 
 
-def non_repeatable_read(mine: Sequence[Event], theirs: Sequence[Event]) -> Found:
+def non_repeatable_read(mine: Did, theirs: Did) -> Found:
     """P2: a reads x, b writes x, a reads x again."""
-    for first in _reads(mine):
-        for between in _writes(theirs):
-            for second in _reads(mine):
+    for first in mine.reads:
+        for between in theirs.writes:
+            for second in mine.reads:
                 same = first.same(between) and first.key == second.key and first.resource == second.resource
                 if first.step < between.step < second.step and same:
                     yield first, between, second
 
 
-def read_skew(mine: Sequence[Event], theirs: Sequence[Event]) -> Found:
+def read_skew(mine: Did, theirs: Did) -> Found:
     """A5A: a reads x before and y after b writes both."""
-    for old, change in _pairs(_reads(mine), _writes(theirs)):
-        for other, new in _pairs(_writes(theirs), _reads(mine)):
+    for old, change in _pairs(mine.reads, theirs.writes):
+        for other, new in _pairs(theirs.writes, mine.reads):
             if not change.same(other) and old.step < change.step and other.step < new.step:
                 yield old, change, other, new
 
 
-def write_skew(mine: Sequence[Event], theirs: Sequence[Event]) -> Found:
+def write_skew(mine: Did, theirs: Did) -> Found:
     """A5B: a reads what b then writes, b reads what a then writes, and they write different things."""
-    for read, rewritten in _pairs(_reads(mine), _writes(theirs)):
-        for other_read, other_rewritten in _pairs(_reads(theirs), _writes(mine)):
+    for read, rewritten in _pairs(mine.reads, theirs.writes):
+        for other_read, other_rewritten in _pairs(theirs.reads, mine.writes):
             early = read.step < rewritten.step and other_read.step < other_rewritten.step
             if early and not rewritten.same(other_rewritten):
                 yield read, other_read, rewritten, other_rewritten
 
 
-def dirty_write(mine: Sequence[Event], theirs: Sequence[Event]) -> Found:
+def dirty_write(mine: Did, theirs: Did) -> Found:
     """G0: a writes x before b does, and y after b did."""
-    for first, second in _pairs(_writes(mine), _writes(theirs)):
-        for other, last in _pairs(_writes(theirs), _writes(mine)):
+    for first, second in _pairs(mine.writes, theirs.writes):
+        for other, last in _pairs(theirs.writes, mine.writes):
             if first.step < second.step and other.step < last.step and not first.same(last):
                 yield first, second, other, last
 

@@ -340,7 +340,11 @@ class Run:
 
     def _next(self, running: int | None) -> Strand | None:
         """Hand the baton on; returns the strand that has it now. Needs the mutex."""
-        ready = [s.index for s in self.strands if s.can_go()]
+        ready = [
+            s.index
+            for s in self.strands
+            if not (s.done or s.stuck or s.spins or (s.blocked is not None and s.blocked()))
+        ]
         if not ready:
             return self._nobody_ready()
         self._asked += 1

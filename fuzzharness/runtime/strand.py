@@ -73,10 +73,6 @@ class Strand:
         self.looks: list[tuple[int, Callable[[], Any]]] = []
         self.later: list[Callable[[], None]] = []
 
-    def can_go(self) -> bool:
-        """Whether the scheduler may choose this strand."""
-        return not (self.done or self.stuck or self.spins or (self.blocked is not None and self.blocked()))
-
 
 RUNNING: dict[int, Strand] = {}
 """Thread identifier -> the strand that runs on it."""

@@ -115,4 +115,4 @@ def _certificate(best: _Best, proven: bool) -> Certificate:
 def _how(best: _Best) -> str:
     if best.rising:
         return "every schedule with fewer preemptions was run without it"
-    return "no order of any class that fails has fewer"
+    return "no order of any class that fails has fewer preemptions or switches"

@@ -97,7 +97,7 @@ def iterating(family: Any, name: str = "__iter__") -> Any:
         watch: Watch | None = getattr(self, WATCH, None)
         if watch is None or not watch.gate.inside:
             return method(self)  # type: ignore[no-any-return]  # an iterator of a builtin
-        return begin_walk(self, family, watch, method(self), instruction(1))
+        return begin_walk(self, family, watch, lambda: method(self), instruction(1))
 
     return announced
 

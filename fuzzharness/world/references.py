@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 import types
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from typing import Any
 
 
@@ -170,11 +170,9 @@ class Replaced:
         """For each ``(original, stand_in)``: let every module use the stand-in from now on."""
         new = {id(original): (original, stand_in) for original, stand_in in functions}
         for name, module in list(sys.modules.items()):
-            if (
-                name in _SOURCES
-                or name.startswith("fuzzharness.")
-                or not isinstance(module, types.ModuleType)
-            ):
+            if name in _SOURCES or name.startswith("fuzzharness."):
+                continue
+            if not isinstance(module, types.ModuleType) or _knows_none(module, new.keys()):
                 continue
             for attribute, value in list(vars(module).items()):
                 known = new.get(id(value))
@@ -187,6 +185,11 @@ class Replaced:
         while self._undo:
             module, attribute, original = self._undo.pop()
             setattr(module, attribute, original)
+
+
+def _knows_none(module: types.ModuleType, idents: Set[int]) -> bool:
+    """Whether no name of ``module`` stands for one of the objects ``idents``."""
+    return idents.isdisjoint(map(id, tuple(vars(module).values())))
 
 
 _SOURCES = frozenset({"posix", "nt", "_io", "_sqlite3", "_heapq", "_json"})

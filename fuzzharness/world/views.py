@@ -34,10 +34,12 @@ class View:
         return self._real
 
     def __iter__(self) -> Iterator[Any]:
-        return begin_walk(self._container, self._family, self._watch, iter(self._real), instruction(1))
+        make = lambda: iter(self._real)  # noqa: E731  # handed on
+        return begin_walk(self._container, self._family, self._watch, make, instruction(1))
 
     def __reversed__(self) -> Iterator[Any]:
-        return begin_walk(self._container, self._family, self._watch, reversed(self._real), instruction(1))
+        make = lambda: reversed(self._real)  # noqa: E731  # handed on
+        return begin_walk(self._container, self._family, self._watch, make, instruction(1))
 
     def __len__(self) -> int:
         if joined(self._container, self._watch):

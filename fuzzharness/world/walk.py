@@ -47,14 +47,17 @@ def instruction(depth: int) -> tuple[int, int]:
 
 
 def begin_walk(
-    container: Any, family: Any, watch: Watch, real: Iterator[Any], by: tuple[int, int]
+    container: Any, family: Any, watch: Watch, make: Callable[[], Iterator[Any]], by: tuple[int, int]
 ) -> Iterator[Any]:
-    """Announce that the whole is read from now on, by this instruction; returns the iterator."""
+    """Announce that the whole is read from now on, by this instruction; returns the iterator.
+
+    ``make`` makes the real one, not before the call may go on: a dict's looks at its size at once.
+    """
     look: Peek = lambda: peek(container, family, ANY)  # noqa: E731  # handed on
     watch.access(ANY, Kind.READ, look)
     take_all(container, family, watch)
     object.__setattr__(container, JOINED, (watch.gate.mark(), by))
-    return Walk(real, watch, look, lambda: take_all(container, family, watch))
+    return Walk(make(), watch, look, lambda: take_all(container, family, watch))
 
 
 def joined(container: Any, watch: Watch) -> bool:
