@@ -10,8 +10,9 @@ import time
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from fuzzharness.errors import ReplayMismatch
+from fuzzharness.conclusion import calm, conclude, follow, make_finding, same, unproven
 from fuzzharness.events import (
     BaselineReached,
     Event,
@@ -22,20 +23,16 @@ from fuzzharness.events import (
     Progressed,
     Started,
 )
-from fuzzharness.finding import Certificate, Execution, Finding, Mode, Report, Verdict
+from fuzzharness.finding import Execution, Finding, Mode, Report, Verdict
 from fuzzharness.model import Batch, Outcome, Raised
+from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.oracle.compare import differences
-from fuzzharness.oracle.explanation import explain
-from fuzzharness.oracle.fingerprint import fingerprint
 from fuzzharness.oracle.judge import Diagnosis, Judge
 from fuzzharness.oracle.serial import touched
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.schedule import Schedule
 from fuzzharness.search import scheduler_for
-from fuzzharness.search.follow import Follow
 from fuzzharness.search.scheduler import Claim, Scheduler
-from fuzzharness.search.serial import in_order
-from fuzzharness.search.wishes import Wishes
 from fuzzharness.settings import Settings
 from fuzzharness.shrink.failing import Shrinker
 from fuzzharness.tools.toolbox import Toolbox
@@ -100,7 +97,7 @@ def replay(
     """
     plan = _plan(schedule, batch)
     with Stage(batch, tools, world, settings or Settings(), before) as stage:
-        return _follow(stage, plan).execution()
+        return follow(stage, plan).execution()
 
 
 def judge_replay(
@@ -118,12 +115,12 @@ def judge_replay(
     plan = _plan(schedule, batch)
     with Stage(batch, tools, world, settings or Settings(), before) as stage:
         judge = Judge(stage, plan.calls)
-        ran = _follow(stage, plan)
+        ran = follow(stage, plan)
         diagnosis = judge.diagnose(ran, judge.key(ran))
         if diagnosis is None:
             return None
-        baseline = ran if diagnosis.mode is Mode.HANG else _calm(stage, ran)
-        return _finding(stage, diagnosis, ran, baseline, _unproven(ran.schedule, "replayed, not searched"))
+        baseline = ran if diagnosis.mode is Mode.HANG else calm(stage, ran)
+        return make_finding(stage, diagnosis, ran, baseline, unproven(ran.schedule, "replayed, not searched"))
 
 
 def _plan(schedule: str | Schedule, batch: Batch) -> Schedule:
@@ -131,15 +128,6 @@ def _plan(schedule: str | Schedule, batch: Batch) -> Schedule:
     if isinstance(schedule, Schedule):
         return schedule.checked(batch)
     return Schedule.from_token(schedule, batch)
-
-
-def _follow(stage: Stage, plan: Schedule) -> Ran:
-    if plan.open:
-        return stage.run(plan.calls, Wishes(plan).choose, detailed=True)
-    follow = Follow(plan, [stage.batch.calls[p].tool for p in plan.calls])
-    ran = stage.run(plan.calls, follow.choose, detailed=True)
-    follow.check(ran.trail)
-    return ran
 
 
 def _silent(event: Event) -> None:
@@ -158,20 +146,25 @@ class _Search:
     hung: int = 0
     stalled: dict[str, None] = field(default_factory=dict)
     outcomes: dict[Hashable, Outcome] = field(default_factory=dict)
-    seen: dict[Hashable, int] = field(default_factory=dict)
-    candidates: dict[Hashable, tuple[Diagnosis, Ran]] = field(default_factory=dict)
+    seen: Counter[Hashable] = field(default_factory=Counter)
+    kinds: set[Hashable] = field(default_factory=set)
+    places: Counter[Hashable] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
+    pending: tuple[Diagnosis, Ran] | None = None
     judge: Judge | None = None
     scheduler: Scheduler | None = None
 
     def run(self) -> None:
         positions = tuple(range(len(self.stage.batch.calls)))
-        shrinker = Shrinker(self.stage)
-        judge = self.judge = shrinker.judge(positions)
+        judge = self.judge = self.shrinker.judge(positions)
         self._begin(judge)
         if judge.serial.stable(self.stage.settings.ignore) and not judge.serial.first.unfinished:
             self.stop = self._explore(judge, positions)
-        self._conclude(shrinker)
+
+    @cached_property
+    def shrinker(self) -> Shrinker:
+        """What makes the findings small; it keeps what it has run."""
+        return Shrinker(self.stage)
 
     def _begin(self, judge: Judge) -> None:
         serial = judge.serial
@@ -233,45 +226,42 @@ class _Search:
         )
 
     def _weigh(self, judge: Judge, ran: Ran) -> None:
-        """Keep the first run of every ending and of every kind of failure."""
+        """Keep the first run of every ending; shrink and explain the first of every kind of failure."""
         key = judge.key(ran)
         if key not in self.outcomes:
             self.outcomes[key] = ran.outcome
             self.tell(OutcomeReached(ran.outcome, self.complete, ran.schedule.token))
-        self.seen[key] = self.seen.get(key, 0) + 1
-        if self.seen[key] <= _PER_OUTCOME:
-            diagnosis = judge.diagnose(ran, key)
-            if diagnosis is not None:
-                self.candidates.setdefault(diagnosis.kind, (diagnosis, ran))
+        self.seen[key] += 1
+        if self.seen[key] > _PER_OUTCOME:
+            return
+        diagnosis = judge.diagnose(ran, key)
+        if diagnosis is not None and diagnosis.kind not in self.kinds:
+            self.kinds.add(diagnosis.kind)
+            self.places[diagnosis.kind[:3]] += 1
+            if self.places[diagnosis.kind[:3]] <= _PLACES:
+                self._conclude(diagnosis, ran)
 
-    def _conclude(self, shrinker: Shrinker) -> None:
-        """Shrink and explain one failure of each kind, the gravest first."""
-        for diagnosis, ran in self._ranked():
-            finding = _settled(self.stage, shrinker, diagnosis, ran)
-            del self.candidates[diagnosis.kind]
-            if not any(_same(finding, known) for known in self.findings):
-                self.findings.append(finding)
-                self.tell(Found(finding))
-
-    def _ranked(self) -> list[tuple[Diagnosis, Ran]]:
-        """The gravest first; of each mode and anomaly at most so many places."""
-        order, places = list(Mode), Counter[tuple[Mode, str, bool]]()
-        found = []
-        for diagnosis, ran in self.candidates.values():
-            places[diagnosis.kind[:3]] += 1
-            if places[diagnosis.kind[:3]] <= _PLACES:
-                found.append((diagnosis, ran))
-        return sorted(found, key=lambda c: (c[0].benign, order.index(c[0].mode)))
+    def _conclude(self, diagnosis: Diagnosis, ran: Ran) -> None:
+        self.pending = diagnosis, ran
+        finding = conclude(self.stage, self.shrinker, diagnosis, ran)
+        self.pending = None
+        if not any(same(finding, known) for known in self.findings):
+            self.findings.append(finding)
+            self.tell(Found(finding))
 
     def interrupt(self) -> Report:
         """What is known when the search is broken off: no further run is made."""
         self.stop = Stop.INTERRUPTED
-        if self.judge is not None:
+        if self.pending is not None and self.judge is not None:
+            diagnosis, ran = self.pending
+            certificate = unproven(ran.schedule, "not shrunk: interrupted")
             baseline = self.judge.serial.baseline
-            for diagnosis, ran in self._ranked():
-                certificate = _unproven(ran.schedule, "not shrunk: interrupted")
-                self.findings.append(_finding(self.stage, diagnosis, ran, baseline, certificate))
+            self.findings.append(make_finding(self.stage, diagnosis, ran, baseline, certificate))
         return self.report()
+
+    def _ranked(self) -> tuple[Finding, ...]:
+        """The findings, the gravest first."""
+        return tuple(sorted(self.findings, key=_gravity))
 
     def facts(self) -> Facts:
         """What is known so far, for the verdict."""
@@ -309,7 +299,7 @@ class _Search:
             blocked=self.blocked,
             baseline=self.judge.serial.baseline.outcome if self.judge else Outcome({}, {}),
             outcomes=tuple(self.outcomes.values()),
-            findings=tuple(self.findings),
+            findings=self._ranked(),
             escapes=tuple(facts.escapes),
             strategy=facts.settings.strategy,
             coverage=coverage(facts),
@@ -319,59 +309,11 @@ class _Search:
         )
 
 
-def _settled(stage: Stage, shrinker: Shrinker, diagnosis: Diagnosis, ran: Ran) -> Finding:
-    """The finding of a failure: shrunk, and its smallest schedule run once more with values."""
-    if diagnosis.mode is Mode.HANG:
-        certificate = _unproven(ran.schedule, "not shrunk: every try would hang")
-        return _finding(stage, diagnosis, ran, ran, certificate)
-    schedule, certificate = shrinker.shrink(ran, diagnosis)
-    try:
-        minimal = _follow(stage, schedule)
-    except ReplayMismatch:
-        minimal = None
-    judge = shrinker.judge(schedule.calls)
-    again = None if minimal is None else judge.diagnose(minimal, judge.key(minimal))
-    if minimal is None or again is None or again.kind != diagnosis.kind:
-        baseline = shrinker.judge(ran.positions).serial.baseline
-        return _finding(stage, diagnosis, ran, baseline, _unproven(ran.schedule, "it did not happen again"))
-    return _finding(stage, again, minimal, _calm(stage, minimal), certificate)
-
-
-def _same(one: Finding, other: Finding) -> bool:
-    """Whether two findings are one: the same failure of the same run."""
-    return (one.mode, one.anomaly, one.schedule) == (other.mode, other.anomaly, other.schedule)
-
-
-def _unproven(schedule: Schedule, method: str) -> Certificate:
-    return Certificate(False, len(schedule.calls), schedule.preemptions, schedule.switches, method)
-
-
-def _calm(stage: Stage, ran: Ran) -> Ran:
-    """The calls of ``ran`` in recorded order, with values."""
-    return stage.run(ran.positions, in_order(range(len(ran.positions))), detailed=True)
+def _gravity(finding: Finding) -> tuple[bool, int, int, tuple[int, ...], tuple[int, ...]]:
+    mode, anomaly = list(Mode).index(finding.mode), ANOMALIES.index(finding.anomaly)
+    return finding.benign, mode, anomaly, finding.schedule.calls, finding.schedule.order
 
 
 def _raised(outcome: Outcome) -> list[tuple[str, str]]:
     """The calls that ended with an exception, and which."""
     return [(label, str(result)) for label, result in outcome.results.items() if isinstance(result, Raised)]
-
-
-def _finding(
-    stage: Stage, diagnosis: Diagnosis, ran: Ran, baseline: Ran, certificate: Certificate
-) -> Finding:
-    changes = differences(baseline.outcome, ran.outcome, stage.settings.ignore)
-    return Finding(
-        mode=diagnosis.mode,
-        anomaly=diagnosis.anomaly,
-        benign=diagnosis.benign,
-        calls=ran.labels,
-        schedule=ran.schedule,
-        certificate=certificate,
-        outcome=ran.outcome,
-        diff=changes,
-        explanation=explain(diagnosis, ran, baseline, changes),
-        fingerprint=fingerprint(diagnosis, [stage.batch.calls[p].tool for p in ran.positions]),
-        execution=ran.execution(),
-        baseline=baseline.execution(),
-        batch=stage.batch,
-    )

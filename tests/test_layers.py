@@ -23,7 +23,7 @@ ROWS = [
     ["search"],
     ["oracle"],
     ["shrink"],
-    ["verdict"],
+    ["verdict", "conclusion"],
     ["exploration"],
     ["strategies"],
     ["scenario"],

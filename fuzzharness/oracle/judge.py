@@ -5,11 +5,11 @@ Decides mode and anomaly of a run. The words for it are composed in ``explanatio
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from fuzzharness.access import Kind
+from fuzzharness.access import Kind, Touch
 from fuzzharness.finding import Mode
 from fuzzharness.model import Raised
 from fuzzharness.oracle.anomaly import UNNAMED, Event, Witness, anomaly_of, events_of
@@ -125,9 +125,22 @@ def _shown(mode: Mode, anomaly: str, benign: bool, witness: Witness | None) -> D
 
 
 def _awaited(ran: Ran) -> frozenset[Spot]:
-    """The locks that the calls of a deadlock wait for."""
-    pending = ran.trail.pending
-    return frozenset((t[0], t[1]) for call in ran.trail.stood for t in pending.get(call, ()))
+    """The locks of a deadlock: those that the calls of one circle wait for, the first call's that has one."""
+    holder: dict[Spot, int] = {}
+    for call, touches in zip(ran.trail.order, ran.trail.touches, strict=True):
+        holder.update({touch[:2]: call for touch in touches if touch[2] in (Kind.LOCK, Kind.TRY)})
+    awaited = {call: _lock_of(ran.trail.pending.get(call, ())) for call in ran.trail.stood}
+    call, chain = min(awaited), list[int]()
+    while call in awaited and call not in chain:
+        chain.append(call)
+        lock = awaited[call]
+        call = -1 if lock is None else holder.get(lock, -1)
+    circle = chain[chain.index(call) :] if call in chain else chain
+    return frozenset(lock for lock in map(awaited.get, circle) if lock is not None)
+
+
+def _lock_of(pending: Sequence[Touch]) -> Spot | None:
+    return next((touch[:2] for touch in pending if touch[2] is Kind.LOCK), None)
 
 
 def _reader(witness: Witness) -> Event:

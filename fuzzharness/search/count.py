@@ -49,9 +49,10 @@ class Forecast:
 
 
 def forecast(profile: Profile) -> Forecast:
-    """The parts of a batch and how many classes each has."""
-    parts = independent_parts(profile)
-    return Forecast(parts, tuple(_classes(profile, part) for part in parts), profile.fixed)
+    """The parts of a batch and how many classes each has, the fewest first."""
+    counted = [(_classes(profile, part), part) for part in independent_parts(profile)]
+    counted.sort(key=lambda each: (each[0] is None, each[0]))
+    return Forecast(tuple(part for _, part in counted), tuple(n for n, _ in counted), profile.fixed)
 
 
 def independent_parts(profile: Profile) -> tuple[Part, ...]:

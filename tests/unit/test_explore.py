@@ -61,7 +61,7 @@ def test_the_events_come_in_order() -> None:
     heard: list[events.Event] = []
     report = fh.explore(batch(3), TOOLS, fh.World(ctx={"x": 0}), on_event=heard.append)
     names = [type(event).__name__ for event in heard]
-    assert names == ["Started", "BaselineReached", "OutcomeReached", "OutcomeReached", "Found", "Finished"]
+    assert names == ["Started", "BaselineReached", "OutcomeReached", "Found", "OutcomeReached", "Finished"]
     assert heard[-1] == events.Finished(report)
 
 
