@@ -273,11 +273,14 @@ def pytest_runtest_makereport(
 
 
 def _move_text(longrepr: Any, text: str) -> None:
-    """Show the text of a finding below the traceback and not, line by line, within it."""
+    """Show the text of a finding below the traceback and not, line by line, within it.
+
+    What others add to the error, as Hypothesis its failing example, stays where it is.
+    """
     entries = getattr(getattr(longrepr, "reprtraceback", None), "reprentries", ())
     lines = entries[-1].lines if entries else []
     for error in [n for n, line in enumerate(lines) if line.startswith("E  ")][:1]:
-        del lines[error + 1 :]
+        del lines[error + 1 : error + 1 + len(text.splitlines())]
         longrepr.addsection("fuzzharness", text)
 
 

@@ -149,6 +149,8 @@ def test_a_users_suite_shows_the_smallest_inputs(suite: pytest.Pytester) -> None
             "E *calls=[[]Call(tool='add_credit', args={'account': 6, 'amount': 0}),",
             "E *Call(tool='add_credit', args={'account': 6, 'amount': 1})],",
             "E *RaceFound: the batch is unsafe: shared-state, lost-update: 2 calls, 1 preemption",
+            "E *test case: test_with_the_fixture(*",
+            "E *Call(tool='add_credit', args={'account': 6, 'amount': 1})],",
             "*A  add_credit(account=6, amount=0)*B  add_credit(account=6, amount=1)*",
         ]
     )
