@@ -16,7 +16,7 @@ from fuzzharness.schedule import Schedule
 
 
 class Verdict(Enum):
-    """SAFE: every interleaving was run and none differs. UNSAFE: one differs. Else INCONCLUSIVE."""
+    """SAFE: every interleaving is covered and none differs. UNSAFE: one differs. Else INCONCLUSIVE."""
 
     SAFE = "safe"
     UNSAFE = "unsafe"
@@ -119,8 +119,8 @@ class Report:
     """What the exploration of one batch says.
 
     ``executions`` counts complete runs of the search itself (not the serial runs, not shrinking),
-    ``blocked`` runs cut off as redundant. ``exhausted`` is True only if every interleaving was run
-    and nothing was touched that the world does not cover. ``reasons`` says why a verdict is
+    ``blocked`` runs cut off as redundant, or made again. ``exhausted`` is True only if an interleaving of
+    every class was run and nothing was touched that the world does not cover. ``reasons`` says why a verdict is
     inconclusive, ``notes`` what a reader should know beside it.
     """
 

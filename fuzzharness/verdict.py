@@ -73,7 +73,7 @@ class Facts:
 
     @property
     def exhausted(self) -> bool:
-        """Whether every interleaving was run, under full control, and nothing escaped."""
+        """Whether every interleaving is covered, under full control, and nothing escaped."""
         blemish = self.stalled or self.escapes or self.unstable or self.untouched
         return self.through and not blemish
 
@@ -128,7 +128,7 @@ def reasons(facts: Facts) -> tuple[str, ...]:
     if facts.stop is Stop.INTERRUPTED:
         found.append("the search was interrupted")
     elif not facts.through and not facts.unstable and facts.stop is not None:
-        found.append(f"not every interleaving was run: {coverage(facts)}. {_way_on(facts)}")
+        found.append(f"not every interleaving is covered: {coverage(facts)}. {_way_on(facts)}")
     if facts.claim.strayed:
         runs = f"{facts.claim.strayed} run{'s' * (facts.claim.strayed != 1)}"
         found.append(

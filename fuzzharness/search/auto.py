@@ -10,6 +10,7 @@ first, in case it comes to its end.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fuzzharness.runtime.run import Trail
 from fuzzharness.search.bounded import Bounded
@@ -36,7 +37,7 @@ class Auto:
             more = self._now.begin(last)
             if last.unforeseen or last.stalled or self._now.claim().strayed:
                 return self._instead(Bounded(len(self._survey.profile.steps)))
-            if self._trial is not None and self._runs >= self._trial:
+            if more and self._trial is not None and self._runs >= self._trial:
                 self._now = Portfolio(self._survey.profile, self._seed)
                 return self._now.begin(None)
             return more
@@ -47,12 +48,8 @@ class Auto:
 
     def claim(self) -> Claim:
         claim = self._now.claim()
-        return claim if not self._void else _voided(claim, self._void)
+        return replace(claim, void=claim.void + self._void) if self._void else claim
 
     def _instead(self, scheduler: Scheduler) -> bool:
         self._void, self._now = self._runs, scheduler
         return scheduler.begin(None)
-
-
-def _voided(claim: Claim, runs: int) -> Claim:
-    return Claim(claim.whole, claim.unit, claim.level, claim.cut, claim.strayed, claim.void + runs)

@@ -64,7 +64,7 @@ BLEMISHES: dict[str, tuple[dict[str, Any], str]] = {
             "claim": Claim(bound="a bound"),
             "forecast": Forecast(((0, 1),), (69_112,), True),
         },
-        "not every interleaving was run: 6 interleavings, of 69,112 classes (auto); a bound. Raise "
+        "not every interleaving is covered: 6 interleavings, of 69,112 classes (auto); a bound. Raise "
         "max_executions to 69,112 to run them all",
     ),
     "a wait outside of control": (

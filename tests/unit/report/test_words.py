@@ -21,7 +21,7 @@ from fuzzharness.schedule import Schedule
 
 
 def test_verified_is_said_of_an_exhausted_search_without_escapes(safe):
-    assert verdict_line(safe()).startswith("VERIFIED safe: every interleaving was run")
+    assert verdict_line(safe()).startswith("VERIFIED safe: every interleaving is covered")
 
 
 @pytest.mark.parametrize(
