@@ -1,11 +1,13 @@
-"""What three decisions buy, each against the way it would be done without it, in one process."""
+"""What three decisions buy, each against the way it would be done without it, and what hand-overs cost."""
 
+import _thread
 import contextlib
 import os
 import sqlite3
 import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -97,3 +99,41 @@ def test_restoring_pages_is_cheaper_than_a_backup_since_no_schema_is_read_again(
         image._own.backup(pristine[id(image)])
         ratio = median_ratio(backed_up, lambda: runs(on, 50))
     print(f"\na run restored by backup takes {ratio:.2f} times a run restored by pages")
+
+
+def handovers(times: int) -> None:
+    """Two threads hand a baton to each other, ``times`` times each."""
+    mine, theirs = _thread.allocate_lock(), _thread.allocate_lock()
+    mine.acquire()
+    theirs.acquire()
+
+    def partner() -> None:
+        for _ in range(times):
+            theirs.acquire()
+            mine.release()
+
+    _thread.start_new_thread(partner, ())
+    for _ in range(times):
+        theirs.release()
+        mine.acquire()
+
+
+def test_how_much_of_a_run_is_handing_over_between_threads() -> None:
+    calls, runs = 4, 300
+    batch = fh.Batch(tuple(fh.Call("credit", {"amount": 1}) for _ in range(calls)))
+    switched, world = 0, fh.World(context={"balance": 0})
+    with Stage(batch, fh.Toolbox({"credit": credit}), world, fh.Settings()) as stage:
+        scheduler = RandomWalk(seed=7)
+        start = time.perf_counter()
+        for _ in range(runs):
+            order = stage.run(range(calls), scheduler.choose).trail.order
+            switched += 2 + sum(a != b for a, b in pairwise(order))  # to the first call, and back at the end
+        run = (time.perf_counter() - start) / runs
+        start = time.perf_counter()
+        handovers(5_000)  # on the one core that the stage keeps to
+        one = (time.perf_counter() - start) / 10_000
+    share = switched / runs * one / run
+    print(
+        f"\na run of {calls} read-modify-write calls takes {run * 1e6:.0f} microseconds, of which "
+        f"{switched / runs:.1f} hand-overs of {one * 1e6:.1f} microseconds are {share:.0%}"
+    )

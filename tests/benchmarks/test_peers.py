@@ -210,15 +210,16 @@ def test_share_of_the_search_spent_outside_runs(monkeypatch: pytest.MonkeyPatch)
     search = ("explore", "search")
     runs = statistics.median(clock.seconds[(*search, "run")] / clock.within(*search) for clock in clocks)
     scheduler = share(*search, "scheduler") + share(*search, "run", "scheduler")
-    judging = share(*search, "judging")
+    judging, shrinking = share(*search, "judging"), share(*search, "shrinking")
     made = clocks[-1].times[(*search, "run")]
     rows = [
         ["the runs themselves", f"{runs:.0%}"],
         ["the scheduler: `begin`, `choose`", f"{scheduler:.0%}"],
         ["judging", f"{judging:.0%}"],
-        ["the rest", f"{1 - runs - scheduler - judging:.0%}"],
+        ["shrinking and explaining the finding", f"{shrinking:.0%}"],
+        ["the rest", f"{1 - runs - scheduler - judging - shrinking:.0%}"],
     ]
-    parts = ("serial orders", "search", "shrinking")
+    parts = ("serial orders", "search")
     whole = {part: share("explore", part, of=("explore",)) for part in parts}
     print(f"\n4 calls, exhausted: the search makes {made:,} runs, {python()}\n")
     print(markdown(["of the search's time", "share"], rows))
