@@ -23,6 +23,18 @@ class _Any:
 ANY: Final = _Any()
 
 
+class _Order:
+    """Stands in a key for the order in which the keys at that place were put there."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "(order)"
+
+
+ORDER: Final = _Order()
+
+
 class _Missing:
     """Stands for a value where there is none."""
 
@@ -41,7 +53,9 @@ class Kind(Enum):
     """What an access does: READ uses the value, CHECK only asks whether it is there, WRITE changes it.
 
     Of a lock: LOCK takes it and waits until that can be, TRY takes it only if it is free, UNLOCK gives it
-    back in a later step, PASS takes it and gives it back within one step.
+    back in a later step, PASS takes it and gives it back within one step. Of a database: SNAPSHOT reads in
+    a transaction that stays open, PUBLISH commits, which such a reader may keep from happening. INSERT puts
+    a new key into a container, behind those that are there.
     """
 
     READ = "read"
@@ -51,6 +65,9 @@ class Kind(Enum):
     TRY = "try lock"
     UNLOCK = "unlock"
     PASS = "pass lock"
+    SNAPSHOT = "keep a snapshot of"
+    PUBLISH = "publish"
+    INSERT = "insert into"
 
     __hash__ = object.__hash__  # members are single: their own hash would be a call into Python
 
@@ -58,8 +75,16 @@ class Kind(Enum):
 COMMUTING: Final = frozenset({Kind.READ, Kind.CHECK, Kind.PASS})
 """Kinds that do not mind each other, whatever they touch."""
 
-OF_LOCKS: Final = frozenset({Kind.LOCK, Kind.TRY, Kind.UNLOCK, Kind.PASS})
-"""Kinds that say who may go on, not what is read or written."""
+_ALIKE: Final = frozenset({Kind.SNAPSHOT, Kind.PUBLISH})
+"""Kinds that do not mind their own kind."""
+
+OF_LOCKS: Final = frozenset(
+    {Kind.LOCK, Kind.TRY, Kind.UNLOCK, Kind.PASS, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT}
+)
+"""Kinds that say in which order calls go on, not what is read or written."""
+
+UNTOLD: Final = frozenset({Kind.UNLOCK, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT})
+"""Kinds that matter to the search and are not shown."""
 
 Touch = tuple[str, Key, Kind]
 """An access in its raw form: resource, key, kind."""
@@ -126,5 +151,7 @@ def conflict(a: Access, b: Access) -> bool:
 def dependent(a: Touch, b: Touch) -> bool:
     """As :func:`conflict`, on the raw form of accesses."""
     if a[2] in COMMUTING and b[2] in COMMUTING:
+        return False
+    if a[2] is b[2] and a[2] in _ALIKE:
         return False
     return a[0] == b[0] and overlap(a[1], b[1])

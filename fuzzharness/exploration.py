@@ -32,6 +32,7 @@ from fuzzharness.oracle.serial import touched
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.schedule import Schedule
 from fuzzharness.search import scheduler_for
+from fuzzharness.search.bounded import Bounded
 from fuzzharness.search.scheduler import Claim, Scheduler
 from fuzzharness.settings import Settings
 from fuzzharness.shrink.failing import Shrinker
@@ -144,6 +145,7 @@ class _Search:
     cut: int = 0
     stop: Stop | None = None
     hung: int = 0
+    missed: bool = False
     stalled: dict[str, None] = field(default_factory=dict)
     outcomes: dict[Hashable, Outcome] = field(default_factory=dict)
     seen: Counter[Hashable] = field(default_factory=Counter)
@@ -176,10 +178,32 @@ class _Search:
                 self._weigh(judge, ran)
 
     def _explore(self, judge: Judge, positions: tuple[int, ...]) -> Stop:
-        """Run one interleaving after another; returns why there is no further one."""
-        settings, last = self.stage.settings, None
-        scheduler = self.scheduler = scheduler_for(settings, judge.survey)
+        """Search the interleavings; returns why there is no further one.
+
+        A search by class that does not come to an ending which serial runs have shown has told apart what
+        should be one: then every interleaving is run instead.
+        """
+        settings = self.stage.settings
         deadline = None if settings.budget is None else time.monotonic() + settings.budget
+        stop = self._runs(scheduler_for(settings, judge.survey), judge, positions, deadline)
+        by_class = self.claim.unit == "class" and self.claim.parts == 1  # parts do not make all endings
+        if stop is Stop.THROUGH and by_class and not self._serial_endings(judge):
+            self.missed = True
+            if settings.strategy == "auto":
+                self.cut, self.complete = self.cut + self.complete, 0
+                stop = self._runs(Bounded(len(positions)), judge, positions, deadline)
+                self.missed = not self._serial_endings(judge)
+        return stop
+
+    def _serial_endings(self, judge: Judge) -> bool:
+        """Whether the search came to every ending of a serial order itself."""
+        return all(self.seen[key] for key in judge.serial.endings)
+
+    def _runs(
+        self, scheduler: Scheduler, judge: Judge, positions: tuple[int, ...], deadline: float | None
+    ) -> Stop:
+        """Run one interleaving after another, as ``scheduler`` says."""
+        settings, last, self.scheduler = self.stage.settings, None, scheduler
         while scheduler.begin(last):
             if self.complete + self.cut >= settings.max_executions:
                 return Stop.LIMIT
@@ -275,6 +299,7 @@ class _Search:
             touched=touched(serial.first, serial.second),
             executions=self.executions,
             claim=self.claim,
+            missed=self.missed,
             forecast=self.judge.survey.forecast,
             unstable=differences(serial.first.outcome, serial.second.outcome, settings.ignore),
             stalled=tuple(self.stalled),

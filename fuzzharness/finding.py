@@ -120,8 +120,8 @@ class Report:
 
     ``executions`` counts complete runs of the search itself (not the serial runs, not shrinking),
     ``blocked`` runs cut off as redundant, or made again. ``exhausted`` is True only if an interleaving of
-    every class was run and nothing was touched that the world does not cover. ``reasons`` says why a verdict is
-    inconclusive, ``notes`` what a reader should know beside it.
+    every class was run and nothing was touched that the world does not cover. ``reasons`` says why a
+    verdict is inconclusive, ``notes`` what a reader should know beside it.
     """
 
     batch: Batch

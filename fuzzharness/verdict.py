@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import combinations
 
-from fuzzharness.access import Access, Kind, Touch, conflict
+from fuzzharness.access import UNTOLD, Access, Kind, Touch, conflict
 from fuzzharness.finding import Change, Escape
 from fuzzharness.search.count import Forecast
 from fuzzharness.search.scheduler import Claim
@@ -32,9 +32,10 @@ class Facts:
     """What a search came to know.
 
     ``stop`` says why the search ended, None if there was none; ``claim`` is what the scheduler says of its
-    runs, ``forecast`` what was counted before them; ``touched`` holds what each call touched;
-    ``unstable`` where two runs in recorded order differ; ``raised`` the calls that fail already in recorded
-    order, with their error; ``hidden`` the calls whose arguments bear the name of a resource, with that name.
+    runs, ``forecast`` what was counted before them; ``missed`` is True if the search did not come to an
+    ending that serial runs have. ``touched`` holds what each call touched; ``unstable`` where two runs in
+    recorded order differ; ``raised`` the calls that fail already in recorded order, with their error;
+    ``hidden`` the calls whose arguments bear the name of a resource, with that name.
     """
 
     settings: Settings
@@ -44,6 +45,7 @@ class Facts:
     stop: Stop | None = None
     claim: Claim = field(default_factory=Claim)
     forecast: Forecast | None = None
+    missed: bool = False
     unstable: Sequence[Change] = ()
     stalled: Sequence[str] = ()
     escapes: Sequence[Escape] = ()
@@ -57,7 +59,9 @@ class Facts:
     def through(self) -> bool:
         """Whether the search ended by itself with nothing left out."""
         claim = self.claim
-        left_out = claim.cut or claim.strayed or claim.unforeseen or self.hung or self.miscounted
+        left_out = (
+            claim.cut or claim.strayed or claim.unforeseen or self.hung or self.miscounted or self.missed
+        )
         return claim.whole and not left_out and self.stop is Stop.THROUGH
 
     @property
@@ -132,7 +136,8 @@ def reasons(facts: Facts) -> tuple[str, ...]:
     if facts.claim.strayed:
         runs = f"{facts.claim.strayed} run{'s' * (facts.claim.strayed != 1)}"
         found.append(
-            f"{runs} went another way than the same choices had gone before: the tools are not deterministic"
+            f"{runs} went another way than was planned: the tools are not deterministic, or they wait for "
+            "each other in a way that nothing announced"
         )
     found += [f"a call waited outside the harness's control at {where}" for where in facts.stalled]
     found += [f"outside the world: {escape}" for escape in facts.escapes]
@@ -199,6 +204,10 @@ def _way_on(facts: Facts) -> str:
             f"{facts.claim.expected} were counted beforehand: one of the two is wrong, which is an error of "
             "fuzzharness. Choose bounded instead, and please report it"
         )
+    if facts.missed:
+        return (
+            "The search by class missed an ending of the serial orders: choose bounded, and please report it"
+        )
     return _more_runs(facts)
 
 
@@ -222,7 +231,8 @@ def _unshared(facts: Facts) -> list[str]:
 
 def _shared(touched: Sequence[set[Touch]]) -> bool:
     """Whether some key is touched by two calls, reading included."""
-    for mine, theirs in combinations(touched, 2):
+    told = [{touch for touch in touches if touch[2] not in UNTOLD} for touches in touched]
+    for mine, theirs in combinations(told, 2):
         for a in mine:
             for b in theirs:
                 if conflict(Access(a[0], a[1], Kind.WRITE), Access(b[0], b[1], Kind.WRITE)):

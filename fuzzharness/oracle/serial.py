@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from fuzzharness.access import Kind, Touch, dependent, overlap
+from fuzzharness.access import Touch, dependent
 from fuzzharness.oracle.compare import key_of
 from fuzzharness.runtime.run import Trail
 from fuzzharness.runtime.stage import Ran, Stage
@@ -127,9 +127,7 @@ def _could_come_earlier(call: int, done: tuple[int, ...], free: list[list[bool]]
 
 
 def _meet(mine: set[Touch], theirs: set[Touch]) -> bool:
-    return any(
-        Kind.WRITE in (a[2], b[2]) and a[0] == b[0] and overlap(a[1], b[1]) for a in mine for b in theirs
-    )
+    return any(dependent(a, b) for a in mine for b in theirs)
 
 
 def is_serializable(trail: Trail) -> bool:

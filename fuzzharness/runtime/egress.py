@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,7 @@ from fuzzharness.world import World
 from fuzzharness.world.resource import Gate
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_SCRATCH = os.path.join(os.path.realpath(tempfile.gettempdir()), "fuzzharness-")
 _ACTIVE: list[Watcher] = []
 _INSTALLED: list[bool] = []
 
@@ -118,7 +120,13 @@ def _whole(path: Any, folder: Any) -> str | None:
 
 
 def _bytecode(path: str) -> bool:
-    """Whether a file is the interpreter's own: a tool that imports a module for the first time writes it."""
+    """Whether a file is the interpreter's own, or a scratch folder's that the harness takes away.
+
+    A tool that imports a module for the first time writes the one; the garbage collector may come to the
+    other on any thread.
+    """
+    if path.startswith(_SCRATCH):
+        return True
     return os.path.basename(os.path.dirname(path)) == "__pycache__" or path.endswith(os.sep + "__pycache__")
 
 

@@ -95,6 +95,11 @@ class ThreadGate:
         if strand is not None:
             strand.later.append(look)
 
+    def unforeseen(self) -> None:
+        strand = current()
+        if strand is not None:
+            strand.run.trail.unforeseen += 1
+
     def wait(self, resource: str) -> bool:
         strand = current()
         return False if strand is None else strand.run.wait(strand, resource)

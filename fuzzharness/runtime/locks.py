@@ -46,9 +46,12 @@ class GateLock:
         if strand is not None:
             self._note(strand, timeout if blocking else -1)
             touch = ("lock", (self.name,), Kind.LOCK if blocking else Kind.TRY)
+            announced = (touch,)
             strand.run.take(
-                strand, (touch,), (lambda: self._owner is not None) if blocking else lambda: False
+                strand, announced, (lambda: self._owner is not None) if blocking else lambda: False
             )
+            if strand.run.trail.announced[-1] is not announced:
+                strand.run.trail.unforeseen += 1  # inside of one step: it is one only while the lock is free
             strand.run.record(strand, touch, None)
         if self._owner is not None:
             return False
@@ -66,6 +69,7 @@ class GateLock:
     def release(self) -> None:
         """As ``threading.Lock.release``."""
         me = RUNNING.get(_thread.get_ident()) or _thread.get_ident()
+        self._look(Kind.UNLOCK, not self._reentrant and self._owner is not me)
         if self._owner is None or (self._reentrant and self._owner != me):
             free = self._owner is None
             raise RuntimeError("release unlocked lock" if free else "cannot release un-acquired lock")
@@ -78,7 +82,16 @@ class GateLock:
 
     def locked(self) -> bool:
         """Whether somebody holds the lock."""
+        self._look(Kind.CHECK, True)
         return self._owner is not None
+
+    def _look(self, kind: Kind, apart: bool) -> None:
+        """A step of its own, where what a call finds depends on what others do with the lock."""
+        strand = current()
+        if strand is not None and (apart or strand.fresh):
+            touch = ("lock", (self.name,), kind)
+            strand.run.arrive(strand, (touch,))
+            strand.run.record(strand, touch, None)
 
     def free(self) -> None:
         """Forget the owner, at the start of a run."""

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fuzzharness.access import OF_LOCKS, Access, Key, Kind, Place, Touch
+from fuzzharness.access import OF_LOCKS, UNTOLD, Access, Key, Kind, Place, Touch
 from fuzzharness.model import Raised, Result, Returned, Unfinished
 from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
@@ -62,7 +62,7 @@ class Trail:
         places = self.places[step] if self.places else [None] * len(touches)
         values = self.values[step] if self.values else [None] * len(touches)
         shown = zip(touches, places, values, strict=True)
-        return tuple(Access(*t, p, v) for t, p, v in shown if t[2] is not Kind.UNLOCK)
+        return tuple(Access(*t, p, v) for t, p, v in shown if t[2] not in UNTOLD)
 
 
 Choose = Callable[[Sequence[int], int | None, Trail], int | None]

@@ -134,14 +134,14 @@ class Stage:
         if not self._before:
             return
         live = self.world.reset()
-        for calls in self._before:
-            for bound in calls:
-                run = self._execute([bound], live, lambda ready, *_: ready[0])
-                if isinstance(run.results[0], Unfinished):
-                    raise BatchError(
-                        f"{bound.name}, called before the batch, {run.results[0]}. Expected the batches "
-                        "before to come to their end. Leave it out, or set call_timeout higher."
-                    )
+        earlier = [bound for calls in self._before for bound in calls]
+        for place, bound in enumerate(earlier, 1):
+            run = self._execute([bound], live, lambda ready, *_: ready[0], places=(-place,))
+            if isinstance(run.results[0], Unfinished):
+                raise BatchError(
+                    f"{bound.name}, called before the batch, {run.results[0]}. Expected the batches "
+                    "before to come to their end. Leave it out, or set call_timeout higher."
+                )
         self.world.mark()
 
     def _execute(

@@ -63,7 +63,7 @@ class Causality:
             return self._data(own, call, footprint, 0)
         through, firsts = 0, []
         for lock in takes:
-            freed = self._freed(lock)
+            freed = self._freed(lock, lock in self.footprints.passes[footprint])
             if freed is not None and self.calls[freed] != call:
                 through |= self.before[freed]
                 firsts.append(self._first(lock, freed))
@@ -88,10 +88,14 @@ class Causality:
                 return self.before[step]
         return 0
 
-    def _freed(self, lock: Lock) -> int | None:
-        """The step that gave ``lock`` back last."""
-        frees = self.footprints.frees
-        return next((s for s in range(len(self.prints) - 1, -1, -1) if lock in frees[self.prints[s]]), None)
+    def _freed(self, lock: Lock, passing: bool) -> int | None:
+        """The step that gave ``lock`` back last; two that only pass it do not order each other."""
+        frees, passes = self.footprints.frees, self.footprints.passes
+        for step in range(len(self.prints) - 1, -1, -1):
+            footprint = self.prints[step]
+            if lock in frees[footprint] and not (passing and lock in passes[footprint]):
+                return step
+        return None
 
     def _last(self, lock: Lock) -> int | None:
         """The step that took ``lock`` last."""

@@ -5,7 +5,8 @@ neighbours are one class (Abdulla, Aronis, Jonsson and Sagonas, JACM 2017, algor
 off, as long as what a step touches follows from what its call has done so far. Where that is seen to
 depend on values that others write (compare-and-set in one step), nothing is concluded from what a step
 touched in another order: still every class exactly once, but some runs are found redundant on the way and
-cut off. Memory grows with the length of a run, not with their number.
+cut off. A run that waits for something nothing announced ends the search: it claims nothing then. Memory
+grows with the length of a run, not with their number.
 
 Departures from the paper: a lock that is waited for is reversed by the step that took it, and a call
 that waits at the end of a run (a deadlock) is reversed as if it had gone on; only races of steps that
@@ -69,7 +70,9 @@ class Dpor:
         if last is None:
             return True
         self._runs += not last.cut
-        self.unforeseen = self.unforeseen or last.unforeseen > 0
+        if last.unforeseen:
+            self.unforeseen = True
+            return False
         self.habits.note(last, self._known)
         if self.habits.vary and not self.vary:
             self.void = self._runs

@@ -18,7 +18,8 @@ class Footprints:
 
     ``data[f]`` is the same without the locks that f takes and may wait for: those never excuse another
     order by themselves. ``takes[f]``, ``holds[f]`` and ``frees[f]`` are the locks that f waits for, that it
-    may hold afterwards, and that it gives back. ``tries`` is True if some lock is only tried.
+    may hold afterwards, and that it gives back; ``passes[f]`` those that it takes and gives back at once.
+    ``tries`` is True if some lock is only tried.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,7 @@ class Footprints:
         self.takes: list[tuple[Lock, ...]] = []
         self.holds: list[frozenset[Lock]] = []
         self.frees: list[frozenset[Lock]] = []
+        self.passes: list[frozenset[Lock]] = []
         self._touches: list[tuple[Touch, ...]] = []
         self._numbers: dict[tuple[Touch, ...], int] = {}
 
@@ -58,7 +60,8 @@ class Footprints:
         new = len(self._touches)
         self._touches.append(touches)
         self.tries = self.tries or any(kind is Kind.TRY for _, _, kind in touches)
-        self.takes.append(_locks(touches, Kind.LOCK))
+        self.takes.append(_locks(touches, Kind.LOCK, Kind.PASS))
+        self.passes.append(frozenset(_locks(touches, Kind.PASS)))
         self.holds.append(frozenset(_locks(touches, Kind.LOCK, Kind.TRY)))
         self.frees.append(frozenset(_locks(touches, Kind.UNLOCK, Kind.PASS)))
         self.against.append(0)
@@ -79,7 +82,7 @@ def _locks(touches: Sequence[Touch], *kinds: Kind) -> tuple[Lock, ...]:
 
 
 def _free(touches: Sequence[Touch]) -> list[Touch]:
-    return [touch for touch in touches if touch[2] is not Kind.LOCK]
+    return [touch for touch in touches if touch[2] not in (Kind.LOCK, Kind.PASS)]
 
 
 def _meet(some: Sequence[Touch], others: Sequence[Touch]) -> bool:

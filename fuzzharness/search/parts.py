@@ -47,6 +47,8 @@ class Parts:
             return self._dpor.begin(None)
         self._note(last)
         more = self._dpor.begin(last)
+        if self._dpor.unforeseen:
+            return False
         while not more and self._left:
             self._strayed += self._dpor.strayed
             self._void += self._dpor.void

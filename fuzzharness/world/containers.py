@@ -107,6 +107,8 @@ def _member(family: Any, name: str, *kinds: Kind) -> Any:
             watch.access(member, kinds[0], look)
             for kind in kinds[1:]:
                 watch.note(member, kind, look)
+            if name == "add" and not family.__contains__(self, member):
+                watch.insert()
         return method(self, member)
 
     return announced

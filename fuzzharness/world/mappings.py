@@ -48,6 +48,7 @@ def _dict_setdefault(family: Any) -> Any:
             watch.kin.take_in(self, key, watch)
         else:
             watch.note(key, WRITE, look)
+            watch.insert()
             family.__setitem__(self, key, default)
             watch.kin.take_in(self, key, watch, given=default)
         return dict.__getitem__(self, key)
@@ -65,6 +66,8 @@ def _dict_update(family: Any, name: str) -> Any:
         exact = not args or isinstance(args[0], dict)
         pairs = [((*watch.path, key), WRITE) for key in (keys if exact else [ANY])]
         watch.gate.accesses(watch.resource, pairs, lambda key: peek(self, family, key[-1]))
+        if not exact or not all(dict.__contains__(self, key) for key in keys):
+            watch.insert()
         result = getattr(family, name)(self, *args, **kwargs)
         note_stored(self, family, watch)
         return result
@@ -104,10 +107,12 @@ def _made_on_demand(self: Any, key: Any) -> Any:
     look = lambda: peek(self, defaultdict, key)  # noqa: E731  # used twice below
     if factory in _INDIVISIBLE:
         watch.note(key, WRITE, look)
+        watch.insert()
         dict.__setitem__(self, key, factory())
     else:
         value = factory()
         watch.access(key, WRITE, look)
+        watch.insert()
         dict.__setitem__(self, key, value)
         watch.kin.take_in(self, key, watch, given=value)
         return dict.__getitem__(self, key)

@@ -46,6 +46,8 @@ def storing(family: Any) -> Any:
         if watch is None:
             return method(self, key, value)  # type: ignore[no-any-return]  # None
         watch.gate.access(watch.resource, (*watch.path, key), WRITE, lambda: peek(self, family, key))
+        if not dict.__contains__(self, key):
+            watch.insert()
         method(self, key, value)
         if type(value) not in ATOMS:
             del value

@@ -62,6 +62,10 @@ class Gate(Protocol):
         """Call ``look`` when the running call comes to its next gate."""
         ...
 
+    def unforeseen(self) -> None:
+        """Say that calls may come to wait for something that cannot be announced."""
+        ...
+
     def wait(self, resource: str) -> bool:
         """Stand back until :meth:`wake`; False when nobody is left who could wake this call."""
         ...

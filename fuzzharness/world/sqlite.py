@@ -33,6 +33,10 @@ from fuzzharness.world.statement import Footprint, parameters
 _BUSY, _LOCKED = 5, 6
 _SNAPSHOT = 517
 WRITE_LOCK: Key = ("(write lock)",)
+SNAPSHOT: Key = ("(snapshot)",)
+"""What a reader in an open transaction holds on to, and a commit has to wait for."""
+
+_OWN: frozenset[Key] = frozenset({WRITE_LOCK, SNAPSHOT})
 
 Pairs = list[tuple[Key, Kind]]
 
@@ -141,6 +145,8 @@ class WatchedConnection(sqlite3.Connection):
         waits = self.patient and not self._upgrading()
         if taking:
             announced.append((WRITE_LOCK, Kind.LOCK if waits else Kind.TRY))
+        elif announced and self.in_transaction:
+            announced.append((SNAPSHOT, Kind.SNAPSHOT))
         if announced:
             taken = self._locked_out if taking and waits else None
             scratch.gate.accesses(scratch.name, announced, self._seen, taken)
@@ -186,7 +192,7 @@ class WatchedConnection(sqlite3.Connection):
             return commit()
         apart = bool(self._unpublished) and self._mark != scratch.gate.mark()
         if apart:
-            written = [(key, Kind.WRITE) for key in self._unpublished]
+            written = [*((key, Kind.WRITE) for key in self._unpublished), (SNAPSHOT, Kind.PUBLISH)]
             scratch.gate.accesses(scratch.name, written, self._committed)
         result = self.patiently(commit)
         if self.in_transaction and not getattr(self, "autocommit", True):
@@ -220,6 +226,8 @@ class WatchedConnection(sqlite3.Connection):
     def _note_published(self) -> None:
         scratch = self.scratch
         assert scratch is not None
+        if self._unpublished:
+            scratch.gate.note(scratch.name, SNAPSHOT, Kind.PUBLISH)
         for key, place in self._unpublished.items():
             scratch.gate.note(scratch.name, key, Kind.WRITE, lambda k=key: self._committed(k), place)  # type: ignore[misc]  # mypy cannot infer a default's type
         self._over()
@@ -236,16 +244,18 @@ class WatchedConnection(sqlite3.Connection):
         scratch.gate.wake(scratch.name)
 
     def _seen(self, key: Key) -> Any:
-        return None if self.scratch is None or key == WRITE_LOCK else self.scratch.look(self, key)
+        return None if self.scratch is None or key in _OWN else self.scratch.look(self, key)
 
     def _committed(self, key: Key) -> Any:
-        return None if self.scratch is None else self.scratch.look(None, key)
+        return None if self.scratch is None or key in _OWN else self.scratch.look(None, key)
 
 
 class WatchedCursor(sqlite3.Cursor):
     """A cursor whose every statement passes the gate first."""
 
     connection: WatchedConnection
+    _ended = True
+    _single = False
 
     def execute(self, sql: str, params: Any = (), /) -> Any:
         run = super().execute
@@ -274,7 +284,56 @@ class WatchedCursor(sqlite3.Cursor):
             scratch.gate.escape(f"{scratch.name}: another database was attached")
         if footprint.commits:
             return connection.publish(run)
-        return connection.statement(footprint, _pairs(footprint, rows), run)
+        pairs = _pairs(footprint, rows)
+        result = connection.statement(footprint, pairs, run)
+        if self.description is not None:
+            self._ended, self._single = False, _single(pairs)
+            scratch.gate.later(_Open(self).look)
+        return result
+
+    def fetchone(self) -> Any:
+        row = super().fetchone()
+        self._ended = self._ended or self._single or row is None
+        return row
+
+    def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
+        rows = super().fetchmany(*args, **kwargs)
+        self._ended = self._ended or not rows
+        return rows
+
+    def fetchall(self) -> Any:
+        rows = super().fetchall()
+        self._ended = True
+        return rows
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except StopIteration:
+            self._ended = True
+            raise
+
+    def close(self) -> None:
+        self._ended = True
+        super().close()
+
+
+def _single(pairs: Pairs) -> bool:
+    """Whether a query names its one row: having fetched it, the interpreter ends the statement."""
+    return len(pairs) == 1 and ANY not in pairs[0][0]
+
+
+class _Open:
+    """Looks, when a call comes to its next gate, whether a cursor has rows left: others may wait for it."""
+
+    def __init__(self, cursor: WatchedCursor) -> None:
+        self._cursor = weakref.ref(cursor)
+
+    def look(self) -> None:
+        cursor = self._cursor()
+        scratch = None if cursor is None else cursor.connection.scratch
+        if cursor is not None and scratch is not None and not cursor._ended:
+            scratch.gate.unforeseen()
 
 
 def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final, Protocol
 
-from fuzzharness.access import ANY, Key, Kind
+from fuzzharness.access import ANY, ORDER, Key, Kind
 from fuzzharness.world.resource import Gate, Peek
 
 MUTABLE: Final = frozenset({dict, list, set, deque, bytearray})
@@ -53,6 +53,10 @@ class Watch:
     def note(self, key: Any, kind: Kind, peek: Peek) -> None:
         """Add an access to ``key`` inside to the step under way."""
         self.gate.note(self.resource, (*self.path, key), kind, peek)
+
+    def insert(self) -> None:
+        """Note that a new key comes behind those that are there: who walks through sees the order."""
+        self.gate.note(self.resource, (*self.path, ORDER), Kind.INSERT)
 
     def change(self, peek: Peek) -> None:
         """Announce that the whole value is read and changed, in one step."""

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import fuzzharness as fh
 from fuzzharness.oracle.compare import key_of
 
-PROPERTY = settings(deadline=None, max_examples=120, derandomize=True, database=None)
-MOST = 1_500
+PROPERTY = settings(deadline=None, max_examples=30, derandomize=True, database=None)
+MOST = 600
 LOCKS = {"m": threading.Lock(), "k": threading.Lock()}
 KEYS = "xyz"
 

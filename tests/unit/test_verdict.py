@@ -47,7 +47,7 @@ BLEMISHES: dict[str, tuple[dict[str, Any], str]] = {
     "a call that hung": ({"hung": True}, "What comes after a call that never comes back is not known"),
     "a run that strayed": (
         {"claim": replace(EVERY, strayed=1)},
-        "1 run went another way than the same choices had gone before",
+        "1 run went another way than was planned",
     ),
     "runs that strayed": ({"claim": replace(EVERY, strayed=2)}, "2 runs went another way"),
     "a wait that nothing announced": (

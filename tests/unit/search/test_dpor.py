@@ -17,8 +17,8 @@ from fuzzharness.search.parts import Parts
 from fuzzharness.search.profile import Profile
 from fuzzharness.search.survey import Survey
 
-MOST = 1_000
-PROPERTY = settings(deadline=None, max_examples=80, derandomize=True, database=None)
+MOST = 600
+PROPERTY = settings(deadline=None, max_examples=50, derandomize=True, database=None)
 seeds = st.integers(0, 2**32)
 
 
