@@ -164,9 +164,15 @@ class _Search:
             self.stop = self._explore(judge, positions)
 
     @cached_property
+    def deadline(self) -> float | None:
+        """When the time of this exploration is over."""
+        budget = self.stage.settings.budget
+        return None if budget is None else time.monotonic() + budget
+
+    @cached_property
     def shrinker(self) -> Shrinker:
         """What makes the findings small; it keeps what it has run."""
-        return Shrinker(self.stage)
+        return Shrinker(self.stage, self.deadline)
 
     def _begin(self, judge: Judge) -> None:
         serial = judge.serial
@@ -184,14 +190,13 @@ class _Search:
         should be one: then every interleaving is run instead.
         """
         settings = self.stage.settings
-        deadline = None if settings.budget is None else time.monotonic() + settings.budget
-        stop = self._runs(scheduler_for(settings, judge.survey), judge, positions, deadline)
+        stop = self._runs(scheduler_for(settings, judge.survey), judge, positions)
         by_class = self.claim.unit == "class" and self.claim.parts == 1  # parts do not make all endings
         if stop is Stop.THROUGH and by_class and not self._serial_endings(judge):
             self.missed = True
             if settings.strategy == "auto":
                 self.cut, self.complete = self.cut + self.complete, 0
-                stop = self._runs(Bounded(len(positions)), judge, positions, deadline)
+                stop = self._runs(Bounded(len(positions)), judge, positions)
                 self.missed = not self._serial_endings(judge)
         return stop
 
@@ -199,9 +204,7 @@ class _Search:
         """Whether the search came to every ending of a serial order itself."""
         return all(self.seen[key] for key in judge.serial.endings)
 
-    def _runs(
-        self, scheduler: Scheduler, judge: Judge, positions: tuple[int, ...], deadline: float | None
-    ) -> Stop:
+    def _runs(self, scheduler: Scheduler, judge: Judge, positions: tuple[int, ...]) -> Stop:
         """Run one interleaving after another, as ``scheduler`` says."""
         settings, last, self.scheduler = self.stage.settings, None, scheduler
         while scheduler.begin(last):
@@ -209,7 +212,7 @@ class _Search:
                 return Stop.LIMIT
             if self.hung + len(self.stalled) >= _STANDSTILLS:
                 return Stop.STANDSTILL
-            if deadline is not None and time.monotonic() > deadline:
+            if self.deadline is not None and time.monotonic() > self.deadline:
                 return Stop.BUDGET
             ran = self.stage.run(positions, scheduler.choose)
             last = ran.trail

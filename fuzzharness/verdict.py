@@ -85,7 +85,8 @@ class Facts:
 def coverage(facts: Facts) -> str:
     """How much of the interleavings was run, in a phrase."""
     claim = facts.claim
-    runs = f"{facts.executions:,} {_plural(claim.unit, facts.executions)}"
+    unit = claim.unit if claim.whole else "run"
+    runs = f"{facts.executions:,} {_plural(unit, facts.executions)}"
     if facts.through:
         return f"{_of_all(facts, runs)}{_in_parts(facts)}"
     if claim.level is not None and claim.level >= 0:
@@ -111,9 +112,11 @@ def _of_about(facts: Facts) -> str:
     forecast = facts.forecast
     if forecast is None or facts.claim.every_interleaving:
         return ""
+    if not forecast.exact:
+        return ", of a number of classes that depends on data"
     if forecast.runs is None:
         return ", of more classes than were counted"
-    return f", of {'' if forecast.exact else 'about '}{forecast.runs:,} {_plural('class', forecast.runs)}"
+    return f", of {forecast.runs:,} {_plural('class', forecast.runs)}"
 
 
 def _plural(word: str, number: int) -> str:
@@ -132,7 +135,8 @@ def reasons(facts: Facts) -> tuple[str, ...]:
     if facts.stop is Stop.INTERRUPTED:
         found.append("the search was interrupted")
     elif not facts.through and not facts.unstable and facts.stop is not None:
-        found.append(f"not every interleaving is covered: {coverage(facts)}. {_way_on(facts)}")
+        lead = "not every interleaving is covered" if facts.claim.whole else "samples prove nothing safe"
+        found.append(f"{lead}: {coverage(facts)}. {_way_on(facts)}")
     if facts.claim.strayed:
         runs = f"{facts.claim.strayed} run{'s' * (facts.claim.strayed != 1)}"
         found.append(
@@ -212,7 +216,8 @@ def _way_on(facts: Facts) -> str:
 
 
 def _more_runs(facts: Facts) -> str:
-    runs = None if facts.forecast is None or facts.claim.every_interleaving else facts.forecast.runs
+    known = facts.forecast is not None and facts.forecast.exact and not facts.claim.every_interleaving
+    runs = facts.forecast.runs if known and facts.forecast is not None else None
     if runs is None or runs <= facts.settings.max_executions:
         return "Raise max_executions to go on"
     return f"Raise max_executions to {runs:,} to run them all"

@@ -3,8 +3,8 @@
 Guarantee: where the classes counted beforehand fit into ``runs``, that of ``parts``: every class once. A
 run that waits for something nothing announced, or leaves the way that was planned, leaves the classes in
 doubt: then every interleaving is run instead, by rising preemptions (``bounded``). Where the classes do
-not fit, that of ``portfolio``; where they could not be counted, half of the runs are given to ``parts``
-first, in case it comes to its end.
+not fit, that of ``portfolio``; where their number is not known for certain, four fifths of the runs are given
+to ``parts`` first, in case it comes to its end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Auto:
     def __init__(self, survey: Survey, runs: int, seed: int) -> None:
         self._survey, self._seed = survey, seed
         expected = survey.forecast.runs
-        self._trial = runs // 2 if expected is None else None
+        certain = expected is not None and survey.forecast.exact
+        self._trial = None if certain else max(1, runs * 4 // 5)
         fits = expected is None or expected <= runs
         self._now: Scheduler = Parts(survey) if fits else Portfolio(survey.profile, seed)
         self._void = self._runs = 0

@@ -6,6 +6,7 @@ is decided in ``smallest``, which order of a class is the cheapest in ``cheapest
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -56,11 +57,15 @@ class _Found:
 
 
 class Shrinker:
-    """Finds the smallest schedule with the failure of a given run, on a stage that is open."""
+    """Finds the smallest schedule with the failure of a given run, on a stage that is open.
 
-    def __init__(self, stage: Stage) -> None:
+    It spends RUNS_IN_ALL runs, serial ones included, and no time after ``deadline`` (of ``time.monotonic``).
+    """
+
+    def __init__(self, stage: Stage, deadline: float | None = None) -> None:
         self._stage = stage
         self._left = RUNS_IN_ALL
+        self._deadline = deadline
         self._known: dict[Positions, _Classes] = {}
         self.judge = cache(lambda positions: Judge(stage, positions))
 
@@ -104,8 +109,11 @@ class Shrinker:
 
     def _searched(self, positions: Positions) -> _Classes:
         """Run one interleaving of every class and judge it."""
+        found = _Classes()
+        if self._spent():
+            return found
         judge = self.judge(positions)
-        serial, found = judge.serial, _Classes()
+        serial = judge.serial
         self._left -= serial.orders
         runs = judge.survey.forecast.runs
         unforeseen = any(trail.unforeseen for trail in serial.trails)
@@ -117,9 +125,8 @@ class Shrinker:
             if not scheduler.begin(last):
                 found.exhausted = serial.complete and not scheduler.claim().strayed
                 return found
-            if self._left <= 0:
+            if self._spent():
                 return found
-            self._left -= 1
             ran = self._stage.run(positions, scheduler.choose)
             last = ran.trail
             if last.unforeseen or last.stalled:
@@ -129,8 +136,13 @@ class Shrinker:
                 _keep(found, ran, judge)
         return found
 
+    def _spent(self) -> bool:
+        """Whether no further run may be made; counts as one."""
+        self._left -= 1
+        return self._left < 0 or (self._deadline is not None and time.monotonic() > self._deadline)
+
     def _rising(self, positions: Positions, sought: Diagnosis) -> Attempt:
-        return _Rising(self._stage, self.judge(positions), positions, sought)
+        return _Rising(self._stage, self.judge(positions), positions, sought, self._spent)
 
 
 def _keep(classes: _Classes, ran: Ran, judge: Judge) -> None:
@@ -162,9 +174,17 @@ class _Rising:
 
     rising = True
 
-    def __init__(self, stage: Stage, judge: Judge, positions: Sequence[int], sought: Diagnosis) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        judge: Judge,
+        positions: Sequence[int],
+        sought: Diagnosis,
+        spent: Callable[[], bool],
+    ) -> None:
         self.exhausted = False
         self._stage, self._judge, self._positions, self._sought = stage, judge, positions, sought
+        self._spent = spent
 
     def __iter__(self) -> Iterator[Candidate]:
         if not self._judge.serial.stable(self._stage.settings.ignore):
@@ -173,6 +193,8 @@ class _Rising:
         for _ in range(RUNS_PER_ATTEMPT):
             if not scheduler.begin(last):
                 self.exhausted = True
+                return
+            if self._spent():
                 return
             ran = self._stage.run(self._positions, scheduler.choose)
             last = ran.trail

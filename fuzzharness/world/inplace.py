@@ -8,6 +8,7 @@ The containers themselves are never changed.
 from __future__ import annotations
 
 import sys
+import weakref
 from collections import Counter
 from typing import Any
 
@@ -21,6 +22,9 @@ from fuzzharness.world.resource import Gate
 from fuzzharness.world.storage import family_of, fill, pairs_of
 from fuzzharness.world.tracked import Tracker
 from fuzzharness.world.values import perturb_inside
+
+_ALIVE: weakref.WeakSet[InPlace] = weakref.WeakSet()
+"""Every one there is: what they hold for themselves is no use that a tool makes of it."""
 
 
 class InPlace:
@@ -37,6 +41,7 @@ class InPlace:
                 "object that the tools hold. Give the object that has it as an attribute or under a key."
             )
         self._held = (live,)
+        _ALIVE.add(self)
         self._swaps: list[Swap] = []
         self._nodes: list[Any] = []
         self._objects: list[tuple[Any, type, dict[str, Any]]] = []
@@ -101,7 +106,7 @@ class InPlace:
                 self._swap(box[0])
 
     def _swap(self, original: Any) -> None:
-        spared = {id(self._held), *map(id, self._originals)}
+        spared = {*(id(other._held) for other in _ALIVE), *map(id, self._originals)}
         spared |= {id(held) for (held,) in self._originals}
         spared |= {id(own_dict(held)) for (held,) in self._originals}
         spared |= {id(fields) for _, _, fields in self._objects}

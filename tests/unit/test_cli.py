@@ -172,14 +172,14 @@ def test_a_module_of_the_working_directory_can_be_imported(write, folder):
 
 def test_options_reach_the_search_and_a_scenarios_own_win(write):
     path = write(turn(*(call("7", n, f"c{n}") for n in range(6))), more=EXPECTED)
-    assert "2 interleavings" in fuzzharness("run", path, "--max-executions", "2").stdout
+    assert "(2 runs, of 518,400 classes" in fuzzharness("run", path, "--max-executions", "2").stdout
     own = write(SAFE, name="own", more='[settings]\nstrategy = "bounded"\nmax_executions = 1\n')
     assert "(1 interleaving" in fuzzharness("run", own, "--max-executions", "2").stdout
 
 
 def test_the_environment_gives_options_too(write, monkeypatch):
     monkeypatch.setenv("FUZZ_STRATEGY", "serial")
-    assert "(2 interleavings" in fuzzharness("run", write(SAFE)).stdout
+    assert "(2 runs" in fuzzharness("run", write(SAFE)).stdout
 
 
 def test_what_tools_print_is_not_printed_a_hundred_times(write):

@@ -64,8 +64,8 @@ BLEMISHES: dict[str, tuple[dict[str, Any], str]] = {
             "claim": Claim(bound="a bound"),
             "forecast": Forecast(((0, 1),), (69_112,), True),
         },
-        "not every interleaving is covered: 6 interleavings, of 69,112 classes (auto); a bound. Raise "
-        "max_executions to 69,112 to run them all",
+        "samples prove nothing safe: 6 runs, of 69,112 classes (auto); a bound. Raise max_executions to "
+        "69,112 to run them all",
     ),
     "a wait outside of control": (
         {"stalled": ("shop.py:3 in wait",)},
@@ -120,7 +120,7 @@ def test_at_most_five_places_that_differ_are_named() -> None:
             "6 interleavings, among them every one with at most 1 preemption",
         ),
         ({"stop": Stop.LIMIT, "claim": replace(EVERY, level=-1)}, "6 interleavings (auto)"),
-        ({"settings": RANDOM, "claim": Claim()}, "6 interleavings (random)"),
+        ({"settings": RANDOM, "claim": Claim()}, "6 runs (random)"),
         ({"claim": CLASSES}, "all 6 classes"),
         ({"claim": replace(CLASSES, expected=6)}, "6 of 6 classes"),
         (
@@ -129,11 +129,11 @@ def test_at_most_five_places_that_differ_are_named() -> None:
         ),
         (
             {"settings": RANDOM, "claim": Claim(), "forecast": Forecast(((0, 1),), (36,), False)},
-            "6 interleavings, of about 36 classes (random)",
+            "6 runs, of a number of classes that depends on data (random)",
         ),
         (
-            {"settings": RANDOM, "claim": Claim(), "forecast": Forecast(((0, 1),), (None,), False)},
-            "6 interleavings, of more classes than were counted (random)",
+            {"settings": RANDOM, "claim": Claim(), "forecast": Forecast(((0, 1),), (None,), True)},
+            "6 runs, of more classes than were counted (random)",
         ),
     ],
     ids=[
