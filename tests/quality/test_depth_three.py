@@ -56,6 +56,13 @@ def test_an_exhaustive_search_finds_it_and_proves_the_smallest(strategy: str) ->
     assert smallest(report) == (3, 2, True, "211012")
 
 
+def test_it_replays_ten_times_of_ten() -> None:
+    (finding,) = filter(is_bad, search("auto")[0].findings)
+    for _ in range(10):
+        again = fh.replay(finding.schedule.token, BATCH, TOOLS, fh.World(ctx={"a": 0, "b": 0}))
+        assert (again.outcome, again.schedule) == (finding.outcome, finding.schedule)
+
+
 @pytest.mark.parametrize("strategy", ["random", "urw", "surw", "pct", "pos"])
 def test_a_sampler_finds_it_within_a_hundred_runs_at_the_median(strategy: str) -> None:
     assert median(search(strategy, seed)[1] for seed in SEEDS) <= LIMIT

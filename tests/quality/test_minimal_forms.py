@@ -55,38 +55,6 @@ def test_the_explanation_of_the_seed_story() -> None:
     )
 
 
-def first(ctx: Any) -> None:
-    ctx["a"] = 1
-    ctx["a"] = 0
-
-
-def second(ctx: Any) -> None:
-    if ctx["a"]:
-        ctx["b"] = 1
-        ctx["b"] = 0
-
-
-def third(ctx: Any) -> str:
-    return "bad" if ctx["b"] else "fine"
-
-
-def test_a_bug_of_depth_three_is_found_shrunk_and_replayed_every_time() -> None:
-    tools = fh.Toolbox({"first": first, "second": second, "third": third})
-    batch = fh.Batch((fh.Call("third"), fh.Call("second"), fh.Call("first")))
-    report = fh.explore(batch, tools, fh.World(ctx={"a": 0, "b": 0}))
-    bad = [f for f in report.findings if f.outcome.results["call-1"] == fh.Returned("bad")]
-    finding = min(bad, key=lambda f: f.certificate.calls)
-    assert (finding.certificate.calls, finding.certificate.preemptions, finding.certificate.proven) == (
-        3,
-        2,
-        True,
-    )
-    for _ in range(10):
-        again = fh.replay(finding.schedule.token, batch, tools, fh.World(ctx={"a": 0, "b": 0}))
-        assert again.outcome == finding.outcome
-        assert again.schedule == finding.schedule
-
-
 def late(ctx: Any) -> None:
     ctx["x"] = ctx["x"] * 2
 
