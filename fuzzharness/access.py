@@ -6,6 +6,7 @@ runtime's to hold the call that makes it.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -155,3 +156,8 @@ def dependent(a: Touch, b: Touch) -> bool:
     if a[2] is b[2] and a[2] in _ALIKE:
         return False
     return a[0] == b[0] and overlap(a[1], b[1])
+
+
+def meet(some: Iterable[Touch], others: Collection[Touch]) -> bool:
+    """Whether one of ``some`` depends on one of ``others``."""
+    return any(dependent(a, b) for a in some for b in others)

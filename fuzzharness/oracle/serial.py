@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from fuzzharness.access import Touch, dependent
+from fuzzharness.access import Touch, meet
 from fuzzharness.oracle.compare import key_of
 from fuzzharness.runtime.run import Trail
 from fuzzharness.runtime.stage import Ran, Stage
@@ -103,7 +103,7 @@ def distinct_orders(sets: Sequence[set[Touch]]) -> Iterator[tuple[int, ...]]:
     Up to five calls all orders are run: that costs little, and needs no access to have been seen.
     """
     calls = range(len(sets))
-    free = [[len(sets) > 5 and not _meet(sets[a], sets[b]) for b in calls] for a in calls]
+    free = [[len(sets) > 5 and not meet(sets[a], sets[b]) for b in calls] for a in calls]
     yield from _orders(free, ())
 
 
@@ -126,10 +126,6 @@ def _could_come_earlier(call: int, done: tuple[int, ...], free: list[list[bool]]
     return False
 
 
-def _meet(mine: set[Touch], theirs: set[Touch]) -> bool:
-    return any(dependent(a, b) for a in mine for b in theirs)
-
-
 def is_serializable(trail: Trail) -> bool:
     """Whether a run ends as some serial order does, since no two calls depend on each other both ways.
 
@@ -141,7 +137,7 @@ def is_serializable(trail: Trail) -> bool:
         for earlier in range(step):
             other = trail.order[earlier]
             known = other == call or call in after[other]
-            if not known and any(dependent(a, b) for a in touches for b in trail.touches[earlier]):
+            if not known and meet(touches, trail.touches[earlier]):
                 after[other].add(call)
     return _without_circle(after)
 

@@ -60,15 +60,10 @@ def independent_parts(profile: Profile) -> tuple[Part, ...]:
     calls = range(len(profile.steps))
     group = list(calls)
     for a, b in combinations(calls, 2):
-        if group[a] != group[b] and _depend(profile, a, b):
+        if group[a] != group[b] and profile.footprints.depend(profile.ever[a], profile.ever[b]):
             joined = group[b]
             group = [group[a] if g == joined else g for g in group]
     return tuple(tuple(c for c in calls if group[c] == g) for g in dict.fromkeys(group))
-
-
-def _depend(profile: Profile, a: int, b: int) -> bool:
-    against, ever = profile.footprints.against, profile.ever
-    return any(against[f] & ever[b] for f in range(len(against)) if ever[a] >> f & 1)
 
 
 def _classes(profile: Profile, part: Part) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fuzzharness.access import Kind, Touch, dependent
+from fuzzharness.access import Kind, Touch, meet
 
 Lock = tuple[str, object]
 """A lock: the resource it belongs to, and its key there."""
@@ -48,6 +48,10 @@ class Footprints:
             held = (held or lock in self.holds[number]) and lock not in self.frees[number]
         return held
 
+    def depend(self, some: int, others: int) -> bool:
+        """Whether one of the footprints in the mask ``some`` depends on one in the mask ``others``."""
+        return any(against & others for number, against in enumerate(self.against) if some >> number & 1)
+
     def _of_set(self, told: tuple[Touch, ...]) -> int:
         """Touches told in another order, or twice, are the same footprint."""
         distinct = frozenset(told)
@@ -67,12 +71,12 @@ class Footprints:
         self.against.append(0)
         self.data.append(0)
         for old, others in enumerate(self._touches):
-            if _meet(touches, others):
+            if meet(touches, others):
                 self.against[new] |= 1 << old
                 self.against[old] |= 1 << new
-            if _meet(_free(touches), others):
+            if meet(_free(touches), others):
                 self.data[new] |= 1 << old
-            if _meet(_free(others), touches):
+            if meet(_free(others), touches):
                 self.data[old] |= 1 << new
         return new
 
@@ -83,7 +87,3 @@ def _locks(touches: Sequence[Touch], *kinds: Kind) -> tuple[Lock, ...]:
 
 def _free(touches: Sequence[Touch]) -> list[Touch]:
     return [touch for touch in touches if touch[2] not in (Kind.LOCK, Kind.PASS)]
-
-
-def _meet(some: Sequence[Touch], others: Sequence[Touch]) -> bool:
-    return any(dependent(a, b) for a in some for b in others)

@@ -93,10 +93,8 @@ class Parts:
     def _coupled(self) -> bool:
         """Whether calls of two parts were seen to depend on each other after all."""
         return any(
-            self._footprints.against[footprint] & self._ever[b]
+            self._footprints.depend(self._ever[a], self._ever[b])
             for mine, theirs in combinations(self._parts, 2)
             for a in mine
             for b in theirs
-            for footprint in range(self._ever[a].bit_length())
-            if self._ever[a] >> footprint & 1
         )

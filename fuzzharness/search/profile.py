@@ -6,11 +6,10 @@ them writing. A forecast where control flow depends on data, exact where it does
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from fuzzharness.access import Touch
 from fuzzharness.runtime.run import Trail
 from fuzzharness.search.footprint import Footprints
 
@@ -57,10 +56,6 @@ class Profile:
         """Whether a step of ``call`` depends on something that another call has been seen to do."""
         against = self.footprints.against[footprint]
         return any(against & ever for other, ever in enumerate(self.ever) if other != call)
-
-    def is_contended(self, call: int, touches: Iterable[Touch]) -> bool:
-        """As :meth:`depends`, of touches that were announced."""
-        return self.depends(self.footprints.number(touches), call)
 
 
 def steps_of(trail: Trail, calls: int, footprints: Footprints) -> tuple[Steps, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from fuzzharness.access import Touch, dependent
+from fuzzharness.access import Touch, meet
 from fuzzharness.finding import Certificate, Mode
 from fuzzharness.oracle.judge import Diagnosis, Judge
 from fuzzharness.runtime.stage import Ran, Stage
@@ -94,7 +94,7 @@ class Shrinker:
             rest = tuple(p for p in positions if p not in group)
             mine, theirs = self._known.get(group), self._known.get(rest)
             done = rest and mine and theirs and mine.exhausted and theirs.exhausted
-            if mine and theirs and done and not _meet(mine.touched, theirs.touched):
+            if mine and theirs and done and not meet(mine.touched, theirs.touched):
                 return _Classes(touched=mine.touched | theirs.touched, exhausted=True)
         return None
 
@@ -159,14 +159,10 @@ def _groups(positions: Positions, alone: Callable[[int], set[Touch]]) -> Iterato
     while left:
         group = [left.pop(0)]
         for member in group:
-            near = [other for other in left if _meet(alone(member), alone(other))]
+            near = [other for other in left if meet(alone(member), alone(other))]
             group += near
             left = [other for other in left if other not in near]
         yield tuple(sorted(group))
-
-
-def _meet(some: set[Touch], others: set[Touch]) -> bool:
-    return any(dependent(a, b) for a in some for b in others)
 
 
 class _Rising:
