@@ -116,7 +116,7 @@ class ThreadGate:
 
     def escape(self, what: str) -> None:
         strand = current()
-        tool = None if strand is None else strand.run.tools[strand.index]
+        tool = None if strand is None else strand.caller.body.name
         place = None if strand is None else place_of_tool()
         self.escapes.setdefault(Escape(what, tool, place))
 

@@ -10,6 +10,7 @@ import os
 import sys
 import sysconfig
 from types import FrameType
+from typing import Any
 
 from fuzzharness.access import Place
 
@@ -60,3 +61,21 @@ def _short(file: str) -> str:
         return file.rpartition("site-packages" + os.sep)[2]
     relative = os.path.relpath(file)
     return file if relative.startswith("..") else relative
+
+
+def place_of_coroutine(task: Any) -> Place | None:
+    """The innermost line of tool code at which a task that is not running waits, or None."""
+    coroutine = getattr(task, "coro", None) or (task.get_coro() if hasattr(task, "get_coro") else None)
+    found = None
+    while coroutine is not None:
+        frame = _attribute(coroutine, "frame")
+        if frame is not None and not _foreign(frame.f_code.co_filename):
+            found = frame
+        coroutine = _attribute(coroutine, "await")
+    return None if found is None else place_of_tool(found)
+
+
+def _attribute(coroutine: Any, name: str) -> Any:
+    """What a coroutine, generator or asynchronous generator has under ``name``."""
+    names = {"await": ("cr_await", "gi_yieldfrom", "ag_await"), "frame": ("cr_frame", "gi_frame", "ag_frame")}
+    return next((v for n in names[name] if (v := getattr(coroutine, n, None)) is not None), None)

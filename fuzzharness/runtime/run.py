@@ -1,10 +1,11 @@
-"""One run: the calls of a batch on threads that hand the baton to each other.
+"""One run: the calls of a batch on threads and event loops that hand the baton to each other.
 
 Decides which call holds the baton and when a run is over; asks ``choose`` who is next. Never knows
 why a scheduler chooses as it does, and never judges the ending.
 
 The thread at a gate asks the scheduler itself and wakes another thread only when the schedule
-switches. The thread that called :meth:`Run.execute` sleeps until the run is over, or until nothing
+switches; so does the thread of an event loop when none of its tasks is in the midst of a step. The
+thread that called :meth:`Run.execute` sleeps until the run is over, or until nothing
 has moved for ``timeout`` seconds: then the call that holds the baton is set aside as stuck and the
 others go on, so that a wait for something a sibling holds is not mistaken for a hang.
 """
@@ -17,96 +18,98 @@ import ctypes
 import inspect
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from fuzzharness.access import OF_LOCKS, UNTOLD, Access, Key, Kind, Place, Touch
+from fuzzharness.access import OF_LOCKS, Key, Kind, Place, Touch
 from fuzzharness.model import Raised, Result, Returned, Unfinished
-from fuzzharness.runtime.places import place_of_tool
+from fuzzharness.runtime.caller import Body, Caller
+from fuzzharness.runtime.loops import LOOP, Loop
+from fuzzharness.runtime.places import place_of_coroutine, place_of_tool
 from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
+from fuzzharness.runtime.trail import Choose as Choose
+from fuzzharness.runtime.trail import Trail as Trail
 from fuzzharness.runtime.workers import Worker, release
 from fuzzharness.world.plain import plain, without_addresses
+
+WAKING = "waking"
+"""The resource of touches that say which call lets which go on."""
 
 MOST_STEPS = 100_000
 """A call that takes more steps than this in one run goes round in circles: it counts as stuck."""
 
 
-@dataclass(slots=True)
-class Trail:
-    """What a run did, densely and raw: one entry per step in most lists.
+class Crew(Protocol):
+    """Where the strands of a run live."""
 
-    ``announced`` holds what each step said at its gate that it would touch, ``touches`` what it did
-    touch; ``pending`` is by call: what it announced last. ``waits`` holds the positions before which the
-    running call could not go on, ``stood`` the calls that never came to their end. ``redundant`` is the
-    number of a choice that let a call begin which could not take a single step before another did, so
-    that a run without that choice is the same. ``unforeseen`` counts the waits that nothing announced.
-    """
+    def worker(self) -> Worker:
+        """A thread that no strand of this run has."""
+        ...
 
-    order: list[int] = field(default_factory=list)
-    touches: list[list[Touch]] = field(default_factory=list)
-    announced: list[Sequence[Touch]] = field(default_factory=list)
-    pending: dict[int, Sequence[Touch]] = field(default_factory=dict)
-    places: list[list[Place | None]] = field(default_factory=list)
-    values: list[list[Any]] = field(default_factory=list)
-    waits: set[int] = field(default_factory=set)
-    stood: tuple[int, ...] = ()
-    redundant: int | None = None
-    stalled: list[str] = field(default_factory=list)
-    unforeseen: int = 0
-    deadlock: bool = False
-    cut: bool = False
-
-    def accesses(self, step: int) -> tuple[Access, ...]:
-        """The accesses of one step, with places and values where they were asked for."""
-        touches = self.touches[step]
-        places = self.places[step] if self.places else [None] * len(touches)
-        values = self.values[step] if self.values else [None] * len(touches)
-        shown = zip(touches, places, values, strict=True)
-        return tuple(Access(*t, p, v) for t, p, v in shown if t[2] not in UNTOLD)
-
-
-Choose = Callable[[Sequence[int], int | None, Trail], int | None]
-"""Given the calls that can go on, the one that runs (None at the start) and the trail so far: who is
-next, or None to cut the run off as redundant."""
+    def loop(self, name: str) -> Loop:
+        """The event loop of that name."""
+        ...
 
 
 class Run:
-    """One execution of ``bodies``, one callable without parameters per call, each on its worker.
+    """One execution of ``bodies``, one per call.
 
-    ``tools`` names them for messages, ``detailed`` asks for places and values, ``places`` are those of the
-    calls in their batch. ``abandoned`` is True
+    ``detailed`` asks for places and values, ``places`` are those of the calls in their batch. ``fine``: tasks
+    of event loops stop at every gate, since threads run beside them. ``abandoned`` is True
     afterwards if a thread could not be stopped, ``disturbed`` if one was set aside as stuck.
     """
 
     def __init__(
         self,
-        bodies: Sequence[Callable[[], Any]],
-        tools: Sequence[str],
-        workers: Sequence[Worker],
+        bodies: Sequence[Body],
+        crew: Crew,
         choose: Choose,
         timeout: float,
         detailed: bool = False,
         places: Sequence[int] | None = None,
+        fine: bool = False,
     ) -> None:
-        self.bodies = bodies
-        self.tools = tools
         self.choose = choose
         self.timeout = timeout
         self.detailed = detailed
+        self.fine = fine
         self.trail = Trail()
-        places = range(len(bodies)) if places is None else places
-        self.strands = [Strand(self, i, workers[i], place) for i, place in enumerate(places)]
         self.holder: Strand | None = None
         self.over = False
-        self.abandoned = False
+        self.abandoned = self.threaded = False
+        self.loops: list[Loop] = []
+        self.running: int | None = None
+        self.context = contextvars.copy_context()
+        self._crew = crew
+        self._promised: Caller | None = None
         self._failure: BaseException | None = None
         self._alive = 0
-        self._asked = 0
+        self.asked = 0
         self._idle: list[int] = []
         self._awake = _thread.allocate_lock()
         self._awake.acquire()
         self._mutex = _thread.allocate_lock()
-        self._context = contextvars.copy_context()
+        places = range(len(bodies)) if places is None else places
+        self.callers = [Caller(self, i, p, body) for i, (p, body) in enumerate(zip(places, bodies, strict=True))]
+        for caller in self.callers:
+            self._main_strand(caller)
+        for loop in self.loops:
+            loop.begin(self)
+
+    def _main_strand(self, caller: Caller) -> None:
+        body = caller.body
+        if body.loop is None:
+            Strand(caller, self._crew.worker(), None, body.start)
+            return
+        loop = self._crew.loop(body.loop)
+        if loop not in self.loops:
+            self.loops.append(loop)
+        caller.loops.append(loop)
+        Strand(caller, loop, loop, body.start)
+
+    @property
+    def strands(self) -> list[Strand]:
+        """Every strand of every call so far."""
+        return [strand for caller in self.callers for strand in caller.strands]
 
     # -- the thread that started the run ---------------------------------------------------------
 
@@ -123,7 +126,7 @@ class Run:
             self._stop()
         if self._failure is not None:
             raise self._failure
-        self.trail.stood = tuple(s.index for s in self.strands if isinstance(s.result, Unfinished))
+        self.trail.stood = tuple(c.index for c in self.callers if isinstance(c.result, Unfinished))
         return self.trail
 
     @property
@@ -134,7 +137,12 @@ class Run:
     @property
     def results(self) -> list[Result]:
         """What each call returned or raised."""
-        return [s.result or Unfinished("its run was cut off") for s in self.strands]
+        return [c.result or Unfinished("its run was cut off") for c in self.callers]
+
+    @property
+    def left(self) -> list[Strand]:
+        """Strands that had not come to an end when nothing else was left, though their call had."""
+        return [s for c in self.callers if c.main.done for s in c.strands if s.given_up and not s.done]
 
     def _watch(self) -> None:
         moved = -1
@@ -162,12 +170,22 @@ class Run:
     def _give_up_stuck(self) -> None:
         for strand in self.strands:
             if strand.stuck:
-                strand.result = Unfinished(self._where(strand))
+                self._unfinished(strand)
         self._end()
 
+    def _unfinished(self, strand: Strand) -> None:
+        """The call of ``strand`` does not come to its end in this run."""
+        caller = strand.caller
+        if caller.result is None or (strand.stuck and not isinstance(caller.result, Unfinished)):
+            caller.result = Unfinished(self._where(strand))
+
     def _where(self, strand: Strand) -> str:
-        frame = sys._current_frames().get(strand.worker.ident)
-        place = place_of_tool(frame) if frame is not None else None
+        loop = strand.loop
+        if loop is not None and loop.inside is not strand:
+            place = place_of_coroutine(strand.task)
+        else:
+            frame = sys._current_frames().get(strand.home.ident)
+            place = place_of_tool(frame) if frame is not None else None
         return f"{place} in {place.function}" if place else "outside of any tool code"
 
     def _stop(self) -> None:
@@ -175,9 +193,12 @@ class Run:
         for strand in self.strands:
             if strand.started and not strand.done:
                 if strand.stuck:
-                    _raise_in(strand.worker.ident)
-                else:
+                    _raise_in(strand.home.ident)
+                elif strand.loop is None or strand.loop.inside is strand:
                     release(strand.baton)
+        for loop in self.loops:
+            if not loop.end(self.timeout):
+                self.abandoned = True
         while self._alive:
             if not self._awake.acquire(timeout=self.timeout):
                 self.abandoned = True
@@ -188,7 +209,7 @@ class Run:
     def arrive(self, strand: Strand, announced: Sequence[Touch]) -> None:
         """The gate: come here before the accesses ``announced``; returns when the call may make them."""
         blocked = strand.blocked is not None and strand.blocked()
-        if strand.atomic and strand.steps >= strand.atomic and not blocked:
+        if not (blocked or strand.fresh) and (strand.merged or 0 < strand.atomic <= strand.steps):
             return
         if self.over:
             self._unwind(strand)
@@ -208,7 +229,7 @@ class Run:
         if strand.steps >= MOST_STEPS:
             self._spin(strand)
         if self._idle:
-            self._note_idle(self._asked - 1)
+            self._note_idle(self.asked - 1)
         trail = self.trail
         strand.fresh = False
         strand.steps += 1
@@ -220,10 +241,40 @@ class Run:
             trail.places.append([])
             trail.values.append([])
             strand.looks.clear()
+        if strand.debts:
+            self._pay(strand)
+        if self.fine and strand.loop is not None and not strand.loop.taken:
+            strand.loop.taken = True
+            self._add((LOOP, (strand.loop.name,), Kind.LOCK))
+
+    def _add(self, touch: Touch) -> None:
+        """Add a touch that nobody is shown to the step under way."""
+        trail = self.trail
+        trail.touches[-1].append(touch)
+        if self.detailed:
+            trail.places[-1].append(None)
+            trail.values[-1].append(None)
+
+    def _pay(self, strand: Strand) -> None:
+        """A step of ``strand`` that others let it take comes after theirs."""
+        for touch in strand.debts:
+            self._add(touch)
+        strand.debts.clear()
+
+    def woke(self, strand: Strand) -> None:
+        """The strand that runs lets ``strand``, of another call, go on."""
+        waker = self.holder
+        if waker is None or waker.index == strand.index:
+            return
+        key: Key = (strand.index, strand.number)
+        if waker.fresh:
+            self.arrive(waker, ())
+        self._add((WAKING, key, Kind.WAKE))
+        strand.debts.append((WAKING, key, Kind.WOKEN))
 
     def _began_in_vain(self, strand: Strand) -> None:
         if self._idle and strand.index < self._idle[-1]:
-            self._note_idle(self._asked - 1)
+            self._note_idle(self.asked - 1)
         self._idle.append(strand.index)
 
     def _note_idle(self, choices: int) -> None:
@@ -318,6 +369,38 @@ class Run:
             if strand.waits_for == resource and not strand.foreseen:
                 strand.waits_for = None
 
+    # -- strands beside the first of a call ------------------------------------------------------
+
+    def spawn(self, parent: Strand, body: Callable[[], Any]) -> Strand:
+        """A new thread of the call of ``parent``, which runs ``body`` when it is its turn."""
+        self.threaded = True
+        with self._mutex:
+            strand = Strand(parent.caller, self._crew.worker(), None, body)
+            strand.since = self.asked
+        return strand
+
+    def sleep(self, strand: Strand, seconds: float) -> None:
+        """Let time pass for the call of ``strand``; its other strands go on meanwhile."""
+        caller = strand.caller
+        if len(caller.strands) == 1 or strand.loop is not None:
+            caller.elapsed += seconds
+            return
+        strand.blocked = lambda: not strand.timed_out
+        self.stand(strand, caller.elapsed + seconds)
+
+    def stand(self, strand: Strand, until: float | None = None) -> bool:
+        """Stand back until :attr:`Strand.blocked` is over; False if it was given up at ``until``."""
+        strand.timer, strand.timed_out = until, False
+        try:
+            if self.over:
+                self._unwind(strand)
+            self._decide(strand)
+        finally:
+            strand.blocked = strand.timer = None
+        return not strand.timed_out
+
+    # -- who is next ------------------------------------------------------------------------------
+
     def _decide(self, strand: Strand) -> None:
         with self._mutex:
             held = self.holder is strand
@@ -328,7 +411,7 @@ class Run:
             self._unwind(strand)
 
     def _come_back(self, strand: Strand) -> bool:
-        """A call that had been set aside as stuck is at a gate again."""
+        """A strand that had been set aside as stuck is at a gate again."""
         self._no_longer_stuck(strand)
         if self.holder is None:
             self.holder = strand
@@ -338,16 +421,28 @@ class Run:
         strand.stuck = False
         self.trail.stalled.append(strand.stood)
 
+    def onward(self) -> None:
+        """The thread of a loop has the baton and nothing of its own to do: who is next?"""
+        with self._mutex:
+            if not self.over:
+                self._next(self.running)
+
     def _next(self, running: int | None) -> Strand | None:
         """Hand the baton on; returns the strand that has it now. Needs the mutex."""
-        ready = [
-            s.index
-            for s in self.strands
-            if not (s.done or s.stuck or s.spins or (s.blocked is not None and s.blocked()))
-        ]
+        self.running = running
+        for loop in self.loops:
+            if loop.dirty and loop.inside is None and not loop.stuck:
+                loop.drain()
+                return None
+        promised, self._promised = self._promised, None
+        if promised is not None:
+            strand = promised.next_strand(None)
+            if strand is not None:
+                return self._hand_to(strand)
+        ready = [c.index for c in self.callers if c.able]
         if not ready:
             return self._nobody_ready()
-        self._asked += 1
+        self.asked += 1
         try:
             chosen = self.choose(ready, running, self.trail)
         except BaseException as error:
@@ -356,12 +451,28 @@ class Run:
             self.trail.cut = True
             self._end()
             return None
-        if running is not None and running not in ready and not self.strands[running].done:
+        if running is not None and running not in ready and not self.callers[running].done:
             self._note_wait(running)
-        strand = self.holder = self.strands[chosen]
-        if chosen != running:
-            self._hand_to(strand)
-        return strand
+        self.running = chosen
+        caller = self.callers[chosen]
+        strand = caller.next_strand(self.holder)
+        return self._let_time_pass(caller) if strand is None else self._hand_to(strand)
+
+    def _let_time_pass(self, caller: Caller) -> Strand | None:
+        """All strands of a call wait: the first of them that waits for a time gives up or wakes."""
+        deadline = caller.deadline
+        assert deadline is not None
+        caller.elapsed = max(caller.elapsed, deadline)
+        self._promised = caller
+        for loop in caller.loops:
+            first = loop.deadline(caller)
+            if first is not None and first <= deadline:
+                loop.fire(caller)
+                return None
+        strand = min((s for s in caller.strands if s.timer is not None), key=lambda s: (s.timer, s.number))
+        strand.timed_out, strand.timer = True, None
+        self._promised = None
+        return self._hand_to(strand)
 
     def _note_wait(self, running: int) -> None:
         """The call that runs cannot go on; one that took no step yet has nothing to go on with."""
@@ -369,13 +480,22 @@ class Run:
         if order and order[-1] == running:
             self.trail.waits.add(len(order))
 
-    def _hand_to(self, strand: Strand) -> None:
-        if strand.started:
+    def _hand_to(self, strand: Strand) -> Strand:
+        """``strand`` has the baton: wake the thread it runs on, unless it is this one."""
+        before, self.holder = self.holder, strand
+        strand.since = self.asked
+        if strand.loop is not None and strand.loop.inside is not strand:
+            strand.loop.go(strand)
+        elif strand is before and RUNNING.get(_thread.get_ident()) is strand:
+            return strand
+        elif strand.started:
             strand.baton.release()
         else:
             strand.started = True
             self._alive += 1
-            strand.worker.start(lambda: self._live(strand))
+            worker: Any = strand.home
+            worker.start(lambda: self._live(strand))
+        return strand
 
     def _nobody_ready(self) -> Strand | None:
         waiting = [s for s in self.strands if s.waits_for is not None]
@@ -385,9 +505,12 @@ class Run:
         if any(s.stuck for s in self.strands):
             return None
         left = [s for s in self.strands if not s.done]
-        self.trail.deadlock = bool(left) and not any(s.spins for s in left)
+        main = [s for s in left if s is s.caller.main]
+        self.trail.deadlock = bool(main) and not any(s.spins for s in left)
         for strand in left:
-            strand.result = Unfinished(self._where(strand))
+            strand.given_up = True
+        for strand in main:
+            self._unfinished(strand)
         self._end()
         return None
 
@@ -396,16 +519,14 @@ class Run:
         strand.given_up = True
         strand.waits_for = None
         self._idle.clear()
-        running, self.holder = self.holder, strand
-        if strand is not running:
-            self._hand_to(strand)
-        return strand
+        return self._hand_to(strand)
 
     def _end(self) -> None:
         self.over = True
         self.holder = None
-        if self._alive != 1:  # a last thread wakes the starter itself, when it is gone
-            release(self._awake)
+        here = RUNNING.get(_thread.get_ident())
+        if self._alive != 1 or here is None or here.run is not self or here.loop is not None:
+            release(self._awake)  # else a last thread wakes the starter itself, when it is gone
 
     def _unwind(self, strand: Strand) -> None:
         """Leave the call. What it does on its way out is let pass, but not in a later run."""
@@ -413,7 +534,8 @@ class Run:
         raise Aborted
 
     def _live(self, strand: Strand) -> None:
-        RUNNING[strand.worker.ident] = strand
+        ident = _thread.get_ident()
+        RUNNING[ident] = strand
         try:
             result = self._call(strand)
             if not self.over:
@@ -421,16 +543,16 @@ class Run:
         except Aborted:
             pass
         except BaseException as error:
-            self._fail(error)
+            self.fail(error)
         finally:
-            RUNNING.pop(strand.worker.ident, None)
+            RUNNING.pop(ident, None)
             strand.done = True
             with self._mutex:
                 self._alive -= 1
             if self.over and not self._alive:
                 release(self._awake)
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """The harness itself went wrong on a call's thread: the run is over, its starter is told."""
         with self._mutex:
             self._failure = self._failure or error
@@ -439,7 +561,7 @@ class Run:
 
     def _call(self, strand: Strand) -> Result:
         try:
-            value = self._context.copy().run(self.bodies[strand.index])
+            value = self.context.copy().run(strand.body)
         except Aborted:
             raise
         except BaseException as error:
@@ -447,24 +569,31 @@ class Run:
             return raised(error)
         strand.deaf = True
         if inspect.isgenerator(value) or inspect.iscoroutine(value):
-            self.trail.stalled.append(f"the end of {self.tools[strand.index]}: nobody runs what it returned")
-        return _returned(value)
+            tool = strand.caller.body.name
+            self.trail.stalled.append(f"the end of {tool}: nobody runs what it returned")
+        return returned(value)
 
     def _finish(self, strand: Strand, result: Result) -> None:
         with self._mutex:
-            strand.deaf = False
-            if strand.fresh:
-                self._begin(strand)
-            if strand.owed:
-                self._settle(strand)
-            strand.result = result
-            strand.done = strand.deaf = True
+            self.ended(strand, result)
             if self.holder is strand:
                 self._next(strand.index)
             elif not self.over:
                 self._no_longer_stuck(strand)
                 if self.holder is None:
                     self._next(strand.index)
+
+    def ended(self, strand: Strand, result: Result) -> None:
+        """``strand`` has come to its end; ``result`` is that of its call if it is the first of it."""
+        strand.deaf = False
+        main = strand is strand.caller.main
+        if strand.fresh and (main or strand.debts):
+            self._begin(strand)
+        if strand.owed:
+            self._settle(strand)
+        if main:
+            strand.caller.result = result
+        strand.done = strand.deaf = True
 
     # -- values, for explanations ----------------------------------------------------------------
 
@@ -497,7 +626,8 @@ def raised(error: BaseException) -> Raised:
     return Raised(type(error).__name__, without_addresses(str(error)).strip())
 
 
-def _returned(value: Any) -> Returned:
+def returned(value: Any) -> Returned:
+    """What a tool returned as a result, plain and independent of later runs."""
     try:
         return Returned(plain(value, named=True))
     except Exception as error:

@@ -18,13 +18,15 @@ from fuzzharness.errors import BatchError, ToolError, WorldError
 from fuzzharness.finding import Escape, Execution
 from fuzzharness.model import Batch, Outcome, Unfinished
 from fuzzharness.runtime.affinity import one_core
+from fuzzharness.runtime.backends import loop_of
+from fuzzharness.runtime.caller import Body
 from fuzzharness.runtime.chance import same_bytes
+from fuzzharness.runtime.crew import Crew
 from fuzzharness.runtime.egress import Watcher
 from fuzzharness.runtime.gate import ThreadGate
 from fuzzharness.runtime.locks import Locks
 from fuzzharness.runtime.run import Choose, Run, Trail
 from fuzzharness.runtime.surroundings import Surroundings
-from fuzzharness.runtime.workers import Worker
 from fuzzharness.schedule import Schedule
 from fuzzharness.settings import Settings
 from fuzzharness.tools.toolbox import Bound, Toolbox
@@ -88,7 +90,9 @@ class Stage:
         self.batch, self.world, self.settings = batch, world, settings
         self._bound = [tools.bind(call, world.names) for call in batch.calls]
         self._before = [[tools.bind(call, world.names) for call in earlier.calls] for earlier in before]
-        self._workers: list[Worker] = []
+        self._crew = Crew()
+        self._fine = False
+        self.learned = 0
         self._locks = Locks([b.tool for b in self._bound])
         self._gate = ThreadGate()
         self._stack = ExitStack()
@@ -153,25 +157,25 @@ class Stage:
         places: Sequence[int] | None = None,
     ) -> Run:
         """One run on the resources ``live``; with a new set of threads if one could not be stopped."""
-        while len(self._workers) < len(bound):
-            self._workers.append(Worker())
-        run = Run(
-            [b.body(live) for b in bound],
-            [b.name for b in bound],
-            self._workers,
-            choose,
-            self.settings.call_timeout,
-            detailed,
-            places,
-        )
+        self._crew.muster()
+        bodies = [Body(b.name, b.body(live), loop_of(b)) for b in bound]
+        timeout, fine = self.settings.call_timeout, self._fine or _mixed(bodies)
+        run = Run(bodies, self._crew, choose, timeout, detailed, places, fine)
         try:
             run.execute()
         except BaseException:
             self._dismiss()
             raise
+        self._note(run)
         if run.disturbed:
             self._dismiss()
         return run
+
+    def _note(self, run: Run) -> None:
+        """What a run showed of the way the calls run."""
+        if run.threaded and run.loops and not run.fine and not self._fine:
+            self._fine = True
+            self.learned += 1
 
     def start(self) -> dict[str, Any]:
         """The state that every run begins with."""
@@ -191,15 +195,18 @@ class Stage:
         return Ran(self.batch, tuple(positions), trail, Outcome(state, results))
 
     def _dismiss(self) -> None:
-        for worker in self._workers:
-            worker.stop()
-        self._workers = []
+        self._crew.dismiss()
 
     def _renew(self) -> None:
         """A thread could not be stopped: leave it the old world and go on in a new one."""
         self.world.close()
         self.world.open(self._gate)
         self._run_before()
+
+
+def _mixed(bodies: Sequence[Body]) -> bool:
+    """Whether some calls run on threads beside event loops, or on several of these."""
+    return len({body.loop for body in bodies}) > 1
 
 
 def _check_kinds(batch: object, tools: object, world: object) -> None:

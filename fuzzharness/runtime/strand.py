@@ -1,4 +1,4 @@
-"""Strand: one line of execution of a call, and what is known of it during a run.
+"""Strand: one line of execution of a call, a thread or a task of an event loop.
 
 Decides nothing; ``run`` does. Holds the book of which thread is which strand.
 """
@@ -7,71 +7,129 @@ from __future__ import annotations
 
 import _thread
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from fuzzharness.model import Result
+from fuzzharness.access import Touch
 from fuzzharness.runtime.workers import Aborted as Aborted
-from fuzzharness.runtime.workers import Worker
 
 if TYPE_CHECKING:
+    from fuzzharness.runtime.caller import Caller
+    from fuzzharness.runtime.loops import Loop
     from fuzzharness.runtime.run import Run
 
 
-class Strand:
-    """The state of one call in one run.
+class Home(Protocol):
+    """Where a strand runs: a thread that sleeps on ``baton`` until it is handed on to it."""
 
-    ``fresh`` until its first gate; ``blocked`` answers whether what it waits for is still taken;
-    ``stuck`` while it was set aside, with the line it ``stood`` on; ``spins`` once it took too many
-    steps; ``deaf`` while it must pass gates unseen; ``foreseen`` if its wait is for a lock known to be
-    taken. ``later`` holds what is to be
-    called at its next gate, ``place`` is that of its call in the batch, ``draws`` counts the random bytes it
-    asked for, ``last`` is its latest step, ``looks`` how to read again what that step read.
+    baton: _thread.LockType
+    ident: int
+
+
+class Strand:
+    """The state of one line of execution in one run.
+
+    ``fresh`` until it begins a step after it was chosen; ``blocked`` answers whether what it waits for is
+    still taken; ``timer`` is when it gives up waiting, in the time of its call; ``stuck`` while it was set
+    aside, with the line it ``stood`` on; ``spins`` once it took too many steps; ``deaf`` while it must pass
+    gates unseen; ``merged`` while everything it does belongs to its last step; ``foreseen`` if its wait is
+    for a lock known to be taken. ``later`` holds what is to be called at its next gate, ``last`` is its
+    latest step, ``looks`` how to read again what that step read, ``debts`` what its next step touches
+    because another call let it go on. Of a task, ``resume`` goes on with it, or is None while it waits;
+    ``since`` orders the strands of one call that can go on.
     """
 
     __slots__ = (
         "atomic",
         "baton",
         "blocked",
+        "body",
+        "caller",
         "deaf",
+        "debts",
         "done",
-        "draws",
         "foreseen",
         "fresh",
         "given_up",
+        "home",
         "index",
         "last",
         "later",
         "looks",
+        "loop",
+        "merged",
+        "number",
         "owed",
-        "place",
-        "result",
+        "resume",
         "run",
+        "since",
         "spins",
         "started",
         "steps",
         "stood",
         "stuck",
+        "task",
+        "timed_out",
+        "timer",
+        "turns",
         "waits_for",
-        "worker",
     )
 
-    def __init__(self, run: Run, index: int, worker: Worker, place: int) -> None:
-        self.run = run
-        self.index = index
-        self.worker = worker
-        self.baton = worker.baton
-        self.steps = self.atomic = self.last = self.draws = 0
-        self.place = place
+    def __init__(self, caller: Caller, home: Home, loop: Loop | None, body: Callable[[], Any]) -> None:
+        self.caller = caller
+        self.run: Run = caller.run
+        self.index = caller.index
+        self.number = len(caller.strands)
+        self.home, self.loop, self.body = home, loop, body
+        self.baton = home.baton
+        self.steps = self.atomic = self.last = self.since = self.turns = 0
         self.started = self.done = self.stuck = self.deaf = self.given_up = self.spins = False
-        self.foreseen = False
+        self.foreseen = self.timed_out = False
+        self.merged = loop is not None
         self.stood = ""
         self.fresh = True
         self.blocked: Callable[[], bool] | None = None
+        self.timer: float | None = None
         self.waits_for: str | None = None
-        self.result: Result | None = None
+        self.resume: Any = None
+        self.task: Any = None
         self.owed: list[tuple[int, int, Callable[[], Any]]] = []
         self.looks: list[tuple[int, Callable[[], Any]]] = []
         self.later: list[Callable[[], None]] = []
+        self.debts: list[Touch] = []
+        caller.strands.append(self)
+
+    @property
+    def able(self) -> bool:
+        """Whether it could go on now."""
+        if self.done or self.stuck or self.spins:
+            return False
+        loop = self.loop
+        if loop is not None and loop.inside is not self:
+            return loop.inside is None and (self.resume is not None or not self.started)
+        return self.blocked is None or not self.blocked()
+
+    @property
+    def place(self) -> int:
+        """The place of its call in the batch."""
+        return self.caller.place
+
+    @property
+    def draws(self) -> int:
+        """How many random bytes its call has asked for."""
+        return self.caller.draws
+
+    @draws.setter
+    def draws(self, number: int) -> None:
+        self.caller.draws = number
+
+    @property
+    def elapsed(self) -> float:
+        """The seconds that its call has slept so far."""
+        return self.caller.elapsed
+
+    @elapsed.setter
+    def elapsed(self, seconds: float) -> None:
+        self.caller.elapsed = seconds
 
 
 RUNNING: dict[int, Strand] = {}

@@ -33,8 +33,8 @@ class KeptWorker:
     __slots__ = ("_busy", "_ended", "_gone", "_job", "baton", "ident")
 
     def __init__(self) -> None:
-        self.baton = _taken()
-        self._gone = _taken()
+        self.baton = taken_lock()
+        self._gone = taken_lock()
         self._job: Callable[[], object] | None = None
         self._busy = self._ended = False
         self.ident = 0
@@ -87,15 +87,15 @@ class FreshWorker:
     __slots__ = ("_ended", "_gone", "baton", "ident")
 
     def __init__(self) -> None:
-        self.baton = _taken()
-        self._gone = _taken()
+        self.baton = taken_lock()
+        self._gone = taken_lock()
         self._ended: list[bool] = []
         self.ident = 0
 
     def start(self, job: Callable[[], object]) -> None:
         """Run ``job`` on a thread of its own; the job before must have come to its end."""
         self.baton.acquire(blocking=False)
-        self._gone, self._ended = _taken(), []
+        self._gone, self._ended = taken_lock(), []
         _thread.start_new_thread(self._live, (job, threading.gettrace(), self._gone, self._ended))
 
     def stop(self) -> None:
@@ -138,7 +138,8 @@ def release(lock: _thread.LockType) -> None:
         return
 
 
-def _taken() -> _thread.LockType:
+def taken_lock() -> _thread.LockType:
+    """A new lock that is taken."""
     lock = _thread.allocate_lock()
     lock.acquire()
     return lock

@@ -86,4 +86,8 @@ def _locks(touches: Sequence[Touch], *kinds: Kind) -> tuple[Lock, ...]:
 
 
 def _free(touches: Sequence[Touch]) -> list[Touch]:
-    return [touch for touch in touches if touch[2] not in (Kind.LOCK, Kind.PASS)]
+    return [touch for touch in touches if touch[2] not in _NEVER_FIRST]
+
+
+_NEVER_FIRST = frozenset({Kind.LOCK, Kind.PASS, Kind.WOKEN})
+"""What waits for another call: it never excuses another order by itself, nor could it come first."""

@@ -10,6 +10,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from fuzzharness.errors import ToolError
@@ -27,6 +28,11 @@ class Bound:
     tool: Tool
     args: Mapping[str, Any]
     resources: tuple[str, ...]
+
+    @property
+    def is_async(self) -> bool:
+        """Whether calling the tool gives a coroutine."""
+        return is_async(self.tool)
 
     def body(self, live: Mapping[str, Any]) -> Callable[[], Any]:
         """The call as a callable without parameters, on the resources ``live``."""
@@ -89,10 +95,10 @@ class Toolbox:
         tool = self._find(call)
         if not isinstance(call.args, Mapping):
             raise _no_arguments(call)
-        if _is_async(tool) or _is_async(type(tool).__call__):
+        if inspect.isasyncgenfunction(tool):
             raise ToolError(
-                f"the tool {call.tool!r} is an async function. Expected a plain function: this version "
-                "drives calls on threads only. Wrap what it does in a plain function to explore it."
+                f"the tool {call.tool!r} is an async generator function. Expected a coroutine function: "
+                "calling it runs none of its body. Add a coroutine function that consumes it."
             )
         if inspect.isgeneratorfunction(tool):
             raise ToolError(
@@ -128,8 +134,12 @@ def _parameters(tool: Tool) -> Mapping[str, inspect.Parameter] | None:
         return None
 
 
-def _is_async(function: object) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+def is_async(tool: object) -> bool:
+    """Whether calling ``tool``, a function or an object that can be called, gives a coroutine."""
+    while isinstance(tool, partial):
+        tool = tool.func
+    call = getattr(type(tool), "__call__", None)
+    return inspect.iscoroutinefunction(tool) or inspect.iscoroutinefunction(call)
 
 
 def _named(parameter: inspect.Parameter) -> bool:

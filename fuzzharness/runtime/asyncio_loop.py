@@ -1,0 +1,192 @@
+"""asyncio under a schedule: a loop that asks before it goes on with a task of a call.
+
+Decides what of asyncio is held: the steps of the calls' tasks, and their timers, each by the time of its
+own call. Everything else (callbacks, futures) is done at once and in order, as asyncio does it. The loop is
+the real one; it asks for the next event only when it has nothing left to do, and that is where a task is
+chosen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import selectors
+from _thread import get_ident as _get_ident
+from contextvars import Context
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from fuzzharness.runtime.caller import OWNER, Caller
+from fuzzharness.runtime.loops import START, Loop
+from fuzzharness.runtime.steps import live, step
+from fuzzharness.runtime.strand import RUNNING, Strand
+
+if TYPE_CHECKING:
+    from fuzzharness.runtime.run import Run
+
+_STEPS = frozenset({"task_wakeup", "__step", "__wakeup"})
+"""The names of what goes on with a task, where it has one."""
+
+
+class AsyncioLoop(Loop):
+    """The asyncio loop of an exploration."""
+
+    name = "asyncio"
+
+    def _serve(self) -> None:
+        self._loop = _EventLoop(self)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    def begin(self, run: Run) -> None:
+        super().begin(run)
+        self._tasks: dict[asyncio.Task[Any], Strand] = {}
+        self._timers: dict[int, list[tuple[float, int, asyncio.TimerHandle]]] = {}
+        self._numbers = count()
+        self._starting: Strand | None = None
+
+    def deadline(self, caller: Caller) -> float | None:
+        timers = self._timers.get(caller.index)
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
+        return timers[0][0] - START if timers else None
+
+    # -- the loop's own thread -----------------------------------------------------------------------
+
+    def scheduled(self, caller: Caller, task: asyncio.Task[Any], handle: asyncio.Handle) -> None:
+        """``task`` of ``caller`` could go on: keep how until it is chosen."""
+        strand = self._tasks.get(task)
+        if strand is None:
+            strand = self._starting
+            if strand is None or strand.caller is not caller:
+                strand = Strand(caller, self, self, live)
+                strand.started = True
+            self._starting = None
+            self._tasks[task], strand.task = strand, task
+        strand.resume = handle
+        run = caller.run
+        strand.since = run.asked
+        if run.running != caller.index:
+            run.woke(strand)
+
+    def timed(self, caller: Caller, handle: asyncio.TimerHandle) -> None:
+        """``handle`` is to be run at its time, by the clock of ``caller``."""
+        timers = self._timers.setdefault(caller.index, [])
+        heapq.heappush(timers, (handle.when(), next(self._numbers), handle))
+
+    def _go(self, strand: Strand) -> bool:
+        if not strand.started:
+            self._start(strand)
+        handle, strand.resume = strand.resume, None
+        step(strand, handle._run)
+        if not strand.done and strand.task.done():
+            strand.run.ended(strand, None)
+        return bool(self._loop._ready)  # type: ignore[attr-defined]  # what the loop has to do by itself
+
+    def _start(self, strand: Strand) -> None:
+        context = strand.run.context.copy()
+        context.run(OWNER.set, strand.caller)
+        strand.started, self._starting = True, strand
+        self._loop.create_task(live(strand), context=context)
+
+    def _fire(self, caller: Caller) -> bool:
+        timers, now = self._timers[caller.index], START + caller.elapsed
+        while timers and timers[0][0] <= now:
+            self._loop.push(heapq.heappop(timers)[2])
+        return True
+
+    def _abort(self, turns: int) -> bool:
+        self._timers.clear()
+        for strand in self._tasks.values():
+            strand.deaf = True
+            RUNNING[self.ident] = strand
+            if strand.resume is not None:
+                self._loop.push(strand.resume)
+                strand.resume = None
+        left = [task for task in self._tasks if not task.done()]
+        if not left or not turns:
+            self._leave(left)
+            return False
+        for task in left:
+            task.cancel()
+        self._own = (self._abort, turns - 1)
+        return True
+
+    def _leave(self, left: list[asyncio.Task[Any]]) -> None:
+        self.stubborn = bool(left)
+        for task in left:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # the run is told, not the log
+        self._ended.release()
+
+    def _close(self, _: Any) -> bool:
+        self._loop.stop()
+        return True
+
+
+class _EventLoop(asyncio.SelectorEventLoop):
+    """The real loop, with a clock for each call."""
+
+    def __init__(self, keeper: AsyncioLoop) -> None:
+        super().__init__(_Selector(keeper))
+        self._keeper = keeper
+
+    def time(self) -> float:
+        caller = OWNER.get(None)
+        return START if caller is None else START + caller.elapsed
+
+    def push(self, handle: asyncio.Handle) -> None:
+        """Run ``handle`` as soon as the loop goes on."""
+        self._ready.append(handle)  # type: ignore[attr-defined]  # as call_soon does, with a handle that is there
+
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
+        if context is not None:
+            caller = context.get(OWNER)
+            if caller is not None and not caller.run.over and _is_step(callback):
+                handle = asyncio.Handle(callback, args, self, context)
+                self._keeper.scheduled(caller, callback.__self__, handle)
+                return handle
+        return super().call_soon(callback, *args, context=context)
+
+    def call_soon_threadsafe(
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        strand = RUNNING.get(_get_ident())
+        if strand is None or strand.home is self._keeper:
+            return super().call_soon_threadsafe(callback, *args, context=context)
+        handle = asyncio.Handle(callback, args, self, context)
+        self.push(handle)
+        self._keeper.dirty = True
+        return handle
+
+    def call_at(
+        self, when: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        caller = OWNER.get(None)
+        if caller is None or caller.run.over:
+            return super().call_at(when, callback, *args, context=context)
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        self._keeper.timed(caller, handle)
+        return handle
+
+
+def _is_step(callback: Any) -> bool:
+    """Whether ``callback`` goes on with a task (and is not, say, its ``cancel``)."""
+    name = getattr(callback, "__name__", None)
+    if name is None:
+        return type(callback).__name__ == "TaskStepMethWrapper"
+    return name in _STEPS and isinstance(callback.__self__, asyncio.Task)
+
+
+class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]  # a name for one of several classes
+    """Where the loop has nothing left to do it stands still, instead of waiting for the world outside."""
+
+    def __init__(self, keeper: AsyncioLoop) -> None:
+        super().__init__()
+        self._keeper = keeper
+
+    def select(self, timeout: float | None = None) -> Any:
+        if timeout is None or timeout > 0:
+            self._keeper.rest()
+        return super().select(0) if len(self.get_map()) > 1 else []

@@ -1,0 +1,102 @@
+"""Caller: one call in one run, with its lines of execution, its clock and its result.
+
+Decides which of its strands goes on when the call is chosen: the one that runs if it can, else the one
+that has waited longest, as an event loop would. Never decides which call is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fuzzharness.model import Result
+
+if TYPE_CHECKING:
+    from fuzzharness.runtime.loops import Loop
+    from fuzzharness.runtime.run import Run
+    from fuzzharness.runtime.strand import Strand
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a call does: ``start`` has no parameters; with a ``loop`` named it returns a coroutine."""
+
+    name: str
+    start: Callable[[], Any]
+    loop: str | None = None
+
+
+class Caller:
+    """The state of one call in one run; ``place`` is its place in the batch.
+
+    ``elapsed`` is its own time, in seconds since it began: it passes only while all of its strands wait.
+    ``draws`` counts the random bytes it asked for, ``rivals`` is True once two of its strands could go on
+    at once.
+    """
+
+    __slots__ = (
+        "body",
+        "draws",
+        "elapsed",
+        "index",
+        "loops",
+        "place",
+        "result",
+        "rivals",
+        "run",
+        "strands",
+    )
+
+    def __init__(self, run: Run, index: int, place: int, body: Body) -> None:
+        self.run, self.index, self.place, self.body = run, index, place, body
+        self.strands: list[Strand] = []
+        self.loops: list[Loop] = []
+        self.elapsed = 0.0
+        self.draws = 0
+        self.rivals = False
+        self.result: Result | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether none of its strands has anything left to do."""
+        return all(s.done for s in self.strands)
+
+    @property
+    def main(self) -> Strand:
+        """The strand that ends with the call's result."""
+        return self.strands[0]
+
+    @property
+    def able(self) -> bool:
+        """Whether the call could go on now, be it by letting its time pass."""
+        strands = self.strands
+        if len(strands) == 1 and not self.loops:
+            only = strands[0]
+            return only.able or (only.timer is not None and not (only.done or only.stuck or only.spins))
+        return any(s.able for s in strands) or self.deadline is not None
+
+    def next_strand(self, running: Strand | None) -> Strand | None:
+        """The strand that goes on when this call is chosen, if one can."""
+        strands = self.strands
+        if len(strands) == 1:
+            return strands[0] if strands[0].able else None
+        able = [s for s in strands if s.able]
+        self.rivals = self.rivals or len(able) > 1
+        if running in able and running is not None and running.loop is None:
+            return running
+        return min(able, key=lambda s: (s.since, s.number), default=None)
+
+    @property
+    def deadline(self) -> float | None:
+        """When the first of its strands gives up waiting, in its own time; None if none would."""
+        if any(loop.inside is not None and loop.inside.index == self.index for loop in self.loops):
+            return None  # what waits inside of a step keeps the loop, and its timers, waiting too
+        times = [s.timer for s in self.strands if s.timer is not None and not (s.done or s.stuck)]
+        times += [t for loop in self.loops if (t := loop.deadline(self)) is not None]
+        return min(times, default=None)
+
+
+OWNER: ContextVar[Caller] = ContextVar("fuzzharness_caller")
+"""The call that the running code belongs to; what it starts inherits that."""
