@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from fuzzharness.runtime.caller import OWNER, Caller
 from fuzzharness.runtime.loops import START, Loop
-from fuzzharness.runtime.steps import live, step
+from fuzzharness.runtime.steps import live, may_turn, step
 from fuzzharness.runtime.strand import RUNNING, Strand
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class AsyncioLoop(Loop):
         if not strand.started:
             self._start(strand)
         handle, strand.resume = strand.resume, None
-        step(strand, handle._run)
+        if may_turn(strand):
+            step(strand, _run, handle)
         if not strand.done and strand.task.done():
             strand.run.ended(strand, None)
         return bool(self._loop._ready)  # type: ignore[attr-defined]  # what the loop has to do by itself
@@ -169,6 +170,13 @@ class _EventLoop(asyncio.SelectorEventLoop):
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         self._keeper.timed(caller, handle)
         return handle
+
+
+def _run(handle: asyncio.Handle) -> None:
+    try:
+        handle._run()
+    except (KeyboardInterrupt, SystemExit):
+        return  # the task has it as its result; a loop would end with it
 
 
 def _is_step(callback: Any) -> bool:

@@ -33,7 +33,7 @@ class Caller:
 
     ``elapsed`` is its own time, in seconds since it began: it passes only while all of its strands wait.
     ``draws`` counts the random bytes it asked for, ``rivals`` is True once two of its strands could go on
-    at once.
+    at once. ``scopes`` are the cancel scopes that its tasks have entered.
     """
 
     __slots__ = (
@@ -46,6 +46,7 @@ class Caller:
         "result",
         "rivals",
         "run",
+        "scopes",
         "strands",
     )
 
@@ -53,6 +54,7 @@ class Caller:
         self.run, self.index, self.place, self.body = run, index, place, body
         self.strands: list[Strand] = []
         self.loops: list[Loop] = []
+        self.scopes: dict[Any, None] = {}
         self.elapsed = 0.0
         self.draws = 0
         self.rivals = False

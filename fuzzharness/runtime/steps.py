@@ -13,26 +13,26 @@ from fuzzharness.runtime.run import MOST_STEPS, raised, returned
 from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
 
 
-def step(strand: Strand, go_on: Callable[[], Any]) -> None:
+def step(strand: Strand, go_on: Callable[[Any], Any], value: Any = None) -> Any:
     """Go on with a task from one ``await`` to the next, on the thread of its loop."""
     run, loop = strand.run, strand.loop
     assert loop is not None
-    strand.turns += 1
-    if strand.turns > MOST_STEPS:
-        strand.spins = True
-        return
     loop.inside, loop.taken = strand, False
     RUNNING[loop.ident] = strand
     strand.fresh, strand.merged = True, not run.fine
     try:
-        go_on()
-    except BaseException:  # asyncio lets some pass through although the task has them already
-        if not strand.task.done():
-            raise
+        return go_on(value)
     finally:
         loop.inside, strand.merged = None, True
         if loop.taken:
             run.unlock(strand, LOOP, (loop.name,))
+
+
+def may_turn(strand: Strand) -> bool:
+    """Whether a task may take one more turn; one that took too many goes round in circles."""
+    strand.turns += 1
+    strand.spins = strand.spins or strand.turns > MOST_STEPS
+    return not strand.spins
 
 
 async def live(strand: Strand) -> None:
