@@ -587,7 +587,8 @@ class Run:
         """``strand`` has come to its end; ``result`` is that of its call if it is the first of it."""
         strand.deaf = False
         main = strand is strand.caller.main
-        if strand.fresh and (main or strand.debts):
+        idle = main and not any(s.steps for s in strand.caller.strands)
+        if strand.fresh and (idle or strand.debts):
             self._begin(strand)
         if strand.owed:
             self._settle(strand)

@@ -25,6 +25,7 @@ from fuzzharness.runtime.crew import Crew
 from fuzzharness.runtime.egress import Watcher
 from fuzzharness.runtime.gate import ThreadGate
 from fuzzharness.runtime.locks import Locks
+from fuzzharness.runtime.offload import threads_held
 from fuzzharness.runtime.run import Choose, Run, Trail
 from fuzzharness.runtime.surroundings import Surroundings
 from fuzzharness.schedule import Schedule
@@ -108,6 +109,7 @@ class Stage:
             stack.callback(self._dismiss)
             stack.enter_context(Watcher(self._gate, self.world))
             stack.enter_context(same_bytes())
+            stack.enter_context(threads_held())
             self._run_before()
             self._surroundings = Surroundings([b.tool for b in self._bound], self.settings.ignore)
             self._stack = stack.pop_all()

@@ -68,9 +68,7 @@ class TrioLoop(Loop):
 
     def idle(self) -> None:
         """trio is about to wait for events."""
-        if self._draining:
-            self._draining = False
-        elif not (self._aborting or self._closing):
+        if not (self._draining or self._aborting or self._closing):
             self.rest()
             self._token.run_sync_soon(_nothing)
 
@@ -111,8 +109,11 @@ class TrioLoop(Loop):
 
     def _on(self, _: Any) -> bool:
         self._draining = True
-        self._token.run_sync_soon(_nothing)
+        self._token.run_sync_soon(self._drained)
         return True
+
+    def _drained(self) -> None:
+        self._draining = False
 
     def _go(self, strand: Strand) -> bool:
         self._passing = strand
