@@ -312,6 +312,7 @@ class _Search:
             all_orders=serial.complete,
             raised=_raised(serial.baseline.outcome),
             hidden=self.stage.hidden,
+            rivals=tuple(self.stage.rivals),
         )
 
     def report(self) -> Report:

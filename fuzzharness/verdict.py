@@ -35,7 +35,8 @@ class Facts:
     runs, ``forecast`` what was counted before them; ``missed`` is True if the search did not come to an
     ending that serial runs have. ``touched`` holds what each call touched; ``unstable`` where two runs in
     recorded order differ; ``raised`` the calls that fail already in recorded order, with their error;
-    ``hidden`` the calls whose arguments bear the name of a resource, with that name.
+    ``hidden`` the calls whose arguments bear the name of a resource, with that name; ``rivals`` the tools that
+    do several things at once, the order of which was kept.
     """
 
     settings: Settings
@@ -54,6 +55,7 @@ class Facts:
     all_orders: bool = True
     raised: Sequence[tuple[str, str]] = ()
     hidden: Sequence[tuple[str, str]] = ()
+    rivals: Sequence[str] = ()
 
     @property
     def through(self) -> bool:
@@ -78,7 +80,7 @@ class Facts:
     @property
     def exhausted(self) -> bool:
         """Whether every interleaving is covered, under full control, and nothing escaped."""
-        blemish = self.stalled or self.escapes or self.unstable or self.untouched
+        blemish = self.stalled or self.rivals or self.escapes or self.unstable or self.untouched
         return self.through and not blemish
 
 
@@ -145,6 +147,11 @@ def reasons(facts: Facts) -> tuple[str, ...]:
         )
     found += [f"a call waited outside the harness's control at {where}" for where in facts.stalled]
     found += [f"outside the world: {escape}" for escape in facts.escapes]
+    found += [
+        f"{tool} does several things at once that touch what others touch. Their order among themselves was kept "
+        "as it came, only the order of calls was explored"
+        for tool in facts.rivals
+    ]
     if facts.labels and len(facts.raised) == len(facts.labels):
         found.append(
             f"every call fails in the recorded order ({_error(facts.raised[0])}), so the tools or what "

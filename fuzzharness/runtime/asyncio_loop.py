@@ -82,7 +82,7 @@ class AsyncioLoop(Loop):
         handle, strand.resume = strand.resume, None
         if may_turn(strand):
             step(strand, _run, handle)
-        if not strand.done and strand.task.done():
+        if not strand.done and strand.task.done() and not strand.run.over:
             strand.run.ended(strand, None)
         return bool(self._loop._ready)  # type: ignore[attr-defined]  # what the loop has to do by itself
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from fuzzharness.model import Result
@@ -32,8 +33,8 @@ class Caller:
     """The state of one call in one run; ``place`` is its place in the batch.
 
     ``elapsed`` is its own time, in seconds since it began: it passes only while all of its strands wait.
-    ``draws`` counts the random bytes it asked for, ``rivals`` is True once two of its strands could go on
-    at once. ``scopes`` are the cancel scopes that its tasks have entered.
+    ``draws`` counts the random bytes it asked for, ``rivals`` holds the numbers of strands that
+    could go on at once, pair by pair. ``scopes`` are the cancel scopes that its tasks have entered.
     """
 
     __slots__ = (
@@ -57,7 +58,7 @@ class Caller:
         self.scopes: dict[Any, None] = {}
         self.elapsed = 0.0
         self.draws = 0
-        self.rivals = False
+        self.rivals: set[tuple[int, int]] = set()
         self.result: Result | None = None
 
     @property
@@ -79,13 +80,22 @@ class Caller:
             return only.able or (only.timer is not None and not (only.done or only.stuck or only.spins))
         return any(s.able for s in strands) or self.deadline is not None
 
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for something that a sibling could give it, and does not go round in circles."""
+        left = [s for s in self.strands if not s.done]
+        return any(s.blocked is not None or s.awaits is not None for s in left) and not any(
+            s.spins for s in left
+        )
+
     def next_strand(self, running: Strand | None) -> Strand | None:
         """The strand that goes on when this call is chosen, if one can."""
         strands = self.strands
         if len(strands) == 1:
             return strands[0] if strands[0].able else None
         able = [s for s in strands if s.able]
-        self.rivals = self.rivals or len(able) > 1
+        if len(able) > 1:
+            self.rivals.update(combinations((s.number for s in able), 2))
         if running in able and running is not None and running.loop is None:
             return running
         return min(able, key=lambda s: (s.since, s.number), default=None)

@@ -139,11 +139,6 @@ class Run:
         """What each call returned or raised."""
         return [c.result or Unfinished("its run was cut off") for c in self.callers]
 
-    @property
-    def left(self) -> list[Strand]:
-        """Strands that had not come to an end when nothing else was left, though their call had."""
-        return [s for c in self.callers if c.main.done for s in c.strands if s.given_up and not s.done]
-
     def _watch(self) -> None:
         moved = -1
         while not self.over:
@@ -179,13 +174,15 @@ class Run:
         if caller.result is None or (strand.stuck and not isinstance(caller.result, Unfinished)):
             caller.result = Unfinished(self._where(strand))
 
-    def _where(self, strand: Strand) -> str:
+    def _place(self, strand: Strand) -> Place | None:
         loop = strand.loop
         if loop is not None and loop.inside is not strand:
-            place = place_of_coroutine(strand.task)
-        else:
-            frame = sys._current_frames().get(strand.home.ident)
-            place = place_of_tool(frame) if frame is not None else None
+            return place_of_coroutine(strand.task)
+        frame = sys._current_frames().get(strand.home.ident)
+        return place_of_tool(frame) if frame is not None else None
+
+    def _where(self, strand: Strand) -> str:
+        place = self._place(strand)
         return f"{place} in {place.function}" if place else "outside of any tool code"
 
     def _stop(self) -> None:
@@ -235,6 +232,7 @@ class Run:
         strand.steps += 1
         strand.last = len(trail.order)
         trail.order.append(strand.index)
+        trail.numbers.append(strand.number)
         trail.touches.append([])
         trail.announced.append(announced)
         if self.detailed:
@@ -505,12 +503,11 @@ class Run:
         if any(s.stuck for s in self.strands):
             return None
         left = [s for s in self.strands if not s.done]
-        main = [s for s in left if s is s.caller.main]
-        self.trail.deadlock = bool(main) and not any(s.spins for s in left)
-        for strand in left:
-            strand.given_up = True
-        for strand in main:
-            self._unfinished(strand)
+        unfinished = [c for c in self.callers if not c.main.done]
+        self.trail.deadlock = bool(unfinished) and all(c.waits for c in unfinished)
+        for caller in unfinished:
+            self._unfinished(caller.main)
+        self.trail.left += [(s.index, self._place(s)) for s in left if s.caller.main.done]
         self._end()
         return None
 

@@ -26,6 +26,7 @@ from fuzzharness.runtime.egress import Watcher
 from fuzzharness.runtime.gate import ThreadGate
 from fuzzharness.runtime.locks import Locks
 from fuzzharness.runtime.offload import threads_held
+from fuzzharness.runtime.rivals import rivals
 from fuzzharness.runtime.run import Choose, Run, Trail
 from fuzzharness.runtime.surroundings import Surroundings
 from fuzzharness.schedule import Schedule
@@ -94,6 +95,7 @@ class Stage:
         self._crew = Crew()
         self._fine = False
         self.learned = 0
+        self.rivals: dict[str, None] = {}
         self._locks = Locks([b.tool for b in self._bound])
         self._gate = ThreadGate()
         self._stack = ExitStack()
@@ -178,6 +180,10 @@ class Stage:
         if run.threaded and run.loops and not run.fine and not self._fine:
             self._fine = True
             self.learned += 1
+        for call, place in run.trail.left:
+            what = "something that a tool started goes on behind the end of its call, and never ends"
+            self._gate.escapes.setdefault(Escape(what, run.callers[call].body.name, place))
+        self.rivals.update(dict.fromkeys(rivals(run)))
 
     def start(self) -> dict[str, Any]:
         """The state that every run begins with."""

@@ -21,6 +21,8 @@ class Trail:
     running call could not go on, ``stood`` the calls that never came to their end. ``redundant`` is the
     number of a choice that let a call begin which could not take a single step before another did, so
     that a run without that choice is the same. ``unforeseen`` counts the waits that nothing announced.
+    ``numbers`` tells which strand of its call took each step, ``left`` holds the strands that went on behind the
+    end of their call and came to none: the call and where.
     """
 
     order: list[int] = field(default_factory=list)
@@ -34,6 +36,8 @@ class Trail:
     redundant: int | None = None
     stalled: list[str] = field(default_factory=list)
     unforeseen: int = 0
+    numbers: list[int] = field(default_factory=list)
+    left: list[tuple[int, Place | None]] = field(default_factory=list)
     deadlock: bool = False
     cut: bool = False
 

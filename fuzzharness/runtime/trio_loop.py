@@ -8,6 +8,7 @@ steps cost one turn of trio's loop. trio itself is not changed, but that cancel 
 
 from __future__ import annotations
 
+import ctypes
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -189,8 +190,8 @@ class _Held:
             return go_on(value)
         try:
             self._coroutine.close()
-        except RuntimeError:  # it goes on even so: it is left behind
-            self._loop.stubborn = True
+        except RuntimeError:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._coroutine))  # it would complain when collected
         raise StopIteration
 
 
