@@ -95,8 +95,10 @@ class AsyncioLoop(Loop):
     def _fire(self, caller: Caller) -> bool:
         timers, now = self._timers[caller.index], START + caller.elapsed
         while timers and timers[0][0] <= now:
-            self._loop.push(heapq.heappop(timers)[2])
-        return True
+            handle = heapq.heappop(timers)[2]
+            if not handle.cancelled():
+                _run(handle)
+        return bool(self._loop._ready)  # type: ignore[attr-defined]  # as in _go
 
     def _abort(self, turns: int) -> bool:
         self._timers.clear()

@@ -74,11 +74,10 @@ class Caller:
     @property
     def able(self) -> bool:
         """Whether the call could go on now, be it by letting its time pass."""
-        strands = self.strands
-        if len(strands) == 1 and not self.loops:
-            only = strands[0]
-            return only.able or (only.timer is not None and not (only.done or only.stuck or only.spins))
-        return any(s.able for s in strands) or self.deadline is not None
+        for strand in self.strands:
+            if strand.able:
+                return True
+        return self.deadline is not None
 
     @property
     def waits(self) -> bool:
@@ -103,11 +102,18 @@ class Caller:
     @property
     def deadline(self) -> float | None:
         """When the first of its strands gives up waiting, in its own time; None if none would."""
-        if any(loop.inside is not None and loop.inside.index == self.index for loop in self.loops):
-            return None  # what waits inside of a step keeps the loop, and its timers, waiting too
-        times = [s.timer for s in self.strands if s.timer is not None and not (s.done or s.stuck)]
-        times += [t for loop in self.loops if (t := loop.deadline(self)) is not None]
-        return min(times, default=None)
+        first = None
+        for loop in self.loops:
+            if loop.inside is not None and loop.inside.index == self.index:
+                return None  # what waits inside of a step keeps the loop, and its timers, waiting too
+            time = loop.deadline(self)
+            if time is not None and (first is None or time < first):
+                first = time
+        for strand in self.strands:
+            time = strand.timer
+            if time is not None and not (strand.done or strand.stuck) and (first is None or time < first):
+                first = time
+        return first
 
 
 OWNER: ContextVar[Caller] = ContextVar("fuzzharness_caller")

@@ -92,6 +92,8 @@ class Stage:
         self.batch, self.world, self.settings = batch, world, settings
         self._bound = [tools.bind(call, world.names) for call in batch.calls]
         self._before = [[tools.bind(call, world.names) for call in earlier.calls] for earlier in before]
+        everything = [*self._bound, *(bound for calls in self._before for bound in calls)]
+        self._loops = {id(bound): loop_of(bound) for bound in everything}
         self._crew = Crew()
         self._fine = False
         self.learned = 0
@@ -162,7 +164,7 @@ class Stage:
     ) -> Run:
         """One run on the resources ``live``; with a new set of threads if one could not be stopped."""
         self._crew.muster()
-        bodies = [Body(b.name, b.body(live), loop_of(b)) for b in bound]
+        bodies = [Body(b.name, b.body(live), self._loops[id(b)]) for b in bound]
         timeout, fine = self.settings.call_timeout, self._fine or _mixed(bodies)
         run = Run(bodies, self._crew, choose, timeout, detailed, places, fine)
         try:

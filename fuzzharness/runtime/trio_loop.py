@@ -41,6 +41,8 @@ class TrioLoop(Loop):
         self._passing: Strand | None = None
 
     def deadline(self, caller: Caller) -> float | None:
+        if not caller.scopes:
+            return None
         times = [s.deadline for s in caller.scopes if s.deadline != math.inf]
         return min(times) - START if times else None
 
