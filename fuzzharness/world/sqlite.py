@@ -152,12 +152,22 @@ class WatchedConnection(sqlite3.Connection):
             scratch.gate.accesses(scratch.name, announced, self._seen, taken)
         try:
             return self.patiently(run)
+        except sqlite3.IntegrityError:
+            self._refused(pairs)
+            raise
         finally:
             if taking and self.in_transaction and not self._locked_out():
                 scratch.writer = weakref.ref(self)
             elif taking and waits and scratch.writer is None:
                 scratch.gate.unlock(scratch.name, WRITE_LOCK)
             self._after(footprint, pairs, bool(announced))
+
+    def _refused(self, pairs: Pairs) -> None:
+        """A statement that a constraint refuses has looked for rows that others put there, whichever."""
+        scratch = self.scratch
+        assert scratch is not None
+        for table in {key[0] for key, kind in pairs if kind is Kind.WRITE}:
+            scratch.gate.note(scratch.name, (table, ANY), Kind.CHECK)
 
     def _locked_out(self) -> bool:
         """Whether another connection holds the write lock."""

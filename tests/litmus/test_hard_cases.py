@@ -183,12 +183,22 @@ def writes_twice(db: sa.Engine) -> None:
         connection.execute(sa.text("update t2 set v = v + 1 where id = 2"))
 
 
+def inserts_if_missing(db: sa.Engine) -> bool:
+    with db.connect() as connection:
+        there = connection.execute(sa.text("select v from t1 where id = 3")).first()
+    if there is None:
+        with db.begin() as connection:
+            connection.execute(sa.text("insert into t1 values (3, 3)"))
+    return there is None
+
+
 ON_SQLITE: dict[str, list[Callable[..., Any]]] = {
     "a reader in a transaction beside an unrelated commit": [writes_elsewhere, reads_and_writes],
     "the same the other way round": [reads_and_writes, writes_elsewhere],
     "a cursor kept open beside a commit": [keeps_a_cursor_open, writes_twice],
     "a commit beside a cursor kept open": [writes_twice, keeps_a_cursor_open],
     "one statement beside a transaction of two": [writes_elsewhere, writes_twice],
+    "an insertion that a constraint refuses": [inserts_if_missing, inserts_if_missing],
 }
 
 
