@@ -137,3 +137,31 @@ def test_the_sync_tool_itself_loses_an_addition() -> None:
         return tool.invoke(args)
 
     assert_the_lost_addition_is_found(increment)
+
+
+async def a_moment() -> None:
+    await asyncio.sleep(0.01)
+
+
+def test_the_coroutine_behind_an_async_tool_loses_an_addition() -> None:
+    coroutine = async_tool(a_moment).coroutine
+    assert coroutine is not None
+    assert_the_lost_addition_is_found(coroutine)
+
+
+def test_the_async_tool_itself_which_starts_a_task_for_its_coroutine_loses_an_addition() -> None:
+    tool = async_tool(a_moment)
+
+    async def increment(**args: Any) -> Any:
+        return await tool.ainvoke(args)
+
+    assert_the_lost_addition_is_found(increment)
+
+
+def test_a_sync_tool_awaited_runs_in_the_executor_of_the_loop_and_loses_an_addition() -> None:
+    tool = sync_tool(lambda: None)
+
+    async def increment(**args: Any) -> Any:
+        return await tool.ainvoke(args)
+
+    assert_the_lost_addition_is_found(increment)

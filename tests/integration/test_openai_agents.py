@@ -24,6 +24,7 @@ from agents import (
     function_tool,
 )
 from agents.items import ToolCallOutputItem
+from agents.tool_context import ToolContext
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
 
 import fuzzharness as fh
@@ -148,3 +149,30 @@ def assert_the_lost_addition_is_found(tool: Callable[..., Any]) -> None:
 
 def test_the_function_behind_a_sync_tool_loses_an_addition() -> None:
     assert_the_lost_addition_is_found(sync_tool(lambda: None).__wrapped__)
+
+
+async def a_moment() -> None:
+    await asyncio.sleep(0.01)
+
+
+def as_the_runner_invokes(tool: FunctionTool) -> Callable[..., Any]:
+    """The tool with the SDK's own way to run it: arguments parsed and checked, sync functions on threads."""
+
+    async def increment(**args: Any) -> Any:
+        text = json.dumps(args)
+        context = ToolContext(None, tool_name=tool.name, tool_call_id="call", tool_arguments=text)
+        return await tool.on_invoke_tool(context, text)
+
+    return increment
+
+
+def test_the_coroutine_behind_an_async_tool_loses_an_addition() -> None:
+    assert_the_lost_addition_is_found(async_tool(a_moment).__wrapped__)
+
+
+def test_an_async_tool_as_the_runner_invokes_it_loses_an_addition() -> None:
+    assert_the_lost_addition_is_found(as_the_runner_invokes(async_tool(a_moment)))
+
+
+def test_a_sync_tool_as_the_runner_invokes_it_on_a_thread_loses_an_addition() -> None:
+    assert_the_lost_addition_is_found(as_the_runner_invokes(sync_tool(lambda: None)))

@@ -4,13 +4,17 @@ An async call goes from one ``await`` to the next in one step. Between two await
 comes in; a call on a thread does.
 """
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import sqlalchemy as sa
+import trio
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import fuzzharness as fh
@@ -79,8 +83,50 @@ def adds_locked(ctx: Any) -> None:
         ctx["x"] = ctx["x"] + 1
 
 
+ASYNCIO_LOCK = asyncio.Lock()
+TRIO_LOCK = trio.Lock()
+
+
+async def announces_asyncio(ctx: Any) -> None:
+    async with ASYNCIO_LOCK:
+        await asyncio.sleep(0.01)
+        ctx["ready"] = True
+
+
+async def looks_asyncio(ctx: Any) -> None:
+    async with ASYNCIO_LOCK:
+        ctx["ok"] = ctx["ready"]
+
+
+async def adds_locked_asyncio(ctx: Any) -> None:
+    async with ASYNCIO_LOCK:
+        value = ctx["x"]
+        await asyncio.sleep(0.01)
+        ctx["x"] = value + 1
+
+
+async def announces_trio(ctx: Any) -> None:
+    async with TRIO_LOCK:
+        await trio.sleep(0.01)
+        ctx["ready"] = True
+
+
+async def looks_trio(ctx: Any) -> None:
+    async with TRIO_LOCK:
+        ctx["ok"] = ctx["ready"]
+
+
+async def adds_locked_trio(ctx: Any) -> None:
+    async with TRIO_LOCK:
+        value = ctx["x"]
+        await trio.sleep(0.01)
+        ctx["x"] = value + 1
+
+
 @flavours(
     threads=[announces, looks],
+    asyncio=[announces_asyncio, looks_asyncio],
+    trio=[announces_trio, looks_trio],
 )
 def test_both_orders_of_one_lock_are_reached(tools: list[Tool]) -> None:
     report = exhausted(tools, ready=False, ok=False)
@@ -90,6 +136,8 @@ def test_both_orders_of_one_lock_are_reached(tools: list[Tool]) -> None:
 
 @flavours(
     threads=[looks, announces],
+    asyncio=[looks_asyncio, announces_asyncio],
+    trio=[looks_trio, announces_trio],
 )
 def test_both_orders_are_reached_when_the_recorded_one_is_the_other(tools: list[Tool]) -> None:
     report = exhausted(tools, ready=False, ok=False)
@@ -99,6 +147,8 @@ def test_both_orders_are_reached_when_the_recorded_one_is_the_other(tools: list[
 
 @flavours(
     threads=adds_locked,
+    asyncio=adds_locked_asyncio,
+    trio=adds_locked_trio,
 )
 def test_what_a_lock_protects_is_safe_and_verified(tools: Tool) -> None:
     report = exhausted([tools] * 3, x=0)
@@ -118,10 +168,28 @@ def on_a_thread(does: Does) -> Tool:
     return tool
 
 
+def on_asyncio(does: Does) -> Tool:
+    async def tool(ctx: Any) -> Any:
+        await asyncio.sleep(0.01)
+        return does(ctx)
+
+    return tool
+
+
+def on_trio(does: Does) -> Tool:
+    async def tool(ctx: Any) -> Any:
+        await trio.sleep(0.01)
+        return does(ctx)
+
+    return tool
+
+
 ways = pytest.mark.parametrize(
     "way",
     [
         on_a_thread,
+        on_asyncio,
+        on_trio,
     ],
 )
 
@@ -374,10 +442,54 @@ def takes_with_text() -> None:
         connection.execute(sa.text("update stock set count = :n where id = 7"), {"n": left - 10})
 
 
+async def takes_with_core_asyncio() -> None:
+    left = count()
+    await asyncio.sleep(0.01)
+    put(left - 10)
+
+
+async def takes_with_orm_asyncio() -> None:
+    with Session(ENGINE) as session:
+        item = session.get_one(Stock, 7)
+        await asyncio.sleep(0.01)
+        item.count -= 10
+        session.commit()
+
+
+async def takes_with_core_trio() -> None:
+    left = count()
+    await trio.sleep(0.01)
+    put(left - 10)
+
+
+async def takes_with_orm_trio() -> None:
+    with Session(ENGINE) as session:
+        item = session.get_one(Stock, 7)
+        await trio.sleep(0.01)
+        item.count -= 10
+        session.commit()
+
+
+async def takes_with_core_on_workers() -> None:
+    left = await asyncio.to_thread(count)
+    await asyncio.to_thread(put, left - 10)
+
+
+async def takes_with_core_on_workers_of_trio() -> None:
+    left = await trio.to_thread.run_sync(count)
+    await trio.to_thread.run_sync(put, left - 10)
+
+
 @flavours(
     core=takes_with_core,
     orm=takes_with_orm,
     text=takes_with_text,
+    core_asyncio=takes_with_core_asyncio,
+    orm_asyncio=takes_with_orm_asyncio,
+    core_trio=takes_with_core_trio,
+    orm_trio=takes_with_orm_trio,
+    core_on_workers=takes_with_core_on_workers,
+    core_on_workers_of_trio=takes_with_core_on_workers_of_trio,
 )
 def test_a_module_global_engine_is_watched_and_the_explanation_names_table_and_row(tools: Tool) -> None:
     report = exhausted([tools, tools], fh.World(db=fh.Database(ENGINE, setup=fill)))
@@ -410,10 +522,70 @@ def appends_with_open(files: Path) -> None:
         file.write(text + "x")
 
 
+async def appends_asyncio(files: Path) -> None:
+    file = files / "log.txt"
+    text = file.read_text()
+    await asyncio.sleep(0.01)
+    file.write_text(text + "x")
+
+
+async def appends_trio(files: Path) -> None:
+    file = files / "log.txt"
+    text = file.read_text()
+    await trio.sleep(0.01)
+    file.write_text(text + "x")
+
+
+async def appends_with_anyio_path(files: Path) -> None:
+    file = anyio.Path(files) / "log.txt"
+    text = await file.read_text()
+    await file.write_text(text + "x")
+
+
+async def appends_with_anyio_path_on_trio(files: Path) -> None:
+    file = anyio.Path(files) / "log.txt"
+    text = await file.read_text()
+    await trio.sleep(0.01)
+    await file.write_text(text + "x")
+
+
+async def appends_with_anyio_open_file(files: Path) -> None:
+    async with await anyio.open_file(files / "log.txt") as file:
+        text = await file.read()
+    async with await anyio.open_file(files / "log.txt", "w") as file:
+        await file.write(text + "x")
+
+
+async def appends_with_trio_path(files: Path) -> None:
+    file = trio.Path(files) / "log.txt"
+    text = await file.read_text()
+    await file.write_text(text + "x")
+
+
+async def appends_on_workers(files: Path) -> None:
+    file = files / "log.txt"
+    text = await asyncio.to_thread(file.read_text)
+    await asyncio.to_thread(file.write_text, text + "x")
+
+
+async def appends_on_workers_by_the_class(files: Path) -> None:
+    file = files / "log.txt"
+    text = await asyncio.to_thread(Path.read_text, file)
+    await asyncio.to_thread(Path.write_text, file, text + "x")
+
+
 @flavours(
     path=appends_with_path,
     bytes=appends_with_bytes,
     open=appends_with_open,
+    asyncio=appends_asyncio,
+    trio=appends_trio,
+    anyio_path=appends_with_anyio_path,
+    anyio_path_on_trio=appends_with_anyio_path_on_trio,
+    anyio_open_file=appends_with_anyio_open_file,
+    trio_path=appends_with_trio_path,
+    to_thread=appends_on_workers,
+    to_thread_by_the_class=appends_on_workers_by_the_class,
 )
 def test_a_file_read_and_written_back_loses_an_update(tools: Tool) -> None:
     report = exhausted([tools, tools], fh.World(files=fh.Directory({"log.txt": ""})))
@@ -442,8 +614,45 @@ def third(ctx: Any) -> str:
     return "bad" if ctx["b"] else "fine"
 
 
+async def first_asyncio(ctx: Any) -> None:
+    ctx["a"] = 1
+    await asyncio.sleep(0.01)
+    ctx["a"] = 0
+
+
+async def second_asyncio(ctx: Any) -> None:
+    if ctx["a"]:
+        ctx["b"] = 1
+        await asyncio.sleep(0.01)
+        ctx["b"] = 0
+
+
+async def third_asyncio(ctx: Any) -> str:
+    return "bad" if ctx["b"] else "fine"
+
+
+async def first_trio(ctx: Any) -> None:
+    ctx["a"] = 1
+    await trio.sleep(0.01)
+    ctx["a"] = 0
+
+
+async def second_trio(ctx: Any) -> None:
+    if ctx["a"]:
+        ctx["b"] = 1
+        await trio.sleep(0.01)
+        ctx["b"] = 0
+
+
+async def third_trio(ctx: Any) -> str:
+    await trio.lowlevel.checkpoint()
+    return "bad" if ctx["b"] else "fine"
+
+
 @flavours(
     threads=[third, second, first],
+    asyncio=[third_asyncio, second_asyncio, first_asyncio],
+    trio=[third_trio, second_trio, first_trio],
 )
 def test_a_bug_of_depth_three_replays_ten_times_of_ten(tools: list[Tool]) -> None:
     report = exhausted(tools, a=0, b=0)
@@ -480,6 +689,36 @@ def inserts_row() -> bool:
     return there is None
 
 
+async def pops_asyncio(ctx: Any) -> str | None:
+    if len(ctx["queue"]):
+        await asyncio.sleep(0.01)
+        return str(ctx["queue"].pop())
+    return None
+
+
+async def pops_trio(ctx: Any) -> str | None:
+    if len(ctx["queue"]):
+        await trio.sleep(0.01)
+        return str(ctx["queue"].pop())
+    return None
+
+
+async def drops_file_on_workers(files: Path) -> bool:
+    file = anyio.Path(files) / "draft.txt"
+    if await file.exists():
+        await file.unlink()
+        return True
+    return False
+
+
+async def drops_file_on_workers_of_trio(files: Path) -> bool:
+    file = trio.Path(files) / "draft.txt"
+    if await file.exists():
+        await file.unlink()
+        return True
+    return False
+
+
 def a_queue() -> fh.World:
     return fh.World(ctx={"queue": ["only"]})
 
@@ -498,6 +737,10 @@ def a_table() -> fh.World:
         (pops, a_queue, "only", None, "IndexError"),
         (drops_file, a_file, True, False, "FileNotFoundError"),
         (inserts_row, a_table, True, False, "IntegrityError"),
+        (pops_asyncio, a_queue, "only", None, "IndexError"),
+        (pops_trio, a_queue, "only", None, "IndexError"),
+        (drops_file_on_workers, a_file, True, False, "FileNotFoundError"),
+        (drops_file_on_workers_of_trio, a_file, True, False, "FileNotFoundError"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -544,6 +787,29 @@ def sets_other_price(ctx: Any) -> None:
     ctx["price"] = 20
 
 
+def awaited_on_asyncio(tool: Tool) -> Tool:
+    async def awaited(ctx: Any) -> Any:
+        await asyncio.sleep(0.01)
+        return tool(ctx)
+
+    return awaited
+
+
+def awaited_on_trio(tool: Tool) -> Tool:
+    async def awaited(ctx: Any) -> Any:
+        await trio.sleep(0.01)
+        return tool(ctx)
+
+    return awaited
+
+
+def on_a_worker(tool: Tool) -> Tool:
+    async def awaited(ctx: Any) -> Any:
+        return await asyncio.to_thread(tool, ctx)
+
+    return awaited
+
+
 def as_it_is(tool: Tool) -> Tool:
     return tool
 
@@ -552,6 +818,9 @@ def as_it_is(tool: Tool) -> Tool:
     "how",
     [
         as_it_is,
+        awaited_on_asyncio,
+        awaited_on_trio,
+        on_a_worker,
     ],
 )
 @pytest.mark.parametrize(
@@ -579,6 +848,128 @@ def test_a_call_that_must_come_after_its_sibling_is_found(
 
 def adds(ctx: Any) -> None:
     ctx["x"] = ctx["x"] + 1
+
+
+async def adds_on_a_worker(ctx: Any) -> None:
+    await asyncio.to_thread(adds, ctx)
+
+
+async def adds_in_the_executor_of_the_loop(ctx: Any) -> None:
+    await asyncio.get_running_loop().run_in_executor(None, adds, ctx)
+
+
+async def adds_in_an_executor_of_its_own(ctx: Any) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        await asyncio.get_running_loop().run_in_executor(executor, adds, ctx)
+
+
+async def adds_on_a_worker_of_trio(ctx: Any) -> None:
+    await trio.to_thread.run_sync(adds, ctx)
+
+
+async def adds_on_a_worker_of_anyio(ctx: Any) -> None:
+    await anyio.to_thread.run_sync(adds, ctx)
+
+
+async def adds_on_a_worker_of_anyio_on_trio(ctx: Any) -> None:
+    await trio.lowlevel.checkpoint()
+    await anyio.to_thread.run_sync(adds, ctx)
+
+
+def adds_on_a_thread(ctx: Any) -> None:
+    thread = threading.Thread(target=adds, args=(ctx,))
+    thread.start()
+    thread.join()
+
+
+def adds_by_submit(ctx: Any) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(adds, ctx).result()
+
+
+def adds_by_map(ctx: Any) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        list(executor.map(adds, [ctx]))
+
+
+@flavours(
+    asyncio_to_thread=adds_on_a_worker,
+    run_in_executor=adds_in_the_executor_of_the_loop,
+    own_executor=adds_in_an_executor_of_its_own,
+    trio_to_thread=adds_on_a_worker_of_trio,
+    anyio_to_thread=adds_on_a_worker_of_anyio,
+    anyio_to_thread_on_trio=adds_on_a_worker_of_anyio_on_trio,
+    thread=adds_on_a_thread,
+    submit=adds_by_submit,
+    map=adds_by_map,
+)
+def test_what_a_worker_thread_does_is_not_one_step(tools: Tool) -> None:
+    report = exhausted([tools, tools], x=0)
+    assert states(report.outcomes, "x") == [1, 2]
+    assert report.baseline.state["ctx"]["x"] == 2
+    assert kinds(report) == LOST_UPDATE
+    assert report.escapes == ()
+
+
+async def adds_across_asyncio(ctx: Any) -> None:
+    value = ctx["x"]
+    await asyncio.sleep(0.01)
+    ctx["x"] = value + 1
+
+
+async def adds_across_trio(ctx: Any) -> None:
+    value = ctx["x"]
+    await trio.sleep(0.01)
+    ctx["x"] = value + 1
+
+
+async def adds_between_asyncio(ctx: Any) -> None:
+    await asyncio.sleep(0.01)
+    ctx["x"] = ctx["x"] + 1
+    await asyncio.sleep(0.01)
+
+
+async def adds_between_trio(ctx: Any) -> None:
+    await trio.sleep(0.01)
+    ctx["x"] = ctx["x"] + 1
+    await trio.sleep(0.01)
+
+
+@flavours(
+    asyncio=[adds_across_asyncio] * 2,
+    trio=[adds_across_trio] * 2,
+    asyncio_then_sync=[adds_across_asyncio, adds],
+    sync_then_asyncio=[adds, adds_across_asyncio],
+    trio_then_sync=[adds_across_trio, adds],
+    sync_then_trio=[adds, adds_across_trio],
+    asyncio_then_worker=[adds_across_asyncio, adds_on_a_worker],
+    trio_then_worker=[adds_across_trio, adds_on_a_worker_of_trio],
+)
+def test_an_await_between_read_and_write_loses_an_update(tools: list[Tool]) -> None:
+    report = exhausted(tools, x=0)
+    assert states(report.outcomes, "x") == [1, 2]
+    assert kinds(report) == LOST_UPDATE
+
+
+@flavours(asyncio=adds_between_asyncio, trio=adds_between_trio)
+def test_between_two_awaits_no_other_call_of_the_loop_comes_in(tools: Tool) -> None:
+    report = exhausted([tools] * 3, x=0)
+    assert (report.verdict, report.verified) == (fh.Verdict.SAFE, True)
+    assert states(report.outcomes, "x") == [3]
+
+
+@flavours(
+    asyncio_then_sync=[adds_between_asyncio, adds],
+    sync_then_asyncio=[adds, adds_between_asyncio],
+    trio_then_sync=[adds_between_trio, adds],
+    sync_then_trio=[adds, adds_between_trio],
+    asyncio_then_worker=[adds_between_asyncio, adds_on_a_worker],
+    trio_then_worker=[adds_between_trio, adds_on_a_worker_of_trio],
+)
+def test_between_two_awaits_a_call_on_a_thread_does_come_in(tools: list[Tool]) -> None:
+    report = exhausted(tools, x=0)
+    assert states(report.outcomes, "x") == [1, 2]
+    assert kinds(report) == LOST_UPDATE
 
 
 SUITE = """
@@ -613,9 +1004,13 @@ def suite(loop: str, kind: str, pause: str) -> str:
     "text",
     [
         suite("threading", "def", "pass"),
+        suite("asyncio", "async def", "await asyncio.sleep(0.01)"),
+        suite("trio", "async def", "await trio.sleep(0.01)"),
     ],
     ids=[
         "threads",
+        "asyncio",
+        "trio",
     ],
 )
 def test_a_suite_runs_and_fails_where_it_should(
