@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from fuzzharness.conclusion import calm, conclude, follow, make_finding, same, unproven
+from fuzzharness.errors import ReplayMismatch
 from fuzzharness.events import (
     BaselineReached,
     Event,
@@ -98,7 +99,7 @@ def replay(
     """
     plan = _plan(schedule, batch)
     with Stage(batch, tools, world, settings or Settings(), before) as stage:
-        return follow(stage, plan).execution()
+        return _followed(stage, plan).execution()
 
 
 def judge_replay(
@@ -116,12 +117,26 @@ def judge_replay(
     plan = _plan(schedule, batch)
     with Stage(batch, tools, world, settings or Settings(), before) as stage:
         judge = Judge(stage, plan.calls)
-        ran = follow(stage, plan)
+        ran = _followed(stage, plan)
         diagnosis = judge.diagnose(ran, judge.key(ran))
         if diagnosis is None:
             return None
         baseline = ran if diagnosis.mode is Mode.HANG else calm(stage, ran)
         return make_finding(stage, diagnosis, ran, baseline, unproven(ran.schedule, "replayed, not searched"))
+
+
+def _followed(stage: Stage, plan: Schedule) -> Ran:
+    """A run along ``plan``, with its steps as they are once it is known how the calls run."""
+    while True:
+        known = stage.learned
+        try:
+            ran = follow(stage, plan)
+        except ReplayMismatch:
+            if stage.learned == known:
+                raise
+        else:
+            if stage.learned == known:
+                return ran
 
 
 def _plan(schedule: str | Schedule, batch: Batch) -> Schedule:

@@ -81,6 +81,8 @@ class Run:
         self.context = contextvars.copy_context()
         self._crew = crew
         self._promised: Caller | None = None
+        self._chosen: int | None = None
+        self._at = -1
         self._failure: BaseException | None = None
         self._alive = 0
         self.asked = 0
@@ -437,6 +439,10 @@ class Run:
             strand = promised.next_strand(None)
             if strand is not None:
                 return self._hand_to(strand)
+        if running is not None and running == self._chosen and len(self.trail.order) == self._at:
+            strand = self._keep_on(self.callers[running])
+            if strand is not None or self._promised is not None:
+                return strand
         ready = [c.index for c in self.callers if c.able]
         if not ready:
             return self._nobody_ready()
@@ -451,10 +457,16 @@ class Run:
             return None
         if running is not None and running not in ready and not self.callers[running].done:
             self._note_wait(running)
-        self.running = chosen
-        caller = self.callers[chosen]
+        self.running = self._chosen = chosen
+        self._at = len(self.trail.order)
+        return self._keep_on(self.callers[chosen])
+
+    def _keep_on(self, caller: Caller) -> Strand | None:
+        """Go on with ``caller``, which was chosen to take the next step, if it can."""
         strand = caller.next_strand(self.holder)
-        return self._let_time_pass(caller) if strand is None else self._hand_to(strand)
+        if strand is not None:
+            return self._hand_to(strand)
+        return None if caller.deadline is None else self._let_time_pass(caller)
 
     def _let_time_pass(self, caller: Caller) -> Strand | None:
         """All strands of a call wait: the first of them that waits for a time gives up or wakes."""

@@ -172,7 +172,8 @@ class Stage:
         except BaseException:
             self._dismiss()
             raise
-        self._note(run)
+        finally:
+            self._note(run)
         if run.disturbed:
             self._dismiss()
         return run

@@ -16,17 +16,14 @@ class Follow:
     def __init__(self, schedule: Schedule, names: Sequence[str]) -> None:
         self._order = schedule.order
         self._names = names
-        self._at = 0
 
     def begin(self, last: Trail | None) -> bool:
-        self._at = 0
         return last is None
 
-    def choose(self, ready: Sequence[int], running: int | None, trail: Trail) -> int | None:  # noqa: ARG002  # of the protocol
-        step = self._at
-        self._at += 1
-        if step >= len(self._order):
-            raise self._differs(step, "the schedule ends here", ready)
+    def choose(self, ready: Sequence[int], running: int | None, trail: Trail) -> int | None:
+        step = len(trail.order)
+        if step >= len(self._order):  # calls may have to come to their end yet, without a further step
+            return running if running in ready else ready[0]
         if self._order[step] not in ready:
             raise self._differs(step, f"{self._name(self._order[step])} takes this step", ready)
         return self._order[step]
@@ -39,6 +36,8 @@ class Follow:
         for step, (planned, taken) in enumerate(zip(self._order, trail.order, strict=False)):
             if planned != taken:
                 raise self._differs(step, f"{self._name(planned)} takes this step", [taken])
+        if len(trail.order) > len(self._order):
+            raise self._differs(len(self._order), "the schedule ends here", [trail.order[len(self._order)]])
         if len(trail.order) < len(self._order) and not trail.deadlock:
             step = len(trail.order)
             raise self._differs(step, f"{self._name(self._order[step])} takes this step", [])
