@@ -4,6 +4,7 @@
 shared and noisy.
 """
 
+import asyncio
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import trio
 
 import fuzzharness as fh
 from fuzzharness.oracle.compare import key_of
@@ -23,6 +25,51 @@ RUNS = 500
 def credit(context: dict[str, int], amount: int) -> None:
     balance = context["balance"]
     context["balance"] = balance + amount
+
+
+async def credit_on_asyncio(context: dict[str, int], amount: int) -> None:
+    balance = context["balance"]
+    await asyncio.sleep(0)
+    context["balance"] = balance + amount
+
+
+async def credit_on_trio(context: dict[str, int], amount: int) -> None:
+    balance = context["balance"]
+    await trio.sleep(0)
+    context["balance"] = balance + amount
+
+
+async def sleepy_on_asyncio(context: dict[str, int], amount: int) -> None:
+    balance = context["balance"]
+    await asyncio.sleep(3600)
+    context["balance"] = balance + amount
+
+
+async def sleepy_on_trio(context: dict[str, int], amount: int) -> None:
+    balance = context["balance"]
+    await trio.sleep(3600)
+    context["balance"] = balance + amount
+
+
+async def threaded_on_asyncio(context: dict[str, int], amount: int) -> None:
+    await asyncio.to_thread(credit, context, amount)
+
+
+async def threaded_on_trio(context: dict[str, int], amount: int) -> None:
+    await trio.to_thread.run_sync(credit, context, amount)
+
+
+ASYNC = {
+    function.__name__: (function, least)
+    for function, least in (
+        (credit_on_asyncio, 10_000),
+        (credit_on_trio, 5_000),
+        (sleepy_on_asyncio, None),
+        (sleepy_on_trio, None),
+        (threaded_on_asyncio, None),
+        (threaded_on_trio, None),
+    )
+}
 
 
 def credit_row(db: sa.Engine, account: int, amount: int) -> str:
@@ -61,6 +108,19 @@ def rows() -> Iterator[Stage]:
     world = fh.World(db=fh.Database("sqlite://", setup=fill))
     with Stage(batch("credit_row", account=7), TOOLS, world, fh.Settings()) as stage:
         yield stage
+
+
+@pytest.mark.parametrize("name", ASYNC)
+def test_runs_per_second_of_three_async_read_await_write_calls(benchmark: Any, name: str) -> None:
+    function, least = ASYNC[name]
+    tools, world = fh.Toolbox({name: function}), fh.World(context={"balance": 100})
+    with Stage(batch(name), tools, world, fh.Settings()) as stage:
+        benchmark.pedantic(explored, args=(stage,), rounds=15, warmup_rounds=1)
+
+    per_second = RUNS / benchmark.stats.stats.median
+    benchmark.extra_info["runs per second"] = round(per_second)
+    asked = "" if least is None else f" (at least {least:,})"
+    print(f"\n{name.replace('_', ' ')}: {per_second:,.0f} runs per second{asked}")
 
 
 def explored(stage: Stage, runs: int = RUNS) -> None:
