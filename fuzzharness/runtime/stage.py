@@ -18,7 +18,7 @@ from fuzzharness.errors import BatchError, ToolError, WorldError
 from fuzzharness.finding import Escape, Execution
 from fuzzharness.model import Batch, Outcome, Unfinished
 from fuzzharness.runtime.affinity import one_core
-from fuzzharness.runtime.chance import same_bytes
+from fuzzharness.runtime.control import controlled
 from fuzzharness.runtime.egress import Watcher
 from fuzzharness.runtime.gate import ThreadGate
 from fuzzharness.runtime.locks import Locks
@@ -103,7 +103,7 @@ class Stage:
             stack.enter_context(one_core())
             stack.callback(self._dismiss)
             stack.enter_context(Watcher(self._gate, self.world))
-            stack.enter_context(same_bytes())
+            self._settle = stack.enter_context(controlled(self._gate))
             self._run_before()
             self._surroundings = Surroundings([b.tool for b in self._bound], self.settings.ignore)
             self._stack = stack.pop_all()
@@ -169,6 +169,8 @@ class Stage:
         except BaseException:
             self._dismiss()
             raise
+        finally:
+            self._settle()
         if run.disturbed:
             self._dismiss()
         return run

@@ -24,8 +24,9 @@ class Strand:
     ``stuck`` while it was set aside, with the line it ``stood`` on; ``spins`` once it took too many
     steps; ``deaf`` while it must pass gates unseen; ``foreseen`` if its wait is for a lock known to be
     taken. ``later`` holds what is to be
-    called at its next gate, ``place`` is that of its call in the batch, ``draws`` counts the random bytes it
-    asked for, ``last`` is its latest step, ``looks`` how to read again what that step read.
+    called at its next gate, ``place`` is that of its call in the batch, ``elapsed`` are the seconds that its
+    clock has gone on, ``draws`` counts the random bytes it asked for, ``last`` is its latest step, ``looks``
+    how to read again what that step read.
     """
 
     __slots__ = (
@@ -35,6 +36,7 @@ class Strand:
         "deaf",
         "done",
         "draws",
+        "elapsed",
         "foreseen",
         "fresh",
         "given_up",
@@ -62,6 +64,7 @@ class Strand:
         self.baton = worker.baton
         self.steps = self.atomic = self.last = self.draws = 0
         self.place = place
+        self.elapsed = 0.0
         self.started = self.done = self.stuck = self.deaf = self.given_up = self.spins = False
         self.foreseen = False
         self.stood = ""
