@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from fuzzharness.literal import literal
+
 
 class _Any:
     """Stands in a key for every key at that place: a whole table, a whole directory."""
@@ -134,7 +136,7 @@ def location(resource: str, key: Key) -> str:
     """A key as Python would index it: ``context['balance']``, ``db['accounts'][7]``; ``[*]`` for all."""
     if not key:
         return resource
-    return resource + "".join(f"[{part!r}]" for part in key)
+    return resource + "".join(f"[{literal(part)}]" for part in key)
 
 
 def overlap(a: Key, b: Key) -> bool:

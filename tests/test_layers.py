@@ -11,7 +11,7 @@ import fuzzharness
 
 PACKAGE = Path(fuzzharness.__file__).parent
 ROWS = [
-    ["errors"],
+    ["errors", "literal"],
     ["model", "access"],
     ["schedule", "settings"],
     ["finding"],
