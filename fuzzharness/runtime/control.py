@@ -36,11 +36,11 @@ _KEPT: tuple[tuple[Any, tuple[str, ...]], ...] = (
 
 
 @contextmanager
-def controlled(gate: Gate) -> Iterator[Callable[[], None]]:
+def controlled(gate: Gate) -> Iterator[Callable[[], list[str]]]:
     """Within it calls under control see their own time and chance, and cannot end the process.
 
-    Gives what is to be called after every run: it tells ``gate`` which functions a tool has replaced for
-    good, puts them right, and lets the next run draw from the start.
+    Gives what is to be called after every run: it tells what a tool has replaced for good, puts it right,
+    and lets the next run draw from the start. ``gate`` is told of calls that would have ended the process.
     """
     replaced = Replaced()
     try:
@@ -50,7 +50,7 @@ def controlled(gate: Gate) -> Iterator[Callable[[], None]]:
             for name in names:
                 replaced.put(module, name, vars(module)[name])
         with clock.own_time() as kept:
-            yield partial(_settle, gate, kept)
+            yield partial(_settle, kept)
     finally:
         replaced.restore()
         chance.forget()
@@ -59,9 +59,7 @@ def controlled(gate: Gate) -> Iterator[Callable[[], None]]:
 _seeding = cache(chance.seeding)
 
 
-def _settle(gate: Gate, kept: Callable[[], bool]) -> None:
-    for name in displaced():
-        gate.escape(f"{name} was replaced by a tool, for all calls")
-    if not kept():
-        gate.escape("the clock was frozen by a tool and not freed again")
+def _settle(kept: Callable[[], bool]) -> list[str]:
     chance.forget()
+    found = [f"{name} was replaced for all calls" for name in displaced()]
+    return found if kept() else [*found, "the clock was frozen and not freed again"]

@@ -170,10 +170,16 @@ class Stage:
             self._dismiss()
             raise
         finally:
-            self._settle()
+            self._put_right(bound)
         if run.disturbed:
             self._dismiss()
         return run
+
+    def _put_right(self, bound: Sequence[Bound]) -> None:
+        """After a run: report what it left changed in the process, and by which tool if that is known."""
+        for what in self._settle():
+            names = {b.name for b in bound}
+            self._gate.escapes.setdefault(Escape(what, names.pop() if len(names) == 1 else None))
 
     def start(self) -> dict[str, Any]:
         """The state that every run begins with."""

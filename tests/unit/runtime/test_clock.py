@@ -161,7 +161,7 @@ def test_a_clock_that_a_tool_leaves_frozen_is_named_and_freed(runs: Any) -> None
         return seen
 
     assert runs(tool) == [[Returned(float(START))]] * 2
-    assert runs.escapes == ["the clock was frozen by a tool and not freed again"]
+    assert runs.escapes == ["the clock was frozen and not freed again by t0"]
     assert not time_machine.traveller_stack
 
 

@@ -62,7 +62,8 @@ def test_a_function_that_a_tool_replaced_is_put_right_after_each_run(name: str) 
     report = fh.explore(fh.Batch((fh.Call("tool", id="a"),)), fh.Toolbox({"tool": tool}), world)
 
     assert [outcome.results["a"] for outcome in report.outcomes] == [Returned(False)]
-    assert [escape.what for escape in report.escapes] == [f"{name} was replaced by a tool, for all calls"]
+    told = [(escape.what, escape.tool) for escape in report.escapes]
+    assert told == [(f"{name} was replaced for all calls", "tool")]
     assert report.verdict is fh.Verdict.INCONCLUSIVE
     assert vars(owner)[attribute] is original
 
