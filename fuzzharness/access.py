@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from fuzzharness.literal import literal
+
 
 class _Any:
     """Stands in a key for every key at that place: a whole table, a whole directory."""
@@ -83,13 +85,21 @@ _ALIKE: Final = frozenset({Kind.SNAPSHOT, Kind.PUBLISH})
 """Kinds that do not mind their own kind."""
 
 OF_LOCKS: Final = frozenset(
-    {Kind.LOCK, Kind.TRY, Kind.UNLOCK, Kind.PASS, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT, Kind.WAKE, Kind.WOKEN}
+    {
+        Kind.LOCK,
+        Kind.TRY,
+        Kind.UNLOCK,
+        Kind.PASS,
+        Kind.SNAPSHOT,
+        Kind.PUBLISH,
+        Kind.INSERT,
+        Kind.WAKE,
+        Kind.WOKEN,
+    }
 )
 """Kinds that say in which order calls go on, not what is read or written."""
 
-UNTOLD: Final = frozenset(
-    {Kind.UNLOCK, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT, Kind.WAKE, Kind.WOKEN}
-)
+UNTOLD: Final = frozenset({Kind.UNLOCK, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT, Kind.WAKE, Kind.WOKEN})
 """Kinds that matter to the search and are not shown."""
 
 Touch = tuple[str, Key, Kind]
@@ -139,7 +149,7 @@ def location(resource: str, key: Key) -> str:
     """A key as Python would index it: ``context['balance']``, ``db['accounts'][7]``; ``[*]`` for all."""
     if not key:
         return resource
-    return resource + "".join(f"[{part!r}]" for part in key)
+    return resource + "".join(f"[{literal(part)}]" for part in key)
 
 
 def overlap(a: Key, b: Key) -> bool:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from fuzzharness.errors import BatchError
+from fuzzharness.literal import literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Returned:
     value: Any
 
     def __str__(self) -> str:
-        return f"returned {self.value!r}"
+        return f"returned {literal(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import fuzzharness
 
 PACKAGE = Path(fuzzharness.__file__).parent
 ROWS = [
-    ["errors"],
+    ["errors", "literal"],
     ["model", "access"],
     ["schedule", "settings"],
     ["finding"],
@@ -39,6 +39,7 @@ HOME = {
     "hypothesis": ["strategies"],
     "sqlalchemy": ["world.database"],
     "sqlglot": ["world.footprint"],
+    "time_machine": ["runtime.clock"],
     "trio": ["runtime"],
     "anthropic": [],
 }
@@ -97,14 +98,23 @@ def test_nothing_imports_the_plugin_or_the_command_line() -> None:
 
 
 def test_loading_the_plugin_loads_no_heavy_library() -> None:
-    heavy = {"trio", "hypothesis", "sqlalchemy", "faker", "sqlglot", "rich", "click"}
+    heavy = {"trio", "hypothesis", "sqlalchemy", "faker", "sqlglot", "rich", "time_machine", "click"}
     code = "import sys, pytest; before = set(sys.modules); import fuzzharness.plugin; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not heavy & set(loaded.split())
 
 
 def test_loading_the_command_line_loads_no_heavy_library_of_its_commands() -> None:
-    heavy = {"trio", "hypothesis", "sqlalchemy", "faker", "sqlglot", "rich", "fuzzharness.exploration"}
+    heavy = {
+        "trio",
+        "hypothesis",
+        "sqlalchemy",
+        "faker",
+        "sqlglot",
+        "rich",
+        "time_machine",
+        "fuzzharness.exploration",
+    }
     code = "import sys, fuzzharness.cli; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not heavy & set(loaded.split())

@@ -10,6 +10,7 @@ from typing import Any
 
 from fuzzharness.access import ANY, MISSING, Access, Kind, location
 from fuzzharness.finding import Change, Mode
+from fuzzharness.literal import literal
 from fuzzharness.oracle.anomaly import Event
 from fuzzharness.oracle.judge import Diagnosis
 from fuzzharness.runtime.stage import Ran
@@ -127,18 +128,18 @@ def brief(value: Any, others: Sequence[Any] = ()) -> str:
         telling = [
             _row(item, n, rows) for n, item in enumerate(value) if not all(item in row for row in rows)
         ]
-        return _short(f"[{'; '.join(telling)}]" if telling else repr(value))
-    return _short(repr(value))
+        return _short(f"[{'; '.join(telling)}]" if telling else literal(value))
+    return _short(literal(value))
 
 
 def _row(item: Any, place: int, lists: Sequence[Sequence[Any]]) -> str:
     """One row of several: its first field, by which it is known, and the fields that differ."""
     if not isinstance(item, dict):
-        return repr(item)
+        return literal(item)
     there = [rows[place] for rows in lists if place < len(rows) and isinstance(rows[place], dict)]
     first = next(iter(item.items()), None)
     rest = _fields({k: v for k, v in item.items() if first is None or k != first[0]}, there)
-    return rest if first is None else f"{first[0]} {first[1]!r}: {rest}"
+    return rest if first is None else f"{first[0]} {literal(first[1])}: {rest}"
 
 
 def _fields(value: dict[Any, Any], others: Sequence[dict[Any, Any]]) -> str:
@@ -146,8 +147,8 @@ def _fields(value: dict[Any, Any], others: Sequence[dict[Any, Any]]) -> str:
     shown = differing or value
     if len(shown) == 1 and all(isinstance(k, str) for k in shown):
         ((name, inner),) = shown.items()
-        return f"{name} {inner!r}"
-    return repr(shown)
+        return f"{name} {literal(inner)}"
+    return literal(shown)
 
 
 def _short(text: str) -> str:

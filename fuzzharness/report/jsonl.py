@@ -31,12 +31,12 @@ from fuzzharness.events import (
     Started,
 )
 from fuzzharness.finding import Change, Escape, Execution, Finding, Report
+from fuzzharness.literal import literal, without_addresses
 from fuzzharness.model import Batch, Call, Outcome, Raised, Result, Returned
 from fuzzharness.report.text import portable
 from fuzzharness.schedule import Schedule
 
 DEEPEST = 40
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 Fields = dict[str, Any]
 
@@ -226,7 +226,7 @@ def _object(value: Mapping[Any, Any], depth: int) -> Fields:
     there = {name: part for name, part in value.items() if part is not MISSING}
     names = {name: name if isinstance(name, str) else str(safe(name)) for name in there}
     if len(set(names.values())) < len(names):
-        names = {name: repr(name) for name in there}
+        names = {name: literal(name) for name in there}
     return {safe(names[name]): safe(part, depth) for name, part in there.items()}
 
 
@@ -239,4 +239,4 @@ def _as_text(value: object) -> Any:
         text = str(value)
     except Exception:
         text = f"<{type(value).__name__} that cannot be shown>"
-    return _ADDRESS.sub("", text)
+    return without_addresses(text)

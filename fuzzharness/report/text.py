@@ -7,13 +7,12 @@ marks and lone surrogates become escapes. Never interprets what it is given; rec
 from __future__ import annotations
 
 import os
-import re
 import unicodedata
 from collections.abc import Iterable
 
+from fuzzharness.literal import literal
 from fuzzharness.model import Call
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _ACTING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
@@ -42,10 +41,10 @@ def shown(value: object, limit: int = 60) -> str:
     if isinstance(value, (str, bytes)) and len(value) > limit:
         return cut(printable(repr(value[:limit])), limit)
     try:
-        text = repr(value)
+        text = literal(value)
     except Exception:
         text = f"<{type(value).__name__} that cannot be shown>"
-    return cut(printable(_ADDRESS.sub("", text)), limit)
+    return cut(printable(text), limit)
 
 
 def dotted(path: Iterable[object]) -> str:

@@ -117,7 +117,7 @@ class Locks:
         for (found,) in _reachable_locks(self._tools):
             stand_in = GateLock(isinstance(found, _RLOCK))
             swap = Swap().replace(found, stand_in)
-            stand_in.name = next((n for n in swap.names if n != "a local name"), "lock")
+            stand_in.name = min((n for n in swap.names if n != "a local name"), default="lock")
             self._swaps.append(swap)
             self._locks.append(stand_in)
 

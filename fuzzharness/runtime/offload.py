@@ -11,10 +11,10 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
-from fuzzharness.runtime.pools import POOLS, _Job, _do, wait
+from fuzzharness.runtime.pools import POOLS, _do, _Job, wait
 from fuzzharness.runtime.standin import StandIn, standing_in
 from fuzzharness.runtime.strand import Aborted, Strand, current
 

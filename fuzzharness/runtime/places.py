@@ -19,7 +19,8 @@ _STDLIB = tuple(
     {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")} | {os.path.dirname(os.__file__)}
 )
 _LIBRARIES = tuple(
-    f"-packages{os.sep}{name}{os.sep}" for name in ("sqlalchemy", "sqlglot", "_pytest", "pluggy", "trio", "anyio", "outcome", "sniffio")
+    f"-packages{os.sep}{name}{os.sep}"
+    for name in ("sqlalchemy", "sqlglot", "_pytest", "pluggy", "trio", "anyio", "outcome", "sniffio")
 )
 _FOREIGN: dict[str, bool] = {}
 

@@ -91,7 +91,9 @@ class Run:
         self._awake.acquire()
         self._mutex = _thread.allocate_lock()
         places = range(len(bodies)) if places is None else places
-        self.callers = [Caller(self, i, p, body) for i, (p, body) in enumerate(zip(places, bodies, strict=True))]
+        self.callers = [
+            Caller(self, i, p, body) for i, (p, body) in enumerate(zip(places, bodies, strict=True))
+        ]
         for caller in self.callers:
             self._main_strand(caller)
         for loop in self.loops:

@@ -20,7 +20,7 @@ from fuzzharness.model import Batch, Outcome, Unfinished
 from fuzzharness.runtime.affinity import one_core
 from fuzzharness.runtime.backends import loop_of
 from fuzzharness.runtime.caller import Body
-from fuzzharness.runtime.chance import same_bytes
+from fuzzharness.runtime.control import controlled
 from fuzzharness.runtime.crew import Crew
 from fuzzharness.runtime.egress import Watcher
 from fuzzharness.runtime.gate import ThreadGate
@@ -112,7 +112,7 @@ class Stage:
             stack.enter_context(one_core())
             stack.callback(self._dismiss)
             stack.enter_context(Watcher(self._gate, self.world))
-            stack.enter_context(same_bytes())
+            self._settle = stack.enter_context(controlled(self._gate))
             stack.enter_context(threads_held())
             self._run_before()
             self._surroundings = Surroundings([b.tool for b in self._bound], self.settings.ignore)
@@ -174,6 +174,7 @@ class Stage:
             raise
         finally:
             self._note(run)
+            self._put_right(bound)
         if run.disturbed:
             self._dismiss()
         return run
@@ -187,6 +188,12 @@ class Stage:
             what = "something that a tool started goes on behind the end of its call, and never ends"
             self._gate.escapes.setdefault(Escape(what, run.callers[call].body.name, place))
         self.rivals.update(dict.fromkeys(rivals(run)))
+
+    def _put_right(self, bound: Sequence[Bound]) -> None:
+        """After a run: report what it left changed in the process, and by which tool if that is known."""
+        for what in self._settle():
+            names = {b.name for b in bound}
+            self._gate.escapes.setdefault(Escape(what, names.pop() if len(names) == 1 else None))
 
     def start(self) -> dict[str, Any]:
         """The state that every run begins with."""

@@ -34,8 +34,8 @@ class Strand:
     gates unseen; ``merged`` while everything it does belongs to its last step; ``foreseen`` if its wait is
     for a lock known to be taken. ``later`` holds what is to be called at its next gate, ``last`` is its
     latest step, ``looks`` how to read again what that step read, ``debts`` what its next step touches
-    because another call let it go on, ``awaits`` what of the application it waits for. Of a task, ``resume`` goes on with it, or is None while it waits;
-    ``since`` orders the strands of one call that can go on.
+    because another call let it go on, ``awaits`` what of the application it waits for. Of a task, ``resume``
+    goes on with it, or is None while it waits; ``since`` orders the strands of one call that can go on.
     """
 
     __slots__ = (

@@ -134,7 +134,7 @@ class InPlace:
     def _check_places(self) -> None:
         for swap in self._swaps:
             if not swap.whole():
-                names = ", ".join(swap.names)
+                names = ", ".join(sorted(swap.names))
                 self._gate.escape(
                     f"a tool put another object where {names} was, which {self._name} does not cover"
                 )

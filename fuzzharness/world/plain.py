@@ -20,6 +20,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
+from fuzzharness.literal import literal
+from fuzzharness.literal import without_addresses as without_addresses
+
 ATOMS: Final[frozenset[Any]] = frozenset(
     {
         int, str, float, bool, type(None), bytes, complex, range, type(Ellipsis),
@@ -36,7 +39,6 @@ _SCALARS: Final = frozenset({int, str, float, bool, type(None), bytes})
 _CODE: Final = frozenset({types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType,
                           types.MappingProxyType})  # fmt: skip
 _KEPT: Final[tuple[Any, ...]] = (enum.Enum, *(ATOMS - _SCALARS - _CODE))
-_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def plain(value: Any, named: bool = False) -> Any:
@@ -48,11 +50,6 @@ def plain(value: Any, named: bool = False) -> Any:
     if kind in _SCALARS:
         return value
     return _plain(value, frozenset(), named)
-
-
-def without_addresses(text: str) -> str:
-    """``text`` less the places in memory that Python writes into it, which no two runs share."""
-    return _ADDRESS.sub("", text)
 
 
 def _plain(value: Any, above: frozenset[int], named: bool) -> Any:
@@ -106,10 +103,10 @@ def _key(key: Any) -> Any:
 
 def _object(value: Any, above: frozenset[int], named: bool) -> Any:
     if isinstance(value, BaseException):
-        return without_addresses(f"{type(value).__qualname__}{_plain(value.args, above, named)!r}")
+        return f"{type(value).__qualname__}{literal(_plain(value.args, above, named))}"
     fields = attributes(value)
     if fields is None:
-        return without_addresses(repr(value))
+        return literal(value)
     shown = {k: v for k, v in fields.items() if not (k.startswith("_sa_") or is_lock(v))}
     content = {k: _plain(v, above, named) for k, v in shown.items()}
     return {"__class__": base_name(value), **content} if named else content

@@ -10,7 +10,8 @@ from __future__ import annotations
 import gc
 import sys
 import types
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 
@@ -164,30 +165,117 @@ class Replaced:
     """Functions of the process stood in for by others, in every module that knows them by any name."""
 
     def __init__(self) -> None:
-        self._undo: list[tuple[types.ModuleType, str, Any]] = []
+        self._places: list[_Place] = []
+        self._originals: dict[int, tuple[Any, Any]] = {}
+        self._modules: set[str] = set()
+        self._held: list[_Held] | None = None
 
     def replace(self, functions: Collection[tuple[Any, Any]]) -> None:
         """For each ``(original, stand_in)``: let every module use the stand-in from now on."""
         new = {id(original): (original, stand_in) for original, stand_in in functions}
-        for name, module in list(sys.modules.items()):
-            if name in _SOURCES or name.startswith("fuzzharness."):
-                continue
-            if not isinstance(module, types.ModuleType) or _knows_none(module, new.keys()):
+        idents = frozenset(new)
+        self._begin()
+        self._modules = set(sys.modules)
+        self._originals.update((id(stand_in), (stand_in, original)) for original, stand_in in functions)
+        for module in _modules(self._modules):
+            if _knows_none(module, idents):
                 continue
             for attribute, value in list(vars(module).items()):
                 known = new.get(id(value))
                 if known is not None and known[0] is value:
-                    self._undo.append((module, attribute, value))
-                    setattr(module, attribute, known[1])
+                    self._set(module, attribute, value, known[1])
+
+    def put(self, owner: Any, name: str, stand_in: Any) -> None:
+        """Let ``stand_in`` be the attribute ``name`` of a module or class; itself, to see it replaced."""
+        self._begin()
+        self._set(owner, name, vars(owner)[name], stand_in)
+
+    def displaced(self) -> list[str]:
+        """The names that somebody has put something else under; they are put right on the way."""
+        if self._held is None:
+            self._held = _held(self._places)
+        return [name for held in self._held if not held.whole() for name in held.mend()]
 
     def restore(self) -> None:
-        """Put every original back."""
-        while self._undo:
-            module, attribute, original = self._undo.pop()
-            setattr(module, attribute, original)
+        """Put every original back, in modules that were imported since as well."""
+        self._held = None
+        while self._places:
+            owner, name, original, _ = self._places.pop()
+            setattr(owner, name, original)
+        for module in _modules(sys.modules.keys() - self._modules) if self._modules else ():
+            for name, value in list(vars(module).items()):
+                known = self._originals.get(id(value))
+                if known is not None and known[0] is value:
+                    setattr(module, name, known[1])
+        self._originals.clear()
+        self._modules.clear()
+        if self in _ACTIVE:
+            _ACTIVE.remove(self)
+
+    def _begin(self) -> None:
+        self._held = None
+        if self not in _ACTIVE:
+            _ACTIVE.append(self)
+
+    def _set(self, owner: Any, name: str, original: Any, stand_in: Any) -> None:
+        self._places.append((owner, name, original, stand_in))
+        if original is not stand_in:
+            setattr(owner, name, stand_in)
 
 
-def _knows_none(module: types.ModuleType, idents: Set[int]) -> bool:
+_ACTIVE: list[Replaced] = []
+
+
+def displaced() -> list[str]:
+    """What is no longer where any :class:`Replaced` has put it, by name; it is put back there."""
+    return [name for replaced in _ACTIVE for name in replaced.displaced()]
+
+
+_Place = tuple[Any, str, Any, Any]
+"""A module or class, the name there, what it stood for and what it stands for now."""
+
+
+class _Held:
+    """Names of one module or class that are to stay what they are; a look costs next to nothing."""
+
+    def __init__(self, owner: Any, expected: dict[str, Any]) -> None:
+        self._owner, self._space, self._expected = owner, vars(owner), expected
+        names = tuple(expected) * (1 + (len(expected) == 1))  # of one name alone an itemgetter gives no tuple
+        self._read = itemgetter(*names)
+        self._values = tuple(expected[name] for name in names)
+
+    def whole(self) -> bool:
+        """Whether all of them are."""
+        try:
+            return bool(self._read(self._space) == self._values)
+        except KeyError:
+            return False
+
+    def mend(self) -> Iterator[str]:
+        """Put right those that are not, and name them."""
+        for name, value in self._expected.items():
+            if self._space.get(name) is not value:
+                setattr(self._owner, name, value)
+                yield f"{self._owner.__name__}.{name}"
+
+
+def _held(places: Iterable[_Place]) -> list[_Held]:
+    expected: dict[int, tuple[Any, dict[str, Any]]] = {}
+    for owner, name, _, stand_in in places:
+        expected.setdefault(id(owner), (owner, {}))[1][name] = stand_in
+    return [_Held(owner, names) for owner, names in expected.values()]
+
+
+def _modules(names: Iterable[str]) -> Iterator[types.ModuleType]:
+    """The modules of these names that stand-ins are put into."""
+    for name in names:
+        module = sys.modules.get(name)
+        own = name in _SOURCES or name.startswith("fuzzharness.")
+        if isinstance(module, types.ModuleType) and not own:
+            yield module
+
+
+def _knows_none(module: types.ModuleType, idents: frozenset[int]) -> bool:
     """Whether no name of ``module`` stands for one of the objects ``idents``."""
     return idents.isdisjoint(map(id, tuple(vars(module).values())))
 

@@ -28,6 +28,7 @@ from fuzzharness.access import ANY, Key, Kind, Place
 from fuzzharness.world.footprint import Reader
 from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate
+from fuzzharness.world.sqlite_functions import ask_python
 from fuzzharness.world.statement import Footprint, parameters
 
 _BUSY, _LOCKED = 5, 6
@@ -457,6 +458,7 @@ def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
     connection.patient = patient
     for pragma in ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY"):
         sqlite3.Connection.execute(connection, pragma)
+    ask_python(connection)
     return connection
 
 

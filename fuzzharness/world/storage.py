@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fuzzharness.access import ANY, MISSING, Kind
+from fuzzharness.literal import literal
 from fuzzharness.world.members import Members
 from fuzzharness.world.plain import ATOMS, plain
 from fuzzharness.world.watch import Watch
@@ -47,7 +48,8 @@ def peek(container: Any, family: Any, key: Any) -> Any:
         value = dict.get(container, key, MISSING)
         return value if value is MISSING else plain(value)
     if key is ANY:
-        return [plain(item) for item in family.__iter__(container)]
+        items = [plain(item) for item in family.__iter__(container)]
+        return sorted(items, key=literal) if issubclass(family, SETS) else items
     if issubclass(family, SETS):
         return family.__contains__(container, key)
     return plain(family.__getitem__(container, key)) if key < family.__len__(container) else MISSING

@@ -10,6 +10,7 @@ from collections import deque
 from typing import Any, Final, Protocol
 
 from fuzzharness.access import ANY, ORDER, Key, Kind
+from fuzzharness.literal import literal
 from fuzzharness.world.resource import Gate, Peek
 
 MUTABLE: Final = frozenset({dict, list, set, deque, bytearray})
@@ -74,7 +75,7 @@ class Watch:
 
     def where(self, *key: Any) -> str:
         """The path as people write it."""
-        return self.resource + "".join(f"[{part!r}]" for part in (*self.path, *key))
+        return self.resource + "".join(f"[{literal(part)}]" for part in (*self.path, *key))
 
 
 def image(value: Any) -> Any:

@@ -246,13 +246,15 @@ def test_an_interrupt_keeps_what_is_known(write, folder):
         turn(*(call("7", n, f"c{n}") for n in range(6))),
         name="b",
         tools="""
-        import itertools, os, signal
+        import itertools, os, signal, threading
 
         counter = itertools.count()
 
         def add_credit(account, amount, accounts):
             if next(counter) == 1200:
-                os.kill(os.getpid(), signal.SIGINT)
+                user = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT))
+                user.start()  # a call itself cannot interrupt the process
+                user.join()
             accounts[account] = accounts[account] + amount
         """,
     )

@@ -7,6 +7,7 @@ import pytest
 
 import fuzzharness as fh
 from fuzzharness.finding import Escape
+from fuzzharness.model import Result
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.search.serial import in_order
 
@@ -39,3 +40,22 @@ def escapes() -> Callable[..., tuple[Escape, ...]]:
             return stage.escapes
 
     return escapes
+
+
+@pytest.fixture
+def runs() -> Callable[..., list[list[Result]]]:
+    """Run ``tools`` in order, ``times`` times on one stage: the results of every run.
+
+    Afterwards its ``escapes`` are what they touched outside the world.
+    """
+
+    def runs(*tools: Callable[..., Any], times: int = 2) -> list[list[Result]]:
+        named = {f"t{n}": tool for n, tool in enumerate(tools)}
+        batch = fh.Batch(tuple(fh.Call(name) for name in named))
+        with Stage(batch, fh.Toolbox(named), fh.World(ctx={}), fh.Settings()) as stage:
+            positions = range(len(tools))
+            ran = [stage.run(positions, in_order(positions)) for _ in range(times)]
+            runs.escapes = [str(escape) for escape in stage.escapes]  # type: ignore[attr-defined]  # for tests to see
+        return [list(one.outcome.results.values()) for one in ran]
+
+    return runs

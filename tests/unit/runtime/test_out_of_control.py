@@ -1,5 +1,6 @@
 """What rules out "verified": things a tool does that no gate can hold."""
 
+import _thread
 import functools
 import threading
 from collections.abc import Callable
@@ -25,9 +26,15 @@ def quote(context: dict[str, int], name: str = "tea") -> int:
 
 
 def in_a_thread(context: dict[str, int]) -> None:
-    helper = threading.Thread(target=context.update, args=({"n": 1},))
-    helper.start()
-    helper.join()
+    gone = _thread.allocate_lock()
+    gone.acquire()
+
+    def helper() -> None:
+        context.update(n=1)
+        gone.release()
+
+    _thread.start_new_thread(helper, ())
+    gone.acquire()
 
 
 def later(context: dict[str, int]) -> Any:
