@@ -56,7 +56,8 @@ class Kind(Enum):
     Of a lock: LOCK takes it and waits until that can be, TRY takes it only if it is free, UNLOCK gives it
     back in a later step, PASS takes it and gives it back within one step. Of a database: SNAPSHOT reads in
     a transaction that stays open, PUBLISH commits, which such a reader may keep from happening. INSERT puts
-    a new key into a container, behind those that are there.
+    a new key into a container, behind those that are there. Of a call that could not go on: WAKE lets it go
+    on, WOKEN is the step with which it does; their key names the call.
     """
 
     READ = "read"
@@ -69,6 +70,8 @@ class Kind(Enum):
     SNAPSHOT = "keep a snapshot of"
     PUBLISH = "publish"
     INSERT = "insert into"
+    WAKE = "wake"
+    WOKEN = "go on"
 
     __hash__ = object.__hash__  # members are single: their own hash would be a call into Python
 
@@ -80,11 +83,14 @@ _ALIKE: Final = frozenset({Kind.SNAPSHOT, Kind.PUBLISH})
 """Kinds that do not mind their own kind."""
 
 OF_LOCKS: Final = frozenset(
-    {Kind.LOCK, Kind.TRY, Kind.UNLOCK, Kind.PASS, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT}
-)
+    {
+        Kind.LOCK, Kind.TRY, Kind.UNLOCK, Kind.PASS, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT,
+        Kind.WAKE, Kind.WOKEN,
+    }
+)  # fmt: skip
 """Kinds that say in which order calls go on, not what is read or written."""
 
-UNTOLD: Final = frozenset({Kind.UNLOCK, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT})
+UNTOLD: Final = frozenset({Kind.UNLOCK, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT, Kind.WAKE, Kind.WOKEN})
 """Kinds that matter to the search and are not shown."""
 
 Touch = tuple[str, Key, Kind]

@@ -27,8 +27,15 @@ from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
 from fuzzharness.runtime.workers import Worker, release
 from fuzzharness.world.plain import plain, without_addresses
 
+WAITING = "waiting"
+"""The resource of the touches that wake a call, and with which it goes on."""
+
 MOST_STEPS = 100_000
 """A call that takes more steps than this in one run goes round in circles: it counts as stuck."""
+
+
+Channel = tuple[str, Key]
+"""What calls wait for until another wakes them: a resource and a key there."""
 
 
 @dataclass(slots=True)
@@ -39,7 +46,9 @@ class Trail:
     touch; ``pending`` is by call: what it announced last. ``waits`` holds the positions before which the
     running call could not go on, ``stood`` the calls that never came to their end. ``redundant`` is the
     number of a choice that let a call begin which could not take a single step before another did, so
-    that a run without that choice is the same. ``unforeseen`` counts the waits that nothing announced.
+    that a run without that choice is the same. ``unforeseen`` counts the waits that nothing announced,
+    ``attempts`` the steps that may make their call wait until another wakes it; ``awaits`` is by call: what
+    it waits for, while it does.
     """
 
     order: list[int] = field(default_factory=list)
@@ -53,6 +62,8 @@ class Trail:
     redundant: int | None = None
     stalled: list[str] = field(default_factory=list)
     unforeseen: int = 0
+    attempts: int = 0
+    awaits: dict[int, Channel] = field(default_factory=dict)
     deadlock: bool = False
     cut: bool = False
 
@@ -103,6 +114,7 @@ class Run:
         self._alive = 0
         self._asked = 0
         self._idle: list[int] = []
+        self._lines: dict[Channel, list[Strand]] = {}
         self._awake = _thread.allocate_lock()
         self._awake.acquire()
         self._mutex = _thread.allocate_lock()
@@ -317,6 +329,64 @@ class Run:
         for strand in self.strands:
             if strand.waits_for == resource and not strand.foreseen:
                 strand.waits_for = None
+
+    # -- calls that wait until another wakes them ------------------------------------------------
+
+    def suspend(
+        self,
+        strand: Strand,
+        channel: Channel,
+        then: Sequence[Touch] = (),
+        timed: bool = False,
+        free: Callable[[], bool] | None = None,
+    ) -> bool:
+        """Stand in line for ``channel`` until :meth:`rouse`; a new step begins, announced as ``then``.
+
+        False: the call was not roused. A ``timed`` one can go on at any time, and has given up if it does so
+        before it is roused; any other can once ``free`` says so, which nothing announces.
+        """
+        line = self._lines.setdefault(channel, [])
+        line.append(strand)
+        woken = () if timed else ((WAITING, (strand.place,), Kind.WOKEN),)
+        strand.blocked = None if timed else lambda: strand in line and not (free is not None and free())
+        self.trail.awaits[strand.index] = channel
+        try:
+            self._stand_back(strand, (*woken, *then))
+        finally:
+            strand.blocked = None
+        roused = strand not in line
+        if not roused:
+            line.remove(strand)
+            self.trail.unforeseen += not timed
+        del self.trail.awaits[strand.index]
+        self._begin(strand, (*woken, *then))
+        for touch in (*woken, *then):
+            self.record(strand, touch, None)
+        if strand.atomic:
+            strand.atomic = strand.steps
+        return roused
+
+    def _stand_back(self, strand: Strand, announced: Sequence[Touch]) -> None:
+        if self.over:
+            self._unwind(strand)
+        if strand.owed:
+            self._settle(strand)
+        while strand.later:
+            strand.later.pop()()
+        self.trail.pending[strand.index] = announced
+        self._decide(strand)
+
+    def rouse(self, strand: Strand, channel: Channel, count: int | None = None) -> int:
+        """The step of ``strand`` lets those in line go on, or the first ``count``; returns how many."""
+        line = self._lines.get(channel, [])
+        roused = line[:count]
+        del line[:count]
+        for other in roused:
+            if other.blocked is not None:
+                self.record(strand, (WAITING, (other.place,), Kind.WAKE), None)
+        return len(roused)
+
+    # --------------------------------------------------------------------------------------------
 
     def _decide(self, strand: Strand) -> None:
         with self._mutex:
