@@ -22,6 +22,8 @@ from fuzzharness.runtime.chance import same_bytes
 from fuzzharness.runtime.egress import Watcher
 from fuzzharness.runtime.gate import ThreadGate
 from fuzzharness.runtime.locks import Locks
+from fuzzharness.runtime.patches import Patches
+from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.run import Choose, Run, Trail
 from fuzzharness.runtime.surroundings import Surroundings
 from fuzzharness.runtime.workers import Worker
@@ -90,6 +92,7 @@ class Stage:
         self._before = [[tools.bind(call, world.names) for call in earlier.calls] for earlier in before]
         self._workers: list[Worker] = []
         self._locks = Locks([b.tool for b in self._bound])
+        self._patches = Patches()
         self._gate = ThreadGate()
         self._stack = ExitStack()
         self.labels = batch.labels
@@ -100,6 +103,9 @@ class Stage:
             stack.callback(self.world.close)
             self._locks.open()
             stack.callback(self._locks.close)
+            self._patches.open()
+            stack.callback(self._patches.close)
+            stack.callback(REGISTER.close)
             stack.enter_context(one_core())
             stack.callback(self._dismiss)
             stack.enter_context(Watcher(self._gate, self.world))
@@ -134,6 +140,7 @@ class Stage:
         if not self._before:
             return
         live = self.world.reset()
+        REGISTER.begin()
         earlier = [bound for calls in self._before for bound in calls]
         for place, bound in enumerate(earlier, 1):
             run = self._execute([bound], live, lambda ready, *_: ready[0], places=(-place,))
@@ -143,6 +150,7 @@ class Stage:
                     "before to come to their end. Leave it out, or set call_timeout higher."
                 )
         self.world.mark()
+        REGISTER.mark()
 
     def _execute(
         self,
@@ -182,6 +190,7 @@ class Stage:
         """Reset the world and run the calls at ``positions`` once, as ``choose`` says."""
         live = self.world.reset()
         self._locks.free()
+        REGISTER.begin()
         run = self._execute([self._bound[p] for p in positions], live, choose, detailed, positions)
         trail = run.trail
         state = {} if trail.cut else self.world.capture()

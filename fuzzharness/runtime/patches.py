@@ -1,0 +1,62 @@
+"""Patches: methods and factories of the standard library stood in for while a stage is open.
+
+Decides when they are put in place and taken back. What they do for calls under control is decided in the
+module of each kind of thing; for everybody else they do what they ever did.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Any
+
+from fuzzharness.runtime import queues, signals
+from fuzzharness.runtime.register import REGISTER
+from fuzzharness.runtime.strand import Strand
+from fuzzharness.runtime.waiting import COMPANY, Method, Patch, controlled, quietly
+
+_KINDS = (threading.Event, threading.Semaphore, threading.BoundedSemaphore, queue.Queue)
+
+
+def _born(strand: Strand, original: Method, self: Any, *args: Any, **given: Any) -> None:
+    """A call makes something: its own locks are real ones, which it holds only within a step."""
+    quietly(strand, lambda: original(self, *args, **given))
+    REGISTER.enter(strand, self)
+
+
+def _started(strand: Strand, original: Method, self: Any) -> None:
+    COMPANY.append(self)
+    quietly(strand, lambda: original(self))
+
+
+PATCHES: tuple[Patch, ...] = (
+    *(controlled(kind, "__init__")(_born) for kind in _KINDS),
+    controlled(threading.Thread, "start")(_started),
+    *signals.PATCHES,
+    *queues.PATCHES,
+)
+
+
+class Patches:
+    """All of them, in place between :meth:`open` and :meth:`close`; those of nested stages once."""
+
+    _opened = 0
+
+    def __init__(self) -> None:
+        self._undo: list[tuple[type, str, Any]] = []
+
+    def open(self) -> None:
+        """Put the patches in place."""
+        Patches._opened += 1
+        if Patches._opened > 1:
+            return
+        for owner, name, method in PATCHES:
+            self._undo.append((owner, name, owner.__dict__[name]))
+            setattr(owner, name, method)
+
+    def close(self) -> None:
+        """Take them back."""
+        Patches._opened -= 1
+        while self._undo:
+            owner, name, original = self._undo.pop()
+            setattr(owner, name, original)

@@ -1,0 +1,122 @@
+"""Waiting: an operation on what calls synchronise with, as steps of the schedule.
+
+Decides how an operation that may have to wait is made of steps: an attempt, which can always be made, and
+where it fails, standing in line until a sibling's step wakes the call, which attempts again. Never knows
+what is waited for: that is handed in. While a thread of a tool's own is alive, nobody can tell who might
+help: then a call really waits, and is set aside after ``call_timeout``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+from fuzzharness.access import Kind, Touch
+from fuzzharness.runtime.register import REGISTER
+from fuzzharness.runtime.run import Channel
+from fuzzharness.runtime.strand import Strand, current
+
+_PAUSE = 0.001
+"""Between two looks of a call that really waits."""
+
+COMPANY: list[threading.Thread] = []
+"""The threads that calls have started."""
+
+
+@contextmanager
+def unseen(strand: Strand) -> Iterator[None]:
+    """What ``strand`` does inside passes every gate."""
+    before, strand.deaf = strand.deaf, True
+    try:
+        yield
+    finally:
+        strand.deaf = before
+
+
+def key_of(strand: Strand, thing: Any) -> tuple[str]:
+    """The key of ``thing`` in what its operations touch."""
+    with unseen(strand):
+        return (REGISTER.name(thing),)
+
+
+def step(strand: Strand, touches: Sequence[Touch]) -> None:
+    """The gate before an operation; returns in the step that makes it."""
+    strand.run.arrive(strand, touches)
+    for touch in touches:
+        strand.run.record(strand, touch, None)
+
+
+def touch(strand: Strand, resource: str, thing: Any, *kinds: Kind) -> list[Touch]:
+    """What an operation on ``thing`` touches."""
+    key = key_of(strand, thing)
+    return [(resource, key, kind) for kind in kinds]
+
+
+def attempt(
+    strand: Strand,
+    channel: Channel,
+    touches: Sequence[Touch],
+    try_: Callable[[], bool],
+    waits: bool = True,
+    handed: bool = False,
+) -> bool:
+    """Make a step of ``try_``, and if that fails wait for ``channel`` and try again, until it succeeds.
+
+    False: it failed, and the call does not wait (``waits``). ``handed``: a call that is woken has got what
+    it waited for, and need not try again.
+    """
+    step(strand, touches)
+    strand.run.trail.attempts += 1
+    while not quietly(strand, try_):
+        if not waits:
+            return False
+        if accompanied(strand):
+            return _really(strand, try_)
+        if strand.run.suspend(strand, channel, () if handed else touches) and handed:
+            return True
+    return True
+
+
+def quietly(strand: Strand, do: Callable[[], Any]) -> Any:
+    """What ``do`` returns, which passes every gate."""
+    with unseen(strand):
+        return do()
+
+
+def accompanied(strand: Strand) -> bool:
+    """Whether a thread that a call has started is alive."""
+    with unseen(strand):
+        COMPANY[:] = [thread for thread in COMPANY if thread.is_alive()]
+    return bool(COMPANY)
+
+
+def _really(strand: Strand, try_: Callable[[], bool]) -> bool:
+    while not quietly(strand, try_):
+        time.sleep(_PAUSE)
+    return True
+
+
+Method = Callable[..., Any]
+Patch = tuple[type, str, Method]
+"""A class, the name of a method of it, and what stands in for that."""
+
+
+def controlled(owner: type, *names: str) -> Callable[[Method], Patch]:
+    """Make of ``body(strand, original, self, …)`` what stands in for a method, for calls under control."""
+    original: Method = owner.__dict__[names[0]]
+
+    def patch(body: Method) -> Patch:
+        @wraps(original)
+        def method(self: Any, *args: Any, **given: Any) -> Any:
+            strand = current()
+            if strand is None:
+                return original(self, *args, **given)
+            return body(strand, original, self, *args, **given)
+
+        return owner, names[0], method
+
+    return patch
