@@ -10,17 +10,24 @@ import queue
 import threading
 from typing import Any
 
-from fuzzharness.runtime import queues, signals
+from fuzzharness.runtime import barriers, conditions, queues, signals
+from fuzzharness.runtime.births import Births
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.strand import Strand
 from fuzzharness.runtime.waiting import COMPANY, Method, Patch, controlled, quietly
 
-_KINDS = (threading.Event, threading.Semaphore, threading.BoundedSemaphore, queue.Queue)
+_KINDS = (threading.Event, threading.Semaphore, threading.BoundedSemaphore, threading.Barrier, queue.Queue)
 
 
 def _born(strand: Strand, original: Method, self: Any, *args: Any, **given: Any) -> None:
     """A call makes something: its own locks are real ones, which it holds only within a step."""
     quietly(strand, lambda: original(self, *args, **given))
+    REGISTER.enter(strand, self)
+
+
+def _born_open(strand: Strand, original: Method, self: Any, *args: Any, **given: Any) -> None:
+    """A call makes a condition: its lock is one of the schedule."""
+    original(self, *args, **given)
     REGISTER.enter(strand, self)
 
 
@@ -32,6 +39,9 @@ def _started(strand: Strand, original: Method, self: Any) -> None:
 PATCHES: tuple[Patch, ...] = (
     *(controlled(kind, "__init__")(_born) for kind in _KINDS),
     controlled(threading.Thread, "start")(_started),
+    controlled(threading.Condition, "__init__")(_born_open),
+    *barriers.PATCHES,
+    *conditions.PATCHES,
     *signals.PATCHES,
     *queues.PATCHES,
 )
@@ -44,6 +54,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._undo: list[tuple[type, str, Any]] = []
+        self._births = Births()
 
     def open(self) -> None:
         """Put the patches in place."""
@@ -53,10 +64,12 @@ class Patches:
         for owner, name, method in PATCHES:
             self._undo.append((owner, name, owner.__dict__[name]))
             setattr(owner, name, method)
+        self._births.open()
 
     def close(self) -> None:
         """Take them back."""
         Patches._opened -= 1
+        self._births.close()
         while self._undo:
             owner, name, original = self._undo.pop()
             setattr(owner, name, original)

@@ -121,7 +121,6 @@ class StandInQueue:
     """Stands in for a ``queue.SimpleQueue``; threads of a tool's own really wait there."""
 
     def __init__(self) -> None:
-        self.start: tuple[Any, ...] = ()
         self._items: deque[Any] = deque()
         self._count = threading.Semaphore(0)
         strand = current()
@@ -131,6 +130,10 @@ class StandInQueue:
     def fill(self, items: tuple[Any, ...]) -> None:
         """Hold exactly ``items``, as at the start of a run."""
         self._items, self._count = deque(items), threading.Semaphore(len(items))
+
+    def items(self) -> tuple[Any, ...]:
+        """What it holds."""
+        return tuple(self._items)
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002  # as there
         """As ``SimpleQueue.put``, which never waits."""

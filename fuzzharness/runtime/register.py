@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.strand import Strand
@@ -57,9 +58,13 @@ class Register:
         """What is known of ``thing``, which is met now if it was not before."""
         found = self.met.get(id(thing)) or self.made.get(id(thing))
         if found is None:
-            state = _state(thing)
-            name = self.unique(held_under(thing) or f"a {type(thing).__name__}")
-            found = self.met[id(thing)] = Entry(thing, name, state, state)
+            found = self.meet(thing, self.unique(_held_under(thing)))
+        return found
+
+    def meet(self, thing: Any, name: str) -> Entry:
+        """``thing`` is met, and called ``name``."""
+        state = _state(thing)
+        found = self.met[id(thing)] = Entry(thing, name, state, state)
         return found
 
     def name(self, thing: Any) -> str:
@@ -109,6 +114,16 @@ class Register:
 
 REGISTER = Register()
 """The one of the stage that is open."""
+
+
+_HELD: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+"""Where things were found to be held: all that lives is looked through for that."""
+
+
+def _held_under(thing: Any) -> str:
+    if thing not in _HELD:
+        _HELD[thing] = held_under(thing) or f"a {type(thing).__name__}"
+    return _HELD[thing]
 
 
 def _state(thing: Any) -> State:

@@ -20,8 +20,8 @@ from fuzzharness.model import Batch, Outcome, Unfinished
 from fuzzharness.runtime.affinity import one_core
 from fuzzharness.runtime.chance import same_bytes
 from fuzzharness.runtime.egress import Watcher
+from fuzzharness.runtime.found import Found
 from fuzzharness.runtime.gate import ThreadGate
-from fuzzharness.runtime.locks import Locks
 from fuzzharness.runtime.patches import Patches
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.run import Choose, Run, Trail
@@ -91,7 +91,7 @@ class Stage:
         self._bound = [tools.bind(call, world.names) for call in batch.calls]
         self._before = [[tools.bind(call, world.names) for call in earlier.calls] for earlier in before]
         self._workers: list[Worker] = []
-        self._locks = Locks([b.tool for b in self._bound])
+        self._found = Found([b.tool for b in self._bound])
         self._patches = Patches()
         self._gate = ThreadGate()
         self._stack = ExitStack()
@@ -101,11 +101,11 @@ class Stage:
         with ExitStack() as stack:
             self.world.open(self._gate)
             stack.callback(self.world.close)
-            self._locks.open()
-            stack.callback(self._locks.close)
-            self._patches.open()
-            stack.callback(self._patches.close)
             stack.callback(REGISTER.close)
+            stack.callback(self._found.close)
+            self._found.open()
+            stack.callback(self._patches.close)
+            self._patches.open()
             stack.enter_context(one_core())
             stack.callback(self._dismiss)
             stack.enter_context(Watcher(self._gate, self.world))
@@ -150,6 +150,7 @@ class Stage:
                     "before to come to their end. Leave it out, or set call_timeout higher."
                 )
         self.world.mark()
+        self._found.mark()
         REGISTER.mark()
 
     def _execute(
@@ -189,7 +190,7 @@ class Stage:
     def run(self, positions: Sequence[int], choose: Choose, detailed: bool = False) -> Ran:
         """Reset the world and run the calls at ``positions`` once, as ``choose`` says."""
         live = self.world.reset()
-        self._locks.free()
+        self._found.free()
         REGISTER.begin()
         run = self._execute([self._bound[p] for p in positions], live, choose, detailed, positions)
         trail = run.trail

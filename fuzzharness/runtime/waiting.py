@@ -20,7 +20,7 @@ from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand, current
 
-_PAUSE = 0.001
+PAUSE = 0.001
 """Between two looks of a call that really waits."""
 
 COMPANY: list[threading.Thread] = []
@@ -81,6 +81,15 @@ def attempt(
     return True
 
 
+def in_line(strand: Strand, channel: Channel, thing: Any, timed: bool) -> bool:
+    """Wait to be roused, whatever else lets the call go on; False when a timed one has given up."""
+    then = touch(strand, channel[0], thing, Kind.WRITE) if timed else ()
+    while not strand.run.suspend(strand, channel, then, timed):
+        if timed:
+            return False
+    return True
+
+
 def quietly(strand: Strand, do: Callable[[], Any]) -> Any:
     """What ``do`` returns, which passes every gate."""
     with unseen(strand):
@@ -96,7 +105,7 @@ def accompanied(strand: Strand) -> bool:
 
 def _really(strand: Strand, try_: Callable[[], bool]) -> bool:
     while not quietly(strand, try_):
-        time.sleep(_PAUSE)
+        time.sleep(PAUSE)
     return True
 
 

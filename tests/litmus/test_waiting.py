@@ -177,3 +177,198 @@ def test_two_that_take_from_one_item_are_a_deadlock() -> None:
     (finding,) = report.findings
     assert finding.mode is fh.Mode.DEADLOCK
     assert f"waits for an item in the queue {__name__}.ITEMS, which nobody puts there" in finding.explanation
+
+
+LOCK = threading.Lock()
+CONDITION = threading.Condition()
+SHARED = threading.Condition(LOCK)
+BARRIER = threading.Barrier(2)
+SIMPLE: "queue.SimpleQueue[int]" = queue.SimpleQueue()
+
+
+def impatient(ctx: Any) -> bool:
+    if LOCK.acquire(timeout=5):
+        ctx["x"] = ctx["x"] + 1
+        LOCK.release()
+        return True
+    return False
+
+
+@BOTH
+def test_a_lock_that_a_call_waits_for_only_so_long_is_an_outcome_either_way(
+    exhaust: Any, strategy: str
+) -> None:
+    report = exhaust([impatient, impatient], strategy, x=0)
+    assert returned(report) == {(True, True), (True, False), (False, True)}
+
+
+def ready_with(condition: threading.Condition, ctx: Any) -> None:
+    with condition:
+        ctx["ready"] = True
+        condition.notify()
+
+
+def wait_rightly(condition: threading.Condition, ctx: Any) -> None:
+    with condition:
+        condition.wait_for(lambda: ctx["ready"])
+        ctx["ok"] = True
+
+
+def ready(ctx: Any) -> None:
+    ready_with(CONDITION, ctx)
+
+
+def waits(ctx: Any) -> None:
+    wait_rightly(CONDITION, ctx)
+
+
+def ready_shared(ctx: Any) -> None:
+    ready_with(SHARED, ctx)
+
+
+def waits_shared(ctx: Any) -> None:
+    wait_rightly(SHARED, ctx)
+
+
+def notify_outside(ctx: Any) -> None:
+    ctx["ready"] = True
+    with CONDITION:
+        CONDITION.notify()
+
+
+def wait_wrongly(ctx: Any) -> None:
+    if not ctx["ready"]:
+        with CONDITION:
+            CONDITION.wait()
+    ctx["ok"] = True
+
+
+def wait_in_time(ctx: Any) -> bool:
+    with CONDITION:
+        return CONDITION.wait_for(lambda: ctx["ready"], timeout=5)
+
+
+@BOTH
+@pytest.mark.parametrize("pair", [(waits, ready), (waits_shared, ready_shared)], ids=["own", "shared"])
+def test_a_condition_that_is_looked_at_under_its_lock_is_safe(exhaust: Any, strategy: str, pair: Any) -> None:
+    report = exhaust(pair, strategy, ready=False, ok=False)
+    assert report.verdict is fh.Verdict.SAFE
+    assert values(report, "ok") == {True}
+
+
+@BOTH
+def test_a_lost_wake_up_is_found(exhaust: Any, strategy: str) -> None:
+    report = exhaust([wait_wrongly, notify_outside], strategy, ready=False, ok=False)
+    (finding,) = report.findings
+    assert finding.mode is fh.Mode.DEADLOCK
+    assert finding.certificate.proven
+    assert f"waits for the condition {__name__}.CONDITION, which nobody notifies" in finding.explanation
+    again = fh.replay(
+        finding.schedule.token,
+        report.batch,
+        fh.Toolbox({"wait_wrongly": wait_wrongly, "notify_outside": notify_outside}),
+        fh.World(ctx={"ready": False, "ok": False}),
+    )
+    assert again.deadlock
+
+
+@BOTH
+def test_a_condition_waited_for_only_so_long_is_an_outcome_either_way(exhaust: Any, strategy: str) -> None:
+    report = exhaust([wait_in_time, ready], strategy, ready=False)
+    assert returned(report) == {(True, None), (False, None)}
+
+
+def test_waiting_for_a_condition_without_its_lock_fails_as_ever() -> None:
+    def careless(ctx: Any) -> None:
+        ctx["x"] = 1
+        CONDITION.wait()
+
+    assert "raised RuntimeError: cannot wait" in str(explored(careless, x=0).baseline.results["call-1"])
+
+
+def meet(ctx: Any) -> int:
+    with fh.atomic():
+        ctx["here"] = ctx["here"] + 1
+    place = BARRIER.wait()
+    return place + 10 * ctx["here"]
+
+
+def meet_in_time(ctx: Any) -> str:
+    ctx["here"] = ctx["here"] + 1
+    try:
+        BARRIER.wait(timeout=5)
+    except threading.BrokenBarrierError:
+        return "broken"
+    return "met"
+
+
+@BOTH
+def test_two_calls_meet_at_a_barrier(exhaust: Any, strategy: str) -> None:
+    report = exhaust([meet, meet], strategy, here=0)
+    assert returned(report) == {(20, 21), (21, 20)}
+    assert (BARRIER.n_waiting, BARRIER.broken) == (0, False)
+
+
+@BOTH
+def test_a_barrier_where_a_call_loses_patience_breaks_for_all(exhaust: Any, strategy: str) -> None:
+    report = exhaust([meet_in_time, meet_in_time], strategy, here=0)
+    assert returned(report) == {("met", "met"), ("broken", "broken")}
+
+
+def test_one_call_alone_at_a_barrier_of_two_is_a_deadlock() -> None:
+    (finding,) = explored(meet, here=0).findings
+    assert finding.mode is fh.Mode.DEADLOCK
+    assert f"waits for the barrier {__name__}.BARRIER, where not enough calls arrive" in finding.explanation
+
+
+def put_simple(ctx: Any) -> None:
+    ctx["put"] = True
+    SIMPLE.put(1)
+
+
+def get_simple(ctx: Any) -> None:
+    ctx["got"] = SIMPLE.get()
+
+
+def get_simple_in_time(ctx: Any) -> Any:
+    ctx["tried"] = True
+    try:
+        return SIMPLE.get(timeout=5)
+    except queue.Empty:
+        return None
+
+
+@BOTH
+def test_a_simple_queue_is_waited_for_like_any_other(exhaust: Any, strategy: str) -> None:
+    before = SIMPLE
+    assert exhaust([get_simple, put_simple], strategy, put=False, got=0).verdict is fh.Verdict.SAFE
+    report = exhaust([get_simple_in_time, put_simple], strategy, put=False, tried=False)
+    assert returned(report) == {(None, None), (1, None)}
+    assert SIMPLE is before
+    assert SIMPLE.empty()
+
+
+class Shop:
+    lock: Any = None
+    event: Any = None
+    future: Any = None
+
+
+def crossed_one(ctx: Any) -> None:
+    ctx["lock"] = lock = ctx["lock"] or [threading.Lock()]
+    with lock[0], LOCK:
+        ctx["x"] = 1
+
+
+def own_lock(ctx: Any) -> None:
+    lock, event = threading.RLock(), threading.Event()
+    with lock, lock:
+        ctx["x"] = ctx["x"] + 1
+        event.set()
+    event.wait()
+
+
+def test_locks_and_events_of_a_calls_own_cost_no_interleavings(exhaust: Any) -> None:
+    report = exhaust([own_lock, own_lock], "dpor", x=0)
+    assert report.executions == 4
+    assert values(report, "x") == {1, 2}
