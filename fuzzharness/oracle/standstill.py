@@ -16,6 +16,7 @@ _WAITS = {
     "semaphore": "the semaphore {name}, which nobody releases",
     "condition": "the condition {name}, which nobody notifies",
     "barrier": "the barrier {name}, where not enough calls arrive",
+    "file lock": "the lock on the file {name}, which nobody gives back",
     "items": "an item in the queue {name}, which nobody puts there",
     "room": "room in the queue {name}, from which nobody takes",
     "tasks": "the queue {name} to be worked off, which nobody does",
@@ -51,7 +52,7 @@ def _for_what(ran: Ran, call: int) -> str:
 
 
 def _named(resource: str, key: Key) -> str:
-    return f"{resource} {key[0]}" if resource in ("lock", "file lock") else f"lock of {resource}"
+    return f"lock {key[0]}" if resource == "lock" else f"lock of {resource}"
 
 
 def _held(ran: Ran, call: int) -> str:

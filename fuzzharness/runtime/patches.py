@@ -12,6 +12,7 @@ from typing import Any
 
 from fuzzharness.runtime import barriers, conditions, queues, signals
 from fuzzharness.runtime.births import Births
+from fuzzharness.runtime.filelocks import LOCKED, FileLocks
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.strand import Strand
 from fuzzharness.runtime.waiting import COMPANY, Method, Patch, controlled, quietly
@@ -54,7 +55,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._undo: list[tuple[type, str, Any]] = []
-        self._births = Births()
+        self._factories = Births(), FileLocks()
 
     def open(self) -> None:
         """Put the patches in place."""
@@ -64,12 +65,20 @@ class Patches:
         for owner, name, method in PATCHES:
             self._undo.append((owner, name, owner.__dict__[name]))
             setattr(owner, name, method)
-        self._births.open()
+        for each in self._factories:
+            each.open()
+
+    def begin(self) -> None:
+        """Another run begins: nothing is left of what calls keep."""
+        LOCKED.clear()
+        REGISTER.begin()
 
     def close(self) -> None:
         """Take them back."""
+        REGISTER.close()
         Patches._opened -= 1
-        self._births.close()
+        for each in self._factories:
+            each.close()
         while self._undo:
             owner, name, original = self._undo.pop()
             setattr(owner, name, original)

@@ -101,10 +101,9 @@ class Stage:
         with ExitStack() as stack:
             self.world.open(self._gate)
             stack.callback(self.world.close)
-            stack.callback(REGISTER.close)
+            stack.callback(self._patches.close)
             stack.callback(self._found.close)
             self._found.open()
-            stack.callback(self._patches.close)
             self._patches.open()
             stack.enter_context(one_core())
             stack.callback(self._dismiss)
@@ -140,7 +139,7 @@ class Stage:
         if not self._before:
             return
         live = self.world.reset()
-        REGISTER.begin()
+        self._patches.begin()
         earlier = [bound for calls in self._before for bound in calls]
         for place, bound in enumerate(earlier, 1):
             run = self._execute([bound], live, lambda ready, *_: ready[0], places=(-place,))
@@ -191,7 +190,7 @@ class Stage:
         """Reset the world and run the calls at ``positions`` once, as ``choose`` says."""
         live = self.world.reset()
         self._found.free()
-        REGISTER.begin()
+        self._patches.begin()
         run = self._execute([self._bound[p] for p in positions], live, choose, detailed, positions)
         trail = run.trail
         state = {} if trail.cut else self.world.capture()

@@ -372,3 +372,66 @@ def test_locks_and_events_of_a_calls_own_cost_no_interleavings(exhaust: Any) -> 
     report = exhaust([own_lock, own_lock], "dpor", x=0)
     assert report.executions == 4
     assert values(report, "x") == {1, 2}
+
+
+HELD: dict[str, Any] = {}
+
+
+def first_made(ctx: Any) -> None:
+    made = HELD.setdefault("lock", threading.Lock())
+    with made, LOCK:
+        ctx["x"] = 1
+
+
+def second_made(ctx: Any) -> None:
+    made = HELD.setdefault("lock", threading.Lock())
+    with LOCK, made:
+        ctx["x"] = 2
+
+
+def test_two_locks_in_opposite_order_are_a_deadlock_where_a_call_makes_one_of_them() -> None:
+    HELD.clear()
+    report = explored(first_made, second_made, x=0)
+    deadlock = next(f for f in report.findings if f.mode is fh.Mode.DEADLOCK)
+    assert deadlock.schedule.preemptions == 1
+    assert f"waits for the lock {__name__}.LOCK, which B holds" in deadlock.explanation
+    assert "each waits for a lock that another holds" in deadlock.explanation
+    HELD.clear()
+
+
+def promise(ctx: Any) -> None:
+    with fh.atomic():
+        future = ctx["future"] = ctx["future"] or concurrent.futures.Future()
+    ctx["answer"] = future.result()
+
+
+def keep(ctx: Any) -> None:
+    with fh.atomic():
+        future = ctx["future"] = ctx["future"] or concurrent.futures.Future()
+    future.set_result(7)
+
+
+@BOTH
+def test_the_result_of_a_future_is_waited_for(exhaust: Any, strategy: str) -> None:
+    FUTURES.clear()
+    report = exhaust([claim, settle], strategy, answer=0, settled=False)
+    assert values(report, "answer") == {7}
+
+
+FUTURES: list[Any] = []
+
+
+def future_of_both() -> Any:
+    with fh.atomic():
+        if not FUTURES:
+            FUTURES.append(concurrent.futures.Future())
+        return FUTURES[0]
+
+
+def claim(ctx: Any) -> None:
+    ctx["answer"] = future_of_both().result()
+
+
+def settle(ctx: Any) -> None:
+    ctx["settled"] = True
+    future_of_both().set_result(7)
