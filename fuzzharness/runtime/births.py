@@ -22,8 +22,9 @@ from fuzzharness.runtime.strand import current
 from fuzzharness.world.references import Replaced
 
 _LOCK, _RLOCK, _SIMPLE = threading.Lock, threading.RLock, queue.SimpleQueue
-_BETWEEN = (threading.__file__, queue.__file__, os.path.dirname(concurrent.futures.__file__) + os.sep)
-"""What the application makes there is the application's."""
+_FOLDERS = (os.path.dirname(concurrent.futures.__file__), os.path.dirname(__file__))
+_BETWEEN = (threading.__file__, queue.__file__, *(folder + os.sep for folder in _FOLDERS))
+"""What is made there is made for who asks for it."""
 
 
 class _Factory(type):
@@ -44,7 +45,7 @@ class Lock(metaclass=_Factory):
         strand = current()
         if strand is None or not _of_application(sys._getframe(1)):
             return _LOCK()
-        return GateLock(False, REGISTER.birth(strand, "Lock"))
+        return GateLock(False, REGISTER.birth(strand))
 
 
 class RLock(metaclass=_Factory):
@@ -56,7 +57,7 @@ class RLock(metaclass=_Factory):
         strand = current()
         if strand is None or not _of_application(sys._getframe(1)):
             return _RLOCK()
-        return GateLock(True, REGISTER.birth(strand, "RLock"))
+        return GateLock(True, REGISTER.birth(strand))
 
 
 class SimpleQueue(metaclass=_Factory):

@@ -23,6 +23,9 @@ _KINDS = (_LOCK, _RLOCK, threading.Condition, queue.SimpleQueue)
 _OF_LOCK = ("acquire", "release", "_release_save", "_acquire_restore", "_is_owned")
 """What a condition keeps of its lock."""
 
+_OF_CONDITION = ("Condition._lock", "_lock")
+"""The names of a lock that only a condition holds: it gets that of the condition."""
+
 
 class Found:
     """What the tools hold, stood in for between :meth:`open` and :meth:`close`."""
@@ -79,14 +82,15 @@ class Found:
     def _swap(self, found: Any, stand_in: Any) -> str:
         swap = Swap().replace(found, stand_in)
         self._undo.append(swap.undo)
-        return next((name for name in swap.names if name != LOCAL), "")
+        names = [name for name in swap.names if name != LOCAL]
+        return next((name for name in names if name not in _OF_CONDITION), next(iter(names), ""))
 
     def _bind(self, condition: Any) -> None:
         """Let a condition use what stands in for its lock."""
         own, lock = vars(condition), condition._lock
         if not isinstance(lock, GateLock):
             return
-        if lock.name.startswith("Condition._lock"):
+        if lock.name.startswith(_OF_CONDITION):  # or "… (2)"
             lock.name = REGISTER.name(condition)
         before = {name: own[name] for name in _OF_LOCK if name in own}
         own.update({name: getattr(lock, name) for name in before})

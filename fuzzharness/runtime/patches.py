@@ -33,8 +33,14 @@ def _born_open(strand: Strand, original: Method, self: Any, *args: Any, **given:
 
 
 def _started(strand: Strand, original: Method, self: Any) -> None:
+    """A call starts a thread, which is seen and told of; that it has begun is really waited for."""
+    begun = self._started
+    begun.wait = lambda: quietly(strand, lambda: type(begun).wait(begun))
     COMPANY.append(self)
-    quietly(strand, lambda: original(self))
+    try:
+        original(self)
+    finally:
+        del begun.wait
 
 
 PATCHES: tuple[Patch, ...] = (

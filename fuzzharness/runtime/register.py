@@ -76,16 +76,16 @@ class Register:
         self._names[name] += 1
         return name if self._names[name] == 1 else f"{name} ({self._names[name]})"
 
-    def birth(self, strand: Strand, kind: str) -> str:
-        """The name of a ``kind`` of thing that ``strand`` makes now: by its line, and how often there."""
-        where = f"{kind} of {place_of_tool()} in call {strand.place + 1}"
+    def birth(self, strand: Strand) -> str:
+        """The name of what ``strand`` makes now: by its line, and how often there."""
+        where = f"made at {place_of_tool()} in call {strand.place + 1}"
         self._turns[strand.place, where] += 1
         turn = self._turns[strand.place, where]
         return where if turn == 1 else f"{where} ({turn})"
 
     def enter(self, strand: Strand, thing: Any) -> None:
         """``strand`` has made ``thing``."""
-        self.made[id(thing)] = Entry(thing, self.birth(strand, type(thing).__name__), (), ())
+        self.made[id(thing)] = Entry(thing, self.birth(strand), (), ())
 
     def mark(self) -> None:
         """The state as it is now is the one that every run starts with."""

@@ -1,5 +1,6 @@
 """What calls wait for is part of the schedule: exactly the endings there are, and waits in vain are found."""
 
+import concurrent.futures
 import queue
 import threading
 from typing import Any
@@ -348,18 +349,6 @@ def test_a_simple_queue_is_waited_for_like_any_other(exhaust: Any, strategy: str
     assert SIMPLE.empty()
 
 
-class Shop:
-    lock: Any = None
-    event: Any = None
-    future: Any = None
-
-
-def crossed_one(ctx: Any) -> None:
-    ctx["lock"] = lock = ctx["lock"] or [threading.Lock()]
-    with lock[0], LOCK:
-        ctx["x"] = 1
-
-
 def own_lock(ctx: Any) -> None:
     lock, event = threading.RLock(), threading.Event()
     with lock, lock:
@@ -374,64 +363,70 @@ def test_locks_and_events_of_a_calls_own_cost_no_interleavings(exhaust: Any) -> 
     assert values(report, "x") == {1, 2}
 
 
-HELD: dict[str, Any] = {}
+HANDED: "queue.SimpleQueue[Any]" = queue.SimpleQueue()
 
 
-def first_made(ctx: Any) -> None:
-    made = HELD.setdefault("lock", threading.Lock())
+def makes_a_lock(ctx: Any) -> None:
+    made = threading.Lock()
+    HANDED.put(made)
     with made, LOCK:
         ctx["x"] = 1
 
 
-def second_made(ctx: Any) -> None:
-    made = HELD.setdefault("lock", threading.Lock())
+def takes_a_lock(ctx: Any) -> None:
+    made = HANDED.get()
     with LOCK, made:
         ctx["x"] = 2
 
 
-def test_two_locks_in_opposite_order_are_a_deadlock_where_a_call_makes_one_of_them() -> None:
-    HELD.clear()
-    report = explored(first_made, second_made, x=0)
+@BOTH
+def test_two_locks_in_opposite_order_are_a_deadlock_where_a_call_makes_one(
+    exhaust: Any, strategy: str
+) -> None:
+    report = exhaust([makes_a_lock, takes_a_lock], strategy, x=0)
+    assert values(report, "x") == {0, 1, 2}
     deadlock = next(f for f in report.findings if f.mode is fh.Mode.DEADLOCK)
-    assert deadlock.schedule.preemptions == 1
-    assert f"waits for the lock {__name__}.LOCK, which B holds" in deadlock.explanation
     assert "each waits for a lock that another holds" in deadlock.explanation
-    HELD.clear()
+    assert f"waits for the lock {__name__}.LOCK, which B holds" in deadlock.explanation
+    assert "in call 1, which A holds" in deadlock.explanation
 
 
-def promise(ctx: Any) -> None:
-    with fh.atomic():
-        future = ctx["future"] = ctx["future"] or concurrent.futures.Future()
+def claim(ctx: Any) -> None:
+    future: concurrent.futures.Future[int] = concurrent.futures.Future()
+    HANDED.put(future)
     ctx["answer"] = future.result()
 
 
-def keep(ctx: Any) -> None:
-    with fh.atomic():
-        future = ctx["future"] = ctx["future"] or concurrent.futures.Future()
+def settle(ctx: Any) -> None:
+    future = HANDED.get()
+    ctx["settled"] = True
     future.set_result(7)
 
 
 @BOTH
 def test_the_result_of_a_future_is_waited_for(exhaust: Any, strategy: str) -> None:
-    FUTURES.clear()
     report = exhaust([claim, settle], strategy, answer=0, settled=False)
+    assert report.verdict is fh.Verdict.SAFE
     assert values(report, "answer") == {7}
 
 
-FUTURES: list[Any] = []
+def in_a_pool(ctx: Any) -> int:
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        found = pool.submit(pow, 2, 3).result()
+    ctx["x"] = found
+    return found
 
 
-def future_of_both() -> Any:
-    with fh.atomic():
-        if not FUTURES:
-            FUTURES.append(concurrent.futures.Future())
-        return FUTURES[0]
+def test_a_pool_of_a_calls_own_works_and_is_named() -> None:
+    report = explored(in_a_pool, in_a_pool, x=0)
+    assert returned(report) == {(8, 8)}
+    assert any("a thread was started" in reason for reason in report.reasons)
 
 
-def claim(ctx: Any) -> None:
-    ctx["answer"] = future_of_both().result()
-
-
-def settle(ctx: Any) -> None:
-    ctx["settled"] = True
-    future_of_both().set_result(7)
+def test_nothing_stays_patched() -> None:
+    owners = (threading.Event, threading.Semaphore, threading.Condition, threading.Barrier, queue.Queue)
+    before = [dict(vars(owner)) for owner in owners], threading.Lock, threading.RLock, queue.SimpleQueue
+    explored(use, announce, x=0, seen=None)
+    with pytest.raises(fh.ToolError):
+        explored(explored, x=0)
+    assert ([dict(vars(o)) for o in owners], threading.Lock, threading.RLock, queue.SimpleQueue) == before
