@@ -58,8 +58,8 @@ class Kind(Enum):
     Of a lock: LOCK takes it and waits until that can be, TRY takes it only if it is free, UNLOCK gives it
     back in a later step, PASS takes it and gives it back within one step. Of a database: SNAPSHOT reads in
     a transaction that stays open, PUBLISH commits, which such a reader may keep from happening. INSERT puts
-    a new key into a container, behind those that are there. Of a call that waits: WAKE lets it go on, WOKEN
-    is the step it then takes.
+    a new key into a container, behind those that are there. Of a call that could not go on: WAKE lets it go
+    on, WOKEN is the step with which it does; their key names the call.
     """
 
     READ = "read"
@@ -73,7 +73,7 @@ class Kind(Enum):
     PUBLISH = "publish"
     INSERT = "insert into"
     WAKE = "wake"
-    WOKEN = "be woken by"
+    WOKEN = "go on"
 
     __hash__ = object.__hash__  # members are single: their own hash would be a call into Python
 
@@ -86,17 +86,10 @@ _ALIKE: Final = frozenset({Kind.SNAPSHOT, Kind.PUBLISH})
 
 OF_LOCKS: Final = frozenset(
     {
-        Kind.LOCK,
-        Kind.TRY,
-        Kind.UNLOCK,
-        Kind.PASS,
-        Kind.SNAPSHOT,
-        Kind.PUBLISH,
-        Kind.INSERT,
-        Kind.WAKE,
-        Kind.WOKEN,
+        Kind.LOCK, Kind.TRY, Kind.UNLOCK, Kind.PASS, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT,
+        Kind.WAKE, Kind.WOKEN,
     }
-)
+)  # fmt: skip
 """Kinds that say in which order calls go on, not what is read or written."""
 
 UNTOLD: Final = frozenset({Kind.UNLOCK, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT, Kind.WAKE, Kind.WOKEN})

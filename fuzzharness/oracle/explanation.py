@@ -13,6 +13,7 @@ from fuzzharness.finding import Change, Mode
 from fuzzharness.literal import literal
 from fuzzharness.oracle.anomaly import Event
 from fuzzharness.oracle.judge import Diagnosis
+from fuzzharness.oracle.standstill import standstill
 from fuzzharness.runtime.stage import Ran
 from fuzzharness.schedule import letter
 
@@ -22,7 +23,7 @@ _WIDTH = 100
 def explain(diagnosis: Diagnosis, ran: Ran, baseline: Ran, changes: Sequence[Change]) -> str:
     """One paragraph about ``ran``; both runs must have been made with values."""
     if diagnosis.mode in (Mode.HANG, Mode.DEADLOCK):
-        return _standstill(diagnosis.mode, ran)
+        return standstill(diagnosis.mode, ran)
     told = _Story(ran, baseline)
     events = diagnosis.witness.events if diagnosis.witness is not None else ()
     sentences = [told.sentence(event, first=n == 0) for n, event in enumerate(events)]
@@ -199,14 +200,3 @@ def _apart(here: Any, before: Any) -> tuple[Any, Any]:
         return here, before
     same = next((n for n, (a, b) in enumerate(zip(here, before, strict=False)) if a != b), len(before))
     return (f"…{here[same - 20 :]}", f"…{before[same - 20 :]}") if same > 30 else (here, before)
-
-
-def _standstill(mode: Mode, ran: Ran) -> str:
-    names = {label: f"{letter(n)} {ran.batch.calls[ran.positions[n]]}" for n, label in enumerate(ran.labels)}
-    waits = "; ".join(f"{names[label]} stands at {where}" for label, where in ran.unfinished)
-    if mode is Mode.DEADLOCK:
-        return f"No call can go on, each waits for a lock that another holds: {waits}."
-    told = f"A call never reached a gate again and never came back: {waits}."
-    if list(ran.trail.order) == sorted(ran.trail.order):
-        return f"{told} It does so in the recorded order already: no sibling is needed for it."
-    return f"{told} The others were let go on first."

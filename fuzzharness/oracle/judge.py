@@ -124,12 +124,23 @@ def _shown(mode: Mode, anomaly: str, benign: bool, witness: Witness | None) -> D
     return Diagnosis(mode, anomaly, benign, witness, frozenset((e.resource, e.key) for e in events))
 
 
-def _awaited(ran: Ran) -> frozenset[Spot]:
-    """The locks of a deadlock: those that the calls of one circle wait for, the first call's that has one."""
+def holders(ran: Ran) -> dict[Spot, int]:
+    """For each lock that was taken the call that took it last."""
     holder: dict[Spot, int] = {}
     for call, touches in zip(ran.trail.order, ran.trail.touches, strict=True):
         holder.update({touch[:2]: call for touch in touches if touch[2] in (Kind.LOCK, Kind.TRY)})
-    awaited = {call: _lock_of(ran.trail.pending.get(call, ())) for call in ran.trail.stood}
+    return holder
+
+
+def awaited_by(ran: Ran, call: int) -> Spot | None:
+    """What a call that never came to its end waits for, where that is known."""
+    return ran.trail.awaits.get(call) or _lock_of(ran.trail.pending.get(call, ()))
+
+
+def _awaited(ran: Ran) -> frozenset[Spot]:
+    """The locks of a deadlock: those that the calls of one circle wait for, the first call's that has one."""
+    holder = holders(ran)
+    awaited = {call: awaited_by(ran, call) for call in ran.trail.stood}
     call, chain = min(awaited), list[int]()
     while call in awaited and call not in chain:
         chain.append(call)

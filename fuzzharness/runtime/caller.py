@@ -67,6 +67,11 @@ class Caller:
         return all(s.done for s in self.strands)
 
     @property
+    def alone(self) -> bool:
+        """Whether at most one of its strands has anything left to do."""
+        return sum(not s.done for s in self.strands) < 2
+
+    @property
     def main(self) -> Strand:
         """The strand that ends with the call's result."""
         return self.strands[0]
@@ -83,9 +88,8 @@ class Caller:
     def waits(self) -> bool:
         """Whether it waits for something that a sibling could give it, and does not go round in circles."""
         left = [s for s in self.strands if not s.done]
-        return any(s.blocked is not None or s.awaits is not None for s in left) and not any(
-            s.spins for s in left
-        )
+        waits = self.index in self.run.trail.awaits or any(s.blocked is not None for s in left)
+        return waits and not any(s.spins for s in left)
 
     def next_strand(self, running: Strand | None) -> Strand | None:
         """The strand that goes on when this call is chosen, if one can."""

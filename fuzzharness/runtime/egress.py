@@ -54,6 +54,9 @@ class Watcher:
         elif event in _THREADS:
             if not isinstance(getattr(args[0], "__self__", None), Worker):
                 self._gate.escape("a thread was started, which runs out of control")
+                strand = current()
+                if strand is not None:
+                    strand.run.strangers = True
         elif event in _CHANGES:
             how, places = _CHANGES[event]
             for path, folder in places:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fuzzharness.runtime.pools import POOLS, _do, _Job, wait
+from fuzzharness.runtime.pools import POOLS, _do, new_job, wait
 from fuzzharness.runtime.standin import StandIn, standing_in
 from fuzzharness.runtime.strand import Aborted, Strand, current
 
@@ -149,7 +149,7 @@ async def _on_a_thread(strand: Strand, func: Callable[..., Any], args: Any, aban
     loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
     context.run(_eventloop.set_current_async_library, None)
-    job = _Job()
+    job = new_job(strand)
 
     def work() -> None:
         with _eventloop.claim_worker_thread(AsyncIOBackend, loop):

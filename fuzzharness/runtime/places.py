@@ -28,7 +28,7 @@ _FOREIGN: dict[str, bool] = {}
 def place_of_tool(frame: FrameType | None = None) -> Place | None:
     """The innermost line of tool code below ``frame`` (default: the caller), or None."""
     frame = frame or sys._getframe(1)
-    while frame is not None and _foreign(frame.f_code.co_filename):
+    while frame is not None and is_foreign(frame.f_code.co_filename):
         frame = frame.f_back
     if frame is None:
         return None
@@ -38,17 +38,18 @@ def place_of_tool(frame: FrameType | None = None) -> Place | None:
 
 def is_library(file: str) -> bool:
     """Whether a file belongs to an installed package, the standard library or the harness."""
-    return "site-packages" in file or _foreign(file)
+    return "site-packages" in file or is_foreign(file)
 
 
-def _foreign(file: str) -> bool:
+def is_foreign(file: str) -> bool:
+    """Whether a file is the harness, the standard library or a library that counts as no tool."""
     known = _FOREIGN.get(file)
     if known is None:
-        known = _FOREIGN[file] = _is_foreign(file)
+        known = _FOREIGN[file] = _looks_foreign(file)
     return known
 
 
-def _is_foreign(file: str) -> bool:
+def _looks_foreign(file: str) -> bool:
     if file.startswith(("<", _HARNESS + os.sep)):
         return True
     if any(name in file for name in _LIBRARIES):

@@ -38,6 +38,15 @@ class _Job(futures.Future[Any]):
         return 0
 
 
+def new_job(strand: Strand) -> _Job:
+    """A job of ``strand``; its own lock is a real one, held only within a step."""
+    before, strand.deaf = strand.deaf, True
+    try:
+        return _Job()
+    finally:
+        strand.deaf = before
+
+
 def wait(strand: Strand, over: Callable[[], bool], timeout: float | None = None) -> bool:
     """Stand back until ``over``; False if that took ``timeout`` seconds of the call's own time."""
     if over():
@@ -121,7 +130,7 @@ def _submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> 
         return _SUBMIT(self, fn, *args, **kwargs)
     if self._shutdown:
         raise RuntimeError("cannot schedule new futures after shutdown")
-    future = _Job()
+    future = new_job(strand)
     _pool_of(self, strand).hand_in(strand, lambda: _do(future, fn, args, kwargs))
     return future
 

@@ -26,13 +26,14 @@ from fuzzharness.runtime.caller import Body, Caller
 from fuzzharness.runtime.loops import LOOP, Loop
 from fuzzharness.runtime.places import place_of_coroutine, place_of_tool
 from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
+from fuzzharness.runtime.trail import Channel as Channel
 from fuzzharness.runtime.trail import Choose as Choose
 from fuzzharness.runtime.trail import Trail as Trail
 from fuzzharness.runtime.workers import Worker, release
 from fuzzharness.world.plain import plain, without_addresses
 
-WAKING = "waking"
-"""The resource of touches that say which call lets which go on."""
+WAITING = "waiting"
+"""The resource of the touches that wake a call, and with which it goes on."""
 
 MOST_STEPS = 100_000
 """A call that takes more steps than this in one run goes round in circles: it counts as stuck."""
@@ -55,7 +56,8 @@ class Run:
 
     ``detailed`` asks for places and values, ``places`` are those of the calls in their batch. ``fine``: tasks
     of event loops stop at every gate, since threads run beside them. ``abandoned`` is True
-    afterwards if a thread could not be stopped, ``disturbed`` if one was set aside as stuck.
+    afterwards if a thread could not be stopped, ``disturbed`` if one was set aside as stuck, ``strangers`` if a
+    call started a thread that runs out of control.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Run:
         self.trail = Trail()
         self.holder: Strand | None = None
         self.over = False
-        self.abandoned = self.threaded = False
+        self.abandoned = self.threaded = self.strangers = False
         self.loops: list[Loop] = []
         self.running: int | None = None
         self.context = contextvars.copy_context()
@@ -87,6 +89,7 @@ class Run:
         self._alive = 0
         self.asked = 0
         self._idle: list[int] = []
+        self._lines: dict[Channel, list[Strand]] = {}
         self._awake = _thread.allocate_lock()
         self._awake.acquire()
         self._mutex = _thread.allocate_lock()
@@ -268,11 +271,12 @@ class Run:
         waker = self.holder
         if waker is None or waker.index == strand.index:
             return
-        key: Key = (strand.index, strand.number)
+        key: Key = (strand.place,)
         if waker.fresh:
             self.arrive(waker, ())
-        self._add((WAKING, key, Kind.WAKE))
-        strand.debts.append((WAKING, key, Kind.WOKEN))
+        self.trail.attempts += 1
+        self._add((WAITING, key, Kind.WAKE))
+        strand.debts.append((WAITING, key, Kind.WOKEN))
 
     def _began_in_vain(self, strand: Strand) -> None:
         if self._idle and strand.index < self._idle[-1]:
@@ -401,6 +405,67 @@ class Run:
             strand.blocked = strand.timer = None
         return not strand.timed_out
 
+    # -- calls that wait until another wakes them ------------------------------------------------
+
+    def suspend(
+        self,
+        strand: Strand,
+        channel: Channel,
+        then: Sequence[Touch] = (),
+        timeout: float | None = None,
+        free: Callable[[], bool] | None = None,
+    ) -> bool:
+        """Stand in line for ``channel`` until :meth:`rouse`; a new step begins, announced as ``then``.
+
+        False: the call was not roused: with a ``timeout`` it has given up, which it may do as soon as none of
+        its strands can go on; else ``free`` says that it can, which nothing announces.
+        """
+        line = self._lines.setdefault(channel, [])
+        line.append(strand)
+        timed = timeout is not None
+        woken = () if timed else ((WAITING, (strand.place,), Kind.WOKEN),)
+        strand.timed_out = False
+        strand.timer = None if timeout is None else strand.caller.elapsed + max(timeout, 0.0)
+        strand.blocked = lambda: (
+            strand in line and not strand.timed_out and not (free is not None and free())
+        )
+        self.trail.awaits[strand.index] = channel
+        try:
+            self._stand_back(strand, (*woken, *then))
+        finally:
+            strand.blocked = strand.timer = None
+        roused = strand not in line
+        if not roused:
+            line.remove(strand)
+            self.trail.unforeseen += not timed
+        del self.trail.awaits[strand.index]
+        self._begin(strand, (*woken, *then))
+        for touch in (*woken, *then):
+            self.record(strand, touch, None)
+        if strand.atomic:
+            strand.atomic = strand.steps
+        return roused
+
+    def _stand_back(self, strand: Strand, announced: Sequence[Touch]) -> None:
+        if self.over:
+            self._unwind(strand)
+        if strand.owed:
+            self._settle(strand)
+        while strand.later:
+            strand.later.pop()()
+        self.trail.pending[strand.index] = announced
+        self._decide(strand)
+
+    def rouse(self, strand: Strand, channel: Channel, count: int | None = None) -> int:
+        """The step of ``strand`` lets those in line go on, or the first ``count``; returns how many."""
+        line = self._lines.get(channel, [])
+        roused = line[:count]
+        del line[:count]
+        for other in roused:
+            if other.blocked is not None:
+                self.record(strand, (WAITING, (other.place,), Kind.WAKE), None)
+        return len(roused)
+
     # -- who is next ------------------------------------------------------------------------------
 
     def _decide(self, strand: Strand) -> None:
@@ -408,6 +473,10 @@ class Run:
             held = self.holder is strand
             stays = self._next(strand.index) is strand if held else self._come_back(strand)
         if not stays:
+            if (
+                self.over
+            ):  # the last thread that is alive would otherwise wait for its starter, and that for it
+                release(self._awake)
             strand.baton.acquire()
         if self.over:
             self._unwind(strand)

@@ -23,9 +23,11 @@ from fuzzharness.runtime.caller import Body
 from fuzzharness.runtime.control import controlled
 from fuzzharness.runtime.crew import Crew
 from fuzzharness.runtime.egress import Watcher
+from fuzzharness.runtime.found import Found
 from fuzzharness.runtime.gate import ThreadGate
-from fuzzharness.runtime.locks import Locks
 from fuzzharness.runtime.offload import threads_held
+from fuzzharness.runtime.patches import Patches
+from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.rivals import rivals
 from fuzzharness.runtime.run import Choose, Run, Trail
 from fuzzharness.runtime.surroundings import Surroundings
@@ -98,7 +100,8 @@ class Stage:
         self._fine = False
         self.learned = 0
         self.rivals: dict[str, None] = {}
-        self._locks = Locks([b.tool for b in self._bound])
+        self._found = Found([b.tool for b in self._bound])
+        self._patches = Patches()
         self._gate = ThreadGate()
         self._stack = ExitStack()
         self.labels = batch.labels
@@ -107,8 +110,10 @@ class Stage:
         with ExitStack() as stack:
             self.world.open(self._gate)
             stack.callback(self.world.close)
-            self._locks.open()
-            stack.callback(self._locks.close)
+            stack.callback(self._patches.close)
+            stack.callback(self._found.close)
+            self._found.open()
+            self._patches.open()
             stack.enter_context(one_core())
             stack.callback(self._dismiss)
             stack.enter_context(Watcher(self._gate, self.world))
@@ -144,6 +149,7 @@ class Stage:
         if not self._before:
             return
         live = self.world.reset()
+        self._patches.begin()
         earlier = [bound for calls in self._before for bound in calls]
         for place, bound in enumerate(earlier, 1):
             run = self._execute([bound], live, lambda ready, *_: ready[0], places=(-place,))
@@ -153,6 +159,8 @@ class Stage:
                     "before to come to their end. Leave it out, or set call_timeout higher."
                 )
         self.world.mark()
+        self._found.mark()
+        REGISTER.mark()
 
     def _execute(
         self,
@@ -203,7 +211,8 @@ class Stage:
     def run(self, positions: Sequence[int], choose: Choose, detailed: bool = False) -> Ran:
         """Reset the world and run the calls at ``positions`` once, as ``choose`` says."""
         live = self.world.reset()
-        self._locks.free()
+        self._found.free()
+        self._patches.begin()
         run = self._execute([self._bound[p] for p in positions], live, choose, detailed, positions)
         trail = run.trail
         state = {} if trail.cut else self.world.capture()

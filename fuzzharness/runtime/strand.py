@@ -34,13 +34,12 @@ class Strand:
     gates unseen; ``merged`` while everything it does belongs to its last step; ``foreseen`` if its wait is
     for a lock known to be taken. ``later`` holds what is to be called at its next gate, ``last`` is its
     latest step, ``looks`` how to read again what that step read, ``debts`` what its next step touches
-    because another call let it go on, ``awaits`` what of the application it waits for. Of a task, ``resume``
+    because another call let it go on. Of a task, ``resume``
     goes on with it, or is None while it waits; ``since`` orders the strands of one call that can go on.
     """
 
     __slots__ = (
         "atomic",
-        "awaits",
         "baton",
         "blocked",
         "body",
@@ -89,7 +88,6 @@ class Strand:
         self.stood = ""
         self.fresh = True
         self.blocked: Callable[[], bool] | None = None
-        self.awaits: Touch | None = None
         self.timer: float | None = None
         self.waits_for: str | None = None
         self.resume: Any = None

@@ -9,7 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fuzzharness.access import UNTOLD, Access, Place, Touch
+from fuzzharness.access import UNTOLD, Access, Key, Place, Touch
+
+
+Channel = tuple[str, Key]
+"""What calls wait for until another wakes them: a resource and a key there."""
 
 
 @dataclass(slots=True)
@@ -20,7 +24,9 @@ class Trail:
     touch; ``pending`` is by call: what it announced last. ``waits`` holds the positions before which the
     running call could not go on, ``stood`` the calls that never came to their end. ``redundant`` is the
     number of a choice that let a call begin which could not take a single step before another did, so
-    that a run without that choice is the same. ``unforeseen`` counts the waits that nothing announced.
+    that a run without that choice is the same. ``unforeseen`` counts the waits that nothing announced,
+    ``attempts`` the steps that may make their call wait until another wakes it; ``awaits`` is by call: what
+    it waits for, while it does.
     ``numbers`` tells which strand of its call took each step, ``left`` holds the strands that went on behind the
     end of their call and came to none: the call and where.
     """
@@ -36,6 +42,8 @@ class Trail:
     redundant: int | None = None
     stalled: list[str] = field(default_factory=list)
     unforeseen: int = 0
+    attempts: int = 0
+    awaits: dict[int, Channel] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
     left: list[tuple[int, Place | None]] = field(default_factory=list)
     deadlock: bool = False

@@ -15,6 +15,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+_ALLOCATE = _thread.allocate_lock
+"""The real one, also while something stands in for it."""
+
 _get_dict = ctypes.pythonapi.PyThreadState_GetDict
 _get_dict.restype = ctypes.c_void_p  # borrowed: as py_object it would be given back once too often
 
@@ -140,6 +143,6 @@ def release(lock: _thread.LockType) -> None:
 
 def taken_lock() -> _thread.LockType:
     """A new lock that is taken."""
-    lock = _thread.allocate_lock()
+    lock = _ALLOCATE()
     lock.acquire()
     return lock

@@ -8,6 +8,8 @@ each other, or by a chain of such. A race is an ordered pair of two calls with n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fuzzharness.search.footprint import Footprints, Lock
 
 
@@ -45,6 +47,8 @@ class Causality:
 
     def awaited(self, call: int, footprint: int) -> list[int]:
         """The steps that a step of ``call``, which stands before it at the end, is in a race with."""
+        if self.footprints.woken[footprint]:
+            return []  # nobody woke it: there is no such step, in this order or in another
         own = self._own(call)
         known, races = self._data(own, call, footprint, 0)
         for lock in self.footprints.takes[footprint]:
@@ -58,10 +62,10 @@ class Causality:
     def _past(self, call: int, footprint: int) -> tuple[int, list[int]]:
         """What happens before a next step, less what only locks order, and its races."""
         own = self._own(call)
-        takes = self.footprints.takes[footprint]
-        if not takes:
+        takes, woken = self.footprints.takes[footprint], self.footprints.woken[footprint]
+        if not takes and not woken:
             return self._data(own, call, footprint, 0)
-        through, firsts = 0, []
+        through, firsts = self._woken(woken), []
         for lock in takes:
             freed = self._freed(lock, lock in self.footprints.passes[footprint])
             if freed is not None and self.calls[freed] != call:
@@ -96,6 +100,15 @@ class Causality:
             if lock in frees[footprint] and not (passing and lock in passes[footprint]):
                 return step
         return None
+
+    def _woken(self, calls: Sequence[Lock]) -> int:
+        """What happens before ``calls`` were woken, that step included."""
+        wakes, through = self.footprints.wakes, 0
+        for call in calls:
+            wakers = (s for s in range(len(self.prints) - 1, -1, -1) if call in wakes[self.prints[s]])
+            waker = next(wakers, None)
+            through |= 0 if waker is None else self.before[waker]
+        return through
 
     def _last(self, lock: Lock) -> int | None:
         """The step that took ``lock`` last."""

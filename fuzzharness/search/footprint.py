@@ -19,7 +19,8 @@ class Footprints:
     ``data[f]`` is the same without the locks that f takes and may wait for: those never excuse another
     order by themselves. ``takes[f]``, ``holds[f]`` and ``frees[f]`` are the locks that f waits for, that it
     may hold afterwards, and that it gives back; ``passes[f]`` those that it takes and gives back at once.
-    ``tries`` is True if some lock is only tried.
+    ``wakes[f]`` names the calls that f lets go on, ``woken[f]`` the one that goes on with it: that order
+    cannot be reversed either. ``tries`` is True if some lock is only tried, or some call had to be woken.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,8 @@ class Footprints:
         self.holds: list[frozenset[Lock]] = []
         self.frees: list[frozenset[Lock]] = []
         self.passes: list[frozenset[Lock]] = []
+        self.wakes: list[frozenset[Lock]] = []
+        self.woken: list[tuple[Lock, ...]] = []
         self._touches: list[tuple[Touch, ...]] = []
         self._numbers: dict[tuple[Touch, ...], int] = {}
 
@@ -63,11 +66,13 @@ class Footprints:
     def _add(self, touches: tuple[Touch, ...]) -> int:
         new = len(self._touches)
         self._touches.append(touches)
-        self.tries = self.tries or any(kind is Kind.TRY for _, _, kind in touches)
+        self.tries = self.tries or any(kind in _UNSURE for _, _, kind in touches)
         self.takes.append(_locks(touches, Kind.LOCK, Kind.PASS))
         self.passes.append(frozenset(_locks(touches, Kind.PASS)))
         self.holds.append(frozenset(_locks(touches, Kind.LOCK, Kind.TRY)))
         self.frees.append(frozenset(_locks(touches, Kind.UNLOCK, Kind.PASS)))
+        self.wakes.append(frozenset(_locks(touches, Kind.WAKE)))
+        self.woken.append(_locks(touches, Kind.WOKEN))
         self.against.append(0)
         self.data.append(0)
         for old, others in enumerate(self._touches):
@@ -86,8 +91,8 @@ def _locks(touches: Sequence[Touch], *kinds: Kind) -> tuple[Lock, ...]:
 
 
 def _free(touches: Sequence[Touch]) -> list[Touch]:
-    return [touch for touch in touches if touch[2] not in _NEVER_FIRST]
+    return [touch for touch in touches if touch[2] not in _BOUND]
 
 
-_NEVER_FIRST = frozenset({Kind.LOCK, Kind.PASS, Kind.WOKEN})
-"""What waits for another call: it never excuses another order by itself, nor could it come first."""
+_BOUND = frozenset({Kind.LOCK, Kind.PASS, Kind.WAKE, Kind.WOKEN})
+_UNSURE = frozenset({Kind.TRY, Kind.WAKE, Kind.WOKEN})

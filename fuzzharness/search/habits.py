@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fuzzharness.access import Touch
+from fuzzharness.access import Kind, Touch
 from fuzzharness.runtime.run import Trail
 
 
@@ -38,6 +38,7 @@ class Habits:
 
 
 def _alike(some: Sequence[Touch], others: Sequence[Touch]) -> bool:
+    """Whether both touch the same; whom a step wakes follows from the steps it depends on anyway."""
     if len(some) == len(others) == 1:
         return some[0] == others[0]
-    return set(some) == set(others)
+    return {t for t in some if t[2] is not Kind.WAKE} == {t for t in others if t[2] is not Kind.WAKE}

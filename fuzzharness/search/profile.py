@@ -21,9 +21,9 @@ Steps = tuple[int, ...]
 class Profile:
     """The steps of each call in recorded order, as numbers of ``footprints``.
 
-    ``fixed`` is True if every call did the same in all runs that were looked at, and tries no lock (which
-    serial runs find free); ``ever`` holds, by call,
-    a bit for every footprint seen in any of them.
+    ``fixed`` is True if every call did the same in all runs that were looked at, and neither tries a lock
+    (which serial runs find free) nor attempts what others may make it wait for; ``ever`` holds, by call, a
+    bit for every footprint seen in any of them.
     """
 
     footprints: Footprints
@@ -42,7 +42,8 @@ class Profile:
             for call, numbers in enumerate(steps):
                 for number in numbers:
                     ever[call] |= 1 << number
-        fixed = not footprints.tries and all(steps == first for steps in seen)
+        sure = not footprints.tries and not any(trail.attempts for trail in trails)
+        fixed = sure and all(steps == first for steps in seen)
         return cls(footprints, first, tuple(ever), fixed)
 
     @cached_property

@@ -12,8 +12,9 @@ def in_order(order: Sequence[int], between: Callable[[int], None] | None = None)
     """Let the calls run one after another in ``order``; ``between`` is told of each that has ended."""
     ended: set[int] = set()
 
-    def choose(ready: Sequence[int], running: int | None, trail: Trail) -> int:  # noqa: ARG001  # of the protocol
-        if running is not None and running not in ready and running not in ended:
+    def choose(ready: Sequence[int], running: int | None, trail: Trail) -> int:
+        waits = running in ready or running in trail.awaits
+        if running is not None and not waits and running not in ended:
             ended.add(running)
             if between is not None:
                 between(running)

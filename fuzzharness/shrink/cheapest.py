@@ -14,7 +14,7 @@ from itertools import product
 
 from fuzzharness.runtime.run import Trail
 from fuzzharness.search.causality import Causality
-from fuzzharness.search.footprint import Footprints
+from fuzzharness.search.footprint import Footprints, Lock
 
 MOST_STATES = 200_000
 """Runs whose calls can stand in more ways than this are left as they are."""
@@ -83,13 +83,17 @@ class _Lines:
             footprint = self._stood[call]
         else:
             return False
+        others = [self.prints[other][: point[other]] for other in range(self.calls) if other != call]
         takes = self._footprints.takes[footprint]
-        others = [other for other in range(self.calls) if other != call]
-        return not any(
-            self._footprints.holds_after(lock, self.prints[other][: point[other]])
-            for lock in takes
-            for other in others
-        )
+        if any(self._footprints.holds_after(lock, steps) for lock in takes for steps in others):
+            return False
+        return all(self._is_awake(who, call, at, others) for who in self._footprints.woken[footprint])
+
+    def _is_awake(self, who: Lock, call: int, at: int, others: Sequence[Sequence[int]]) -> bool:
+        """Whether ``call``, known as ``who``, was woken once more than its first ``at`` steps say."""
+        wakes, woken = self._footprints.wakes, self._footprints.woken
+        often = sum(who in wakes[footprint] for steps in others for footprint in steps)
+        return often > sum(who in woken[footprint] for footprint in self.prints[call][:at])
 
     def waits(self, order: Sequence[int]) -> Iterator[int]:
         """The positions in ``order`` at which a call that has not ended cannot go on."""

@@ -65,6 +65,17 @@ class Swap:
             self._sites.append((read, write))
 
 
+def held_under(thing: Any) -> str:
+    """A name that the application holds ``thing`` under, ``module.NAME`` if there is one; empty if none."""
+    holders = [holder for holder in gc.get_referrers(thing) if not isinstance(holder, types.FrameType)]
+    names = {name for holder in holders for name, _, _ in _sites(holder, thing)} - {LOCAL}
+    return min(names, key=lambda name: ("." not in name, len(name), name), default="")
+
+
+LOCAL = "a local name"
+"""What a variable of a closure is called."""
+
+
 def take_back(pairs: Sequence[tuple[Any, Any]], ignore: Collection[int] = ()) -> None:
     """For each ``(old, new)``: put ``old`` in every holder that somebody has put ``new`` into."""
     news = [new for _, new in pairs]
@@ -132,7 +143,7 @@ def _in_cell(cell: types.CellType) -> Site:
     def write(value: Any) -> None:
         cell.cell_contents = value
 
-    return "a local name", lambda: cell.cell_contents, write
+    return LOCAL, lambda: cell.cell_contents, write
 
 
 def _has_defaults(function: Any, defaults: tuple[Any, ...]) -> bool:

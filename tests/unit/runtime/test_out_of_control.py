@@ -12,7 +12,6 @@ import sqlalchemy as sa
 import fuzzharness as fh
 
 PRICES = {"tea": 3}
-LOCK = threading.Lock()
 
 
 @functools.cache
@@ -42,22 +41,14 @@ def later(context: dict[str, int]) -> Any:
     return (context.update(n=n) for n in range(2))
 
 
-def impatient(context: dict[str, int]) -> bool:
-    taken = LOCK.acquire(timeout=1)
-    context["n"] = context.get("n", 0) + 1
-    LOCK.release()
-    return taken
-
-
 @pytest.mark.parametrize(
     ("tool", "reason"),
     [
         (quote, "the cache of "),
         (in_a_thread, "a thread"),
         (later, "nobody runs what it returned"),
-        (impatient, "for a lock that it gives up after a time"),
     ],
-    ids=["a cache", "a thread", "a generator", "a lock with a timeout"],
+    ids=["a cache", "a thread", "a generator"],
 )
 def test_it_is_named_and_nothing_is_verified(tool: Callable[..., Any], reason: str) -> None:
     price.cache_clear()

@@ -17,6 +17,8 @@ from fuzzharness.runtime.run import Choose, Trail
 from fuzzharness.search.scheduler import Scheduler
 
 R, W, LOCK, TRY, UNLOCK = Kind.READ, Kind.WRITE, Kind.LOCK, Kind.TRY, Kind.UNLOCK
+WAITS = {"await": Kind.CHECK, "set": W, "clear": W, "down": W, "up": W}
+"""Steps on a flag (``await``, ``set``, ``clear``) and on a counter (``down``, ``up``)."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ Program = tuple[tuple[Op, ...], ...]
 """The steps of each call."""
 
 
+def _channel(op: Op) -> tuple[str, str]:
+    return "counter" if op.do in ("down", "up") else "flag", op.x
+
+
 @dataclass
 class _Machine:
     program: Program
@@ -43,21 +49,32 @@ class _Machine:
     def __post_init__(self) -> None:
         self.at = [0] * len(self.program)
         self.seen = list(range(1, len(self.program) + 1))
+        self.line: list[tuple[tuple[str, ...], int]] = []
+        self.roused: set[int] = set()
 
     def ready(self) -> list[int]:
         return [c for c, steps in enumerate(self.program) if self.at[c] < len(steps) and not self._waits(c)]
 
     def _waits(self, call: int) -> bool:
         op = self.op(call)
-        return op.do == "lock" and op.x in self.owner
+        return (op.do == "lock" and op.x in self.owner) or (_channel(op), call) in self.line
 
     def op(self, call: int) -> Op:
         return self.program[call][self.at[call]]
 
     def announced(self, call: int) -> tuple[Touch, ...]:
         op = self.op(call)
+        if op.do in WAITS:
+            return self._of_wait(call, op)
         kinds = {"write": W, "lock": LOCK, "try": TRY, "unlock": UNLOCK}
         return (("lock" if op.do in ("lock", "try", "unlock") else "v", (op.x,), kinds.get(op.do, R)),)
+
+    def _of_wait(self, call: int, op: Op) -> tuple[Touch, ...]:
+        touch = (_channel(op)[0], (op.x,), WAITS[op.do])
+        if call not in self.roused and (_channel(op), call) not in self.line:
+            return (touch,)
+        woken = ("waiting", (call,), Kind.WOKEN)
+        return (woken,) if op.do == "await" else (woken, touch)
 
     def step(self, call: int) -> list[Touch]:
         op = self.op(call)
@@ -111,6 +128,43 @@ class _Machine:
         self.touched.append(("lock", (op.x,), UNLOCK))
         del self.owner[op.x]
 
+    def _rouse(self, *channel: str, count: int | None = None) -> None:
+        roused = [entry for entry in self.line if entry[0] == channel][:count]
+        for entry in roused:
+            self.line.remove(entry)
+            self.roused.add(entry[1])
+            self.touched.append(("waiting", (entry[1],), Kind.WAKE))
+
+    def _attempt(self, call: int, op: Op, free: bool) -> bool:
+        self.touched += self._of_wait(call, op)
+        self.roused.discard(call)
+        if not free:
+            self.line.append((_channel(op), call))
+            self.at[call] -= 1
+        return free
+
+    def await_(self, call: int, op: Op) -> None:
+        self._attempt(call, op, call in self.roused or bool(self.memory.get(f"flag {op.x}")))
+
+    def set(self, call: int, op: Op) -> None:
+        self.touched += self._of_wait(call, op)
+        self.memory[f"flag {op.x}"] = 1
+        self._rouse("flag", op.x)
+
+    def clear(self, call: int, op: Op) -> None:
+        self.touched += self._of_wait(call, op)
+        self.memory[f"flag {op.x}"] = 0
+
+    def down(self, call: int, op: Op) -> None:
+        left = self.memory.get(f"counter {op.x}", 1)
+        if self._attempt(call, op, left > 0):
+            self.memory[f"counter {op.x}"] = left - 1
+
+    def up(self, call: int, op: Op) -> None:
+        self.touched += self._of_wait(call, op)
+        self.memory[f"counter {op.x}"] = self.memory.get(f"counter {op.x}", 1) + 1
+        self._rouse("counter", op.x, count=1)
+
     def try_(self, call: int, op: Op) -> None:
         """Take a lock if it is free, else leave out the steps that need it."""
         self.touched.append(("lock", (op.x,), TRY))
@@ -121,6 +175,7 @@ class _Machine:
 
 
 setattr(_Machine, "try", _Machine.try_)
+setattr(_Machine, "await", _Machine.await_)
 
 
 @dataclass(frozen=True)
@@ -140,6 +195,7 @@ def execute(program: Program, choose: Choose) -> Ended:
             trail.cut = True
             break
         trail.announced.append(machine.announced(chosen))
+        trail.attempts += machine.op(chosen).do in ("await", "down")
         touched = machine.step(chosen)
         trail.order.append(chosen)
         trail.touches.append(touched)
@@ -210,6 +266,17 @@ def _meet(some: Sequence[Touch], others: frozenset[Touch]) -> bool:
 
 PLAIN = ("read", "write", "read", "write", "skip")
 BY_VALUE = ("swap", "add", "either", "swap")
+
+
+def waiting_program(chance: random.Random) -> Program:
+    """Two to four short calls that wait for each other by flags and counters, and read and write."""
+    calls = chance.randint(2, 4)
+    words = ("read", "write", *WAITS, "await", "down", "up")
+    sizes = {2: 4, 3: 3, 4: 2}
+    return tuple(
+        tuple(Op(chance.choice(words), chance.choice("xy")) for _ in range(chance.randint(1, sizes[calls])))
+        for _ in range(calls)
+    )
 
 
 def random_program(chance: random.Random, by_value: float = 0.0, locks: float = 0.0) -> Program:

@@ -180,3 +180,10 @@ def test_a_conflict_is_reversed_in_the_second_run(programs: Any, steps: int) -> 
     ]
     first_write = next(i for i, (_, kind) in enumerate(order) if kind == "write")
     assert {call for call, _ in order[:first_write]} == {0, 1}, "both read before one writes"
+
+
+@PROPERTY
+@given(seed=seeds)
+def test_every_class_once_where_calls_wait_until_others_wake_them(programs: Any, seed: int) -> None:
+    program = programs.waiting_program(random.Random(seed))
+    compare(programs, program, Dpor())

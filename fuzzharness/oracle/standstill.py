@@ -1,0 +1,63 @@
+"""A standstill in words: which call waits where, for what, and who could have helped.
+
+Decides wording only; that it is one was decided in ``judge``.
+"""
+
+from __future__ import annotations
+
+from fuzzharness.access import Key
+from fuzzharness.finding import Mode
+from fuzzharness.oracle.judge import awaited_by, holders
+from fuzzharness.runtime.stage import Ran
+from fuzzharness.schedule import letter
+
+_WAITS = {
+    "event": "the event {name}, which nobody sets",
+    "semaphore": "the semaphore {name}, which nobody releases",
+    "condition": "the condition {name}, which nobody notifies",
+    "barrier": "the barrier {name}, where not enough calls arrive",
+    "file lock": "the lock on the file {name}, which nobody gives back",
+    "items": "an item in the queue {name}, which nobody puts there",
+    "room": "room in the queue {name}, from which nobody takes",
+    "tasks": "the queue {name} to be worked off, which nobody does",
+}
+"""What a call waits for, by resource, or by the last part of the key where there are several."""
+
+
+def standstill(mode: Mode, ran: Ran) -> str:
+    """A sentence or two on the calls of ``ran`` that never came back."""
+    labels = dict(zip(ran.labels, range(len(ran.labels)), strict=True))
+    waits = "; ".join(
+        f"{letter(labels[label])} {ran.batch.calls[ran.positions[labels[label]]]} stands at {where}"
+        f"{_for_what(ran, labels[label]) if mode is Mode.DEADLOCK else ''}"
+        for label, where in ran.unfinished
+    )
+    if mode is Mode.DEADLOCK:
+        lead = "" if ran.trail.awaits else ", each waits for a lock that another holds"
+        return f"No call can go on{lead}: {waits}."
+    told = f"A call never reached a gate again and never came back: {waits}."
+    if list(ran.trail.order) == sorted(ran.trail.order):
+        return f"{told} It does so in the recorded order already: no sibling is needed for it."
+    return f"{told} The others were let go on first."
+
+
+def _for_what(ran: Ran, call: int) -> str:
+    spot = awaited_by(ran, call)
+    if spot is None or not spot[1]:
+        return ""
+    words = _WAITS.get(spot[0]) or _WAITS.get(str(spot[1][-1]))
+    if words is not None:
+        return f" and waits for {words.format(name=spot[1][0])}"
+    return f" and waits for the {_named(*spot)}{_held(ran, call)}"
+
+
+def _named(resource: str, key: Key) -> str:
+    return f"lock {key[0]}" if resource == "lock" else f"lock of {resource}"
+
+
+def _held(ran: Ran, call: int) -> str:
+    spot = awaited_by(ran, call)
+    holder = None if spot is None else holders(ran).get(spot)
+    if holder is None:
+        return ""
+    return ", which it holds itself" if holder == call else f", which {letter(holder)} holds"
