@@ -20,6 +20,7 @@ from fuzzharness.runtime.waiting import (
     controlled,
     in_line,
     key_of,
+    polls,
     quietly,
     step,
     touch,
@@ -38,7 +39,9 @@ def _wait(strand: Strand, original: Method, self: Any, timeout: float | None = N
     step(strand, touch(strand, CONDITION, self, Kind.WRITE))
     strand.run.trail.attempts += 1
     taken = lock._release_save()
-    roused = in_line(strand, (CONDITION, key_of(strand, self)), self, timeout is not None)
+    channel = CONDITION, key_of(strand, self)
+    timed = timeout is not None and not polls(strand, channel)
+    roused = in_line(strand, channel, self, timed, timeout is not None)
     lock._acquire_restore(taken)
     return roused
 

@@ -10,12 +10,12 @@ import queue
 import threading
 from typing import Any
 
-from fuzzharness.runtime import barriers, conditions, queues, signals
-from fuzzharness.runtime.births import Births
-from fuzzharness.runtime.filelocks import LOCKED, FileLocks
+from fuzzharness.runtime import barriers, births, conditions, filelocks, queues, signals
+from fuzzharness.runtime.egress import thread_started
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.strand import Strand
 from fuzzharness.runtime.waiting import COMPANY, Method, Patch, controlled, quietly
+from fuzzharness.world.references import Replaced
 
 _KINDS = (threading.Event, threading.Semaphore, threading.BoundedSemaphore, threading.Barrier, queue.Queue)
 
@@ -37,6 +37,7 @@ def _started(strand: Strand, original: Method, self: Any) -> None:
     begun = self._started
     begun.wait = lambda: quietly(strand, lambda: type(begun).wait(begun))
     COMPANY.append(self)
+    thread_started()
     try:
         original(self)
     finally:
@@ -61,7 +62,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._undo: list[tuple[type, str, Any]] = []
-        self._factories = Births(), FileLocks()
+        self._replaced = Replaced()
 
     def open(self) -> None:
         """Put the patches in place."""
@@ -71,20 +72,18 @@ class Patches:
         for owner, name, method in PATCHES:
             self._undo.append((owner, name, owner.__dict__[name]))
             setattr(owner, name, method)
-        for each in self._factories:
-            each.open()
+        self._replaced.replace([*births.stand_ins(), *filelocks.stand_ins()])
 
     def begin(self) -> None:
         """Another run begins: nothing is left of what calls keep."""
-        LOCKED.clear()
+        filelocks.LOCKED.clear()
         REGISTER.begin()
 
     def close(self) -> None:
         """Take them back."""
         REGISTER.close()
         Patches._opened -= 1
-        for each in self._factories:
-            each.close()
+        self._replaced.restore()
         while self._undo:
             owner, name, original = self._undo.pop()
             setattr(owner, name, original)

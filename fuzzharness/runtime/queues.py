@@ -28,10 +28,11 @@ def _line(strand: Strand, thing: Any, what: str) -> Channel:
     return QUEUE, (*key_of(strand, thing), what)
 
 
-def _waits(block: bool, timeout: float | None) -> bool:
+def _waits(block: bool, timeout: float | None) -> tuple[bool, bool]:
+    """Whether an operation waits, and whether only so long."""
     if block and timeout is not None and timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
-    return block and timeout is None
+    return block, timeout is not None
 
 
 @controlled(queue.Queue, "put")
@@ -42,7 +43,7 @@ def _put(
     if self.maxsize <= 0:
         step(strand, touches)
         quietly(strand, lambda: original(self, item, block=False))
-    elif not attempt(strand, _line(strand, self, ROOM), touches, lambda: _puts(original, self, item), waits):
+    elif not attempt(strand, _line(strand, self, ROOM), touches, lambda: _puts(original, self, item), *waits):
         raise queue.Full
     strand.run.rouse(strand, _line(strand, self, ITEMS), 1)
 
@@ -64,7 +65,7 @@ def _get(
     return item
 
 
-def _got(strand: Strand, thing: Any, get: Callable[[], Any], waits: bool) -> Any:
+def _got(strand: Strand, thing: Any, get: Callable[[], Any], waits: tuple[bool, bool]) -> Any:
     got = _EMPTY
 
     def gets() -> bool:
@@ -76,7 +77,7 @@ def _got(strand: Strand, thing: Any, get: Callable[[], Any], waits: bool) -> Any
         return True
 
     touches = touch(strand, QUEUE, thing, Kind.READ, Kind.WRITE)
-    if not attempt(strand, _line(strand, thing, ITEMS), touches, gets, waits):
+    if not attempt(strand, _line(strand, thing, ITEMS), touches, gets, *waits):
         raise queue.Empty
     return got
 

@@ -339,21 +339,27 @@ class Run:
         then: Sequence[Touch] = (),
         timed: bool = False,
         free: Callable[[], bool] | None = None,
+        yields: bool = False,
     ) -> bool:
         """Stand in line for ``channel`` until :meth:`rouse`; a new step begins, announced as ``then``.
 
         False: the call was not roused. A ``timed`` one can go on at any time, and has given up if it does so
-        before it is roused; any other can once ``free`` says so, which nothing announces.
+        before it is roused; any other can once ``free`` says so, and one that ``yields`` once no other can,
+        which nothing announces.
         """
         line = self._lines.setdefault(channel, [])
         line.append(strand)
         woken = () if timed else ((WAITING, (strand.place,), Kind.WOKEN),)
-        strand.blocked = None if timed else lambda: strand in line and not (free is not None and free())
+        strand.blocked = (
+            None if timed else lambda: strand in line and not (free and free()) and not strand.given_up
+        )
+        strand.given_up, strand.foreseen, strand.waits_for = False, True, WAITING if yields else None
         self.trail.awaits[strand.index] = channel
         try:
             self._stand_back(strand, (*woken, *then))
         finally:
-            strand.blocked = None
+            strand.blocked = strand.waits_for = None
+            strand.foreseen = False
         roused = strand not in line
         if not roused:
             line.remove(strand)

@@ -43,7 +43,7 @@ def _clear(strand: Strand, original: Method, event: Any) -> None:
 @controlled(threading.Event, "wait")
 def _wait(strand: Strand, _original: Method, event: Any, timeout: float | None = None) -> bool:
     channel, touches = _channel(strand, EVENT, event), touch(strand, EVENT, event, Kind.CHECK)
-    return attempt(strand, channel, touches, lambda: event._flag, waits=timeout is None, handed=True)
+    return attempt(strand, channel, touches, lambda: event._flag, timed=timeout is not None, handed=True)
 
 
 def _acquire(
@@ -53,8 +53,8 @@ def _acquire(
         raise ValueError("can't specify timeout for non-blocking acquire")
     channel = _channel(strand, SEMAPHORE, semaphore)
     touches = touch(strand, SEMAPHORE, semaphore, Kind.CHECK, Kind.WRITE)
-    waits = blocking and timeout is None
-    return attempt(strand, channel, touches, lambda: original(semaphore, blocking=False), waits)
+    timed = timeout is not None
+    return attempt(strand, channel, touches, lambda: original(semaphore, blocking=False), blocking, timed)
 
 
 def _release(strand: Strand, original: Method, semaphore: Any, n: int = 1) -> None:

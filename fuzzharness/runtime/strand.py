@@ -25,7 +25,8 @@ class Strand:
     steps; ``deaf`` while it must pass gates unseen; ``foreseen`` if its wait is for a lock known to be
     taken. ``later`` holds what is to be
     called at its next gate, ``place`` is that of its call in the batch, ``draws`` counts the random bytes it
-    asked for, ``last`` is its latest step, ``looks`` how to read again what that step read.
+    asked for, ``last`` is its latest step, ``looks`` how to read again what that step read,
+    ``polls`` how often it has waited in vain for what.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class Strand:
         "looks",
         "owed",
         "place",
+        "polls",
         "result",
         "run",
         "spins",
@@ -72,6 +74,7 @@ class Strand:
         self.owed: list[tuple[int, int, Callable[[], Any]]] = []
         self.looks: list[tuple[int, Callable[[], Any]]] = []
         self.later: list[Callable[[], None]] = []
+        self.polls: dict[object, int] = {}
 
 
 RUNNING: dict[int, Strand] = {}

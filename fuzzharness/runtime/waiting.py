@@ -16,9 +16,13 @@ from functools import wraps
 from typing import Any
 
 from fuzzharness.access import Kind, Touch
+from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand, current
+
+POLLS = 10
+"""So often a wait of one call for one thing may time out in a row."""
 
 PAUSE = 0.001
 """Between two looks of a call that really waits."""
@@ -62,31 +66,47 @@ def attempt(
     touches: Sequence[Touch],
     try_: Callable[[], bool],
     waits: bool = True,
+    timed: bool = False,
     handed: bool = False,
 ) -> bool:
     """Make a step of ``try_``, and if that fails wait for ``channel`` and try again, until it succeeds.
 
-    False: it failed, and the call does not wait (``waits``). ``handed``: a call that is woken has got what
-    it waited for, and need not try again.
+    False: it failed, and the call does not wait (``waits``), or only so long (``timed``), which may be
+    over at once. ``handed``: a call that is woken has got what it waited for, and need not try again.
     """
     step(strand, touches)
     strand.run.trail.attempts += 1
     while not quietly(strand, try_):
-        if not waits:
+        if not waits or (timed and not polls(strand, channel)):
             return False
         if accompanied(strand):
             return _really(strand, try_)
-        if strand.run.suspend(strand, channel, () if handed else touches) and handed:
-            return True
+        roused = strand.run.suspend(strand, channel, () if handed else touches, yields=timed)
+        if (roused and handed) or (timed and not roused):
+            return roused
+    strand.polls.clear()
     return True
 
 
-def in_line(strand: Strand, channel: Channel, thing: Any, timed: bool) -> bool:
-    """Wait to be roused, whatever else lets the call go on; False when a timed one has given up."""
+def polls(strand: Strand, channel: object) -> bool:
+    """Whether so many waits for ``channel`` have timed out in a row that the call is taken to go on so.
+
+    It then waits until it is woken, as it would if it were asked less often.
+    """
+    strand.polls[channel] = strand.polls.get(channel, 0) + 1
+    if strand.polls[channel] <= POLLS:
+        return False
+    strand.run.trail.stalled.append(f"{place_of_tool()}, where it polls: only {POLLS} time-outs are tried")
+    return True
+
+
+def in_line(strand: Strand, channel: Channel, thing: Any, timed: bool, yields: bool = False) -> bool:
+    """Wait to be roused, whatever else lets the call go on; False when one with a time-out has given up."""
     then = touch(strand, channel[0], thing, Kind.WRITE) if timed else ()
-    while not strand.run.suspend(strand, channel, then, timed):
-        if timed:
+    while not strand.run.suspend(strand, channel, then, timed, yields=yields and not timed):
+        if timed or yields:
             return False
+    strand.polls.clear()
     return True
 
 

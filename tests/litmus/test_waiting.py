@@ -427,6 +427,62 @@ def test_nothing_stays_patched() -> None:
     owners = (threading.Event, threading.Semaphore, threading.Condition, threading.Barrier, queue.Queue)
     before = [dict(vars(owner)) for owner in owners], threading.Lock, threading.RLock, queue.SimpleQueue
     explored(use, announce, x=0, seen=None)
-    with pytest.raises(fh.ToolError):
-        explored(explored, x=0)
+    batch, tools = fh.Batch((fh.Call("use"),)), fh.Toolbox({"use": use})
+    with pytest.raises(ZeroDivisionError):
+        fh.explore(batch, tools, fh.World(ctx={}), on_event=lambda _event: 1 // 0)
     assert ([dict(vars(o)) for o in owners], threading.Lock, threading.RLock, queue.SimpleQueue) == before
+
+
+def polls_an_event(ctx: Any) -> None:
+    while not READY.wait(timeout=0.1):
+        pass
+    ctx["seen"] = ctx["x"]
+
+
+def polls_a_queue(ctx: Any) -> None:
+    while True:
+        try:
+            ctx["seen"] = ITEMS.get(timeout=0.1)
+        except queue.Empty:
+            continue
+        return
+
+
+def polls_a_condition(ctx: Any) -> None:
+    with CONDITION:
+        while not ctx["ready"]:
+            CONDITION.wait(timeout=0.1)
+        ctx["seen"] = 1
+
+
+def polls_a_lock(ctx: Any) -> None:
+    while not LOCK.acquire(timeout=0.1):
+        pass
+    ctx["seen"] = 1
+    LOCK.release()
+
+
+def holds(ctx: Any) -> None:
+    with LOCK:
+        ctx["x"] = 1
+
+
+def one_item(ctx: Any) -> None:
+    ctx["x"] = 1
+    ITEMS.put(1)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (polls_an_event, announce),
+        (polls_a_queue, one_item),
+        (polls_a_condition, ready),
+        (polls_a_lock, holds),
+    ],
+)
+def test_a_call_that_polls_is_taken_to_wait_in_the_end_which_the_report_says(pair: Any) -> None:
+    report = explored(*pair, x=0, seen=0, ready=False)
+    assert values(report, "seen") == {1}
+    assert report.verdict is fh.Verdict.INCONCLUSIVE
+    assert any("where it polls" in reason for reason in report.reasons)
