@@ -399,9 +399,7 @@ class Run:
             held = self.holder is strand
             stays = self._next(strand.index) is strand if held else self._come_back(strand)
         if not stays:
-            if (
-                self.over
-            ):  # the last thread that is alive would otherwise wait for its starter, and that for it
+            if self.over:  # else the last thread alive would wait for its starter, and that for it
                 release(self._awake)
             strand.baton.acquire()
         if self.over:
