@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from fuzzharness.access import Kind
+from fuzzharness.access import CONDITION, Kind
 from fuzzharness.runtime.locks import GateLock
 from fuzzharness.runtime.strand import Strand
 from fuzzharness.runtime.waiting import (
@@ -25,8 +25,6 @@ from fuzzharness.runtime.waiting import (
     step,
     touch,
 )
-
-CONDITION = "condition"
 
 
 @controlled(threading.Condition, "wait")

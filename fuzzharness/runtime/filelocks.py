@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fuzzharness.access import Kind
+from fuzzharness.access import FILE_LOCK, Kind
 from fuzzharness.runtime.places import is_foreign
 from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand, current
@@ -29,7 +29,6 @@ try:
 except ImportError:  # there are none on Windows
     fcntl = None  # type: ignore[assignment]  # what is not there cannot be called
 
-FILE_LOCK = "file lock"
 _SCRATCH = f"{os.sep}fuzzharness-"
 _Inode = tuple[int, int]
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from fuzzharness.access import Kind
+from fuzzharness.access import EVENT, SEMAPHORE, Kind
 from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand
 from fuzzharness.runtime.waiting import Method, Patch, attempt, controlled, key_of, quietly, step, touch
-
-EVENT, SEMAPHORE = "event", "semaphore"
 
 
 def _channel(strand: Strand, resource: str, thing: Any) -> Channel:
