@@ -95,6 +95,16 @@ OF_LOCKS: Final = frozenset(
 UNTOLD: Final = frozenset({Kind.UNLOCK, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT, Kind.WAKE, Kind.WOKEN})
 """Kinds that matter to the search and are not shown."""
 
+EVENT: Final = "the event"
+SEMAPHORE: Final = "the semaphore"
+CONDITION: Final = "the condition"
+BARRIER: Final = "the barrier"
+QUEUE: Final = "the queue"
+FILE_LOCK: Final = "the file lock"
+
+OF_WAITING: Final = frozenset({EVENT, SEMAPHORE, CONDITION, BARRIER, QUEUE, FILE_LOCK})
+"""Resources that calls wait with; no resource of a world bears such a name. Their keys name what."""
+
 Touch = tuple[str, Key, Kind]
 """An access in its raw form: resource, key, kind."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from fuzzharness.access import OF_LOCKS, Key, Kind, overlap
+from fuzzharness.access import OF_LOCKS, OF_WAITING, Key, Kind, overlap
 from fuzzharness.runtime.run import Trail
 
 
@@ -54,8 +54,8 @@ def events_of(trail: Trail) -> list[Event]:
 
 
 def anomaly_of(trail: Trail) -> Witness | None:
-    """The first pattern of :data:`PATTERNS` that two calls of the run show, or None."""
-    events = events_of(trail)
+    """The first pattern of :data:`PATTERNS` that two calls of the run show in their data, or None."""
+    events = [event for event in events_of(trail) if event.resource not in OF_WAITING]
     did = {call: Did.of(call, events) for call in sorted(set(trail.order))}
     for name, pattern in PATTERNS:
         for a, b in permutations(did, 2):

@@ -5,18 +5,18 @@ Decides wording only; that it is one was decided in ``judge``.
 
 from __future__ import annotations
 
-from fuzzharness.access import Key
+from fuzzharness.access import BARRIER, CONDITION, EVENT, FILE_LOCK, SEMAPHORE, Key
 from fuzzharness.finding import Mode
 from fuzzharness.oracle.judge import awaited_by, holders
 from fuzzharness.runtime.stage import Ran
 from fuzzharness.schedule import letter
 
 _WAITS = {
-    "event": "the event {name}, which nobody sets",
-    "semaphore": "the semaphore {name}, which nobody releases",
-    "condition": "the condition {name}, which nobody notifies",
-    "barrier": "the barrier {name}, where not enough calls arrive",
-    "file lock": "the lock on the file {name}, which nobody gives back",
+    EVENT: "the event {name}, which nobody sets",
+    SEMAPHORE: "the semaphore {name}, which nobody releases",
+    CONDITION: "the condition {name}, which nobody notifies",
+    BARRIER: "the barrier {name}, where not enough calls arrive",
+    FILE_LOCK: "the lock on the file {name}, which nobody gives back",
     "items": "an item in the queue {name}, which nobody puts there",
     "room": "room in the queue {name}, from which nobody takes",
     "tasks": "the queue {name} to be worked off, which nobody does",

@@ -33,6 +33,13 @@ class AsyncioLoop(Loop):
 
     name = "asyncio"
 
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Task[Any], Strand] = {}
+        self._timers: dict[int, list[tuple[float, int, asyncio.TimerHandle]]] = {}
+        self._numbers = count()
+        self._starting: Strand | None = None
+        super().__init__()
+
     def _serve(self) -> None:
         self._loop = _EventLoop(self)
         try:
@@ -42,10 +49,7 @@ class AsyncioLoop(Loop):
 
     def begin(self, run: Run) -> None:
         super().begin(run)
-        self._tasks: dict[asyncio.Task[Any], Strand] = {}
-        self._timers: dict[int, list[tuple[float, int, asyncio.TimerHandle]]] = {}
-        self._numbers = count()
-        self._starting: Strand | None = None
+        self._tasks, self._timers, self._starting = {}, {}, None
 
     def deadline(self, caller: Caller) -> float | None:
         timers = self._timers.get(caller.index)

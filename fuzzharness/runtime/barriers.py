@@ -10,13 +10,12 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from fuzzharness.access import Kind
+from fuzzharness.access import BARRIER, Kind
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand
 from fuzzharness.runtime.waiting import Method, Patch, controlled, in_line, key_of, quietly, step, touch
 
-BARRIER = "barrier"
 _FILLING, _BROKEN = 0, -2
 """The states of a barrier that last beyond one step."""
 

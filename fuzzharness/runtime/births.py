@@ -19,7 +19,6 @@ from fuzzharness.runtime.places import is_foreign
 from fuzzharness.runtime.queues import StandInQueue
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.strand import current
-from fuzzharness.world.references import Replaced
 
 _LOCK, _RLOCK, _SIMPLE = threading.Lock, threading.RLock, queue.SimpleQueue
 _FOLDERS = (os.path.dirname(concurrent.futures.__file__), os.path.dirname(__file__))
@@ -81,16 +80,6 @@ def _of_application(frame: FrameType | None) -> bool:
     return frame is not None and not is_foreign(frame.f_code.co_filename)
 
 
-class Births:
-    """The factories, in place between :meth:`open` and :meth:`close`."""
-
-    def __init__(self) -> None:
-        self._replaced = Replaced()
-
-    def open(self) -> None:
-        """Let every module make them by way of the factories."""
-        self._replaced.replace([(_LOCK, Lock), (_RLOCK, RLock), (_SIMPLE, SimpleQueue)])
-
-    def close(self) -> None:
-        """Give every module back what it had."""
-        self._replaced.restore()
+def stand_ins() -> list[tuple[Any, Any]]:
+    """What stands in for what makes a lock or a simple queue."""
+    return [(_LOCK, Lock), (_RLOCK, RLock), (_SIMPLE, SimpleQueue)]

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from fuzzharness.access import Kind
+from fuzzharness.access import CONDITION, Kind
 from fuzzharness.runtime.locks import GateLock
 from fuzzharness.runtime.strand import Strand
 from fuzzharness.runtime.waiting import (
@@ -19,12 +19,11 @@ from fuzzharness.runtime.waiting import (
     controlled,
     in_line,
     key_of,
+    polls,
     quietly,
     step,
     touch,
 )
-
-CONDITION = "condition"
 
 
 @controlled(threading.Condition, "wait")
@@ -37,7 +36,9 @@ def _wait(strand: Strand, original: Method, self: Any, timeout: float | None = N
     step(strand, touch(strand, CONDITION, self, Kind.WRITE))
     strand.run.trail.attempts += 1
     taken = lock._release_save()
-    roused = in_line(strand, (CONDITION, key_of(strand, self)), self, timeout)
+    channel = CONDITION, key_of(strand, self)
+    limit = None if timeout is not None and strand.caller.alone and polls(strand, channel) else timeout
+    roused = in_line(strand, channel, self, limit, timeout is not None)
     lock._acquire_restore(taken)
     return roused
 

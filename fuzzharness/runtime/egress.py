@@ -53,16 +53,20 @@ class Watcher:
             self._gate.escape(f"a connection to {_address(args[1])} was opened")
         elif event in _THREADS:
             if not isinstance(getattr(args[0], "__self__", None), Worker):
-                self._gate.escape("a thread was started, which runs out of control")
-                strand = current()
-                if strand is not None:
-                    strand.run.strangers = True
+                self.saw_thread()
         elif event in _CHANGES:
             how, places = _CHANGES[event]
             for path, folder in places:
                 self._changed(how, args[path], None if folder is None else args[folder])
         else:
             self._gate.escape(f"another process was started: {_command(event, args)}")
+
+    def saw_thread(self) -> None:
+        """Report that a call has started a thread, which may do what its siblings wait for."""
+        strand = current()
+        if strand is not None:
+            strand.run.strangers = True
+        self._gate.escape("a thread was started, which runs out of control")
 
     def _opened(self, args: tuple[Any, ...]) -> None:
         path, _, flags = args
@@ -144,6 +148,12 @@ def _command(event: str, args: tuple[Any, ...]) -> str:
     given = args[1] if event in {"subprocess.Popen", "os.posix_spawn"} else args[0]
     words = [given] if isinstance(given, (str, bytes, os.PathLike)) else list(given)
     return " ".join(os.fsdecode(word) for word in words)[:200]
+
+
+def thread_started() -> None:
+    """A call starts a thread; CPython 3.11 has no event for that."""
+    if _ACTIVE:
+        _ACTIVE[-1].saw_thread()
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:

@@ -18,19 +18,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fuzzharness.access import Kind
+from fuzzharness.access import FILE_LOCK, Kind
 from fuzzharness.runtime.places import is_foreign
 from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand, current
 from fuzzharness.runtime.waiting import quietly, step
-from fuzzharness.world.references import Replaced
 
 try:
     import fcntl
 except ImportError:  # there are none on Windows
     fcntl = None  # type: ignore[assignment]  # what is not there cannot be called
 
-FILE_LOCK = "file lock"
 _SCRATCH = f"{os.sep}fuzzharness-"
 _Inode = tuple[int, int]
 
@@ -38,20 +36,9 @@ LOCKED: dict[int, _Inode] = {}
 """The descriptors that calls of the run under way have locked."""
 
 
-class FileLocks:
-    """The functions that lock and close, stood in for between :meth:`open` and :meth:`close`."""
-
-    def __init__(self) -> None:
-        self._replaced = Replaced()
-
-    def open(self) -> None:
-        """Let every module use the stand-ins."""
-        if fcntl is not None:
-            self._replaced.replace([(_FLOCK, _flock), (os.close, _closing(os.close))])
-
-    def close(self) -> None:
-        """Give every module back what it had."""
-        self._replaced.restore()
+def stand_ins() -> list[tuple[Any, Any]]:
+    """What stands in for what locks and closes files, as that is now."""
+    return [(_FLOCK, _flock), (os.close, _closing(os.close))] if fcntl is not None else []
 
 
 _FLOCK: Callable[..., None] = getattr(fcntl, "flock", None)  # type: ignore[assignment]  # not used if None

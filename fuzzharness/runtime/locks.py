@@ -13,7 +13,7 @@ from typing import Any
 
 from fuzzharness.access import Kind
 from fuzzharness.runtime.strand import RUNNING, Strand, current
-from fuzzharness.runtime.waiting import PAUSE
+from fuzzharness.runtime.waiting import PAUSE, polls
 
 
 class GateLock:
@@ -34,7 +34,7 @@ class GateLock:
             return True
         strand = current()
         if strand is not None:
-            self._arrive(strand, blocking and timeout < 0)
+            self._arrive(strand, blocking and (timeout < 0 or self._polled(strand)))
         if self._owner is not None and not self._really_waits(strand, blocking, timeout):
             return False
         self._owner, self._count = me, 1
@@ -48,6 +48,10 @@ class GateLock:
         if waits and strand.run.trail.announced[-1] is not announced:
             strand.run.trail.unforeseen += 1  # inside of one step: it is one only while the lock is free
         strand.run.record(strand, touch, None)
+
+    def _polled(self, strand: Strand) -> bool:
+        """Whether a try that times out may be taken for one of a loop that ends when the lock is free."""
+        return self._taken() and polls(strand, self)
 
     def _taken(self) -> bool:
         return isinstance(self._owner, Strand)

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fuzzharness.runtime.workers import release, taken_lock
+from fuzzharness.runtime.workers import release, start_thread, taken_lock
 
 if TYPE_CHECKING:
     from fuzzharness.runtime.caller import Caller
@@ -53,7 +53,7 @@ class Loop(ABC):
         self._active = False
         self._ended = taken_lock()
         self._gone = taken_lock()
-        _thread.start_new_thread(self._live, ())
+        start_thread(self._live, ())
 
     # -- what the run asks of it -------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ their worker threads. Outside of calls all of it is what it was. Who goes next i
 
 from __future__ import annotations
 
+import _thread
 import importlib
 import sys
 import threading
@@ -14,9 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fuzzharness.runtime.egress import thread_started
 from fuzzharness.runtime.pools import POOLS, _do, new_job, wait
 from fuzzharness.runtime.standin import StandIn, standing_in
 from fuzzharness.runtime.strand import Aborted, Strand, current
+from fuzzharness.runtime.workers import start_thread
 
 _START, _JOIN, _IS_ALIVE = threading.Thread.start, threading.Thread.join, threading.Thread.is_alive
 _STRANDS: weakref.WeakKeyDictionary[threading.Thread, Strand] = weakref.WeakKeyDictionary()
@@ -42,6 +45,13 @@ def _start(self: Any) -> None:
     self._started.set()
     strand.deaf = False
     return None
+
+
+def _start_uncontrolled(*args: Any) -> int:
+    """CPython 3.11 has no event for that."""
+    if current() is not None:
+        thread_started()
+    return start_thread(*args)
 
 
 def _bootstrap(thread: Any) -> None:
@@ -89,6 +99,7 @@ _THREADS: tuple[StandIn, ...] = (
     (threading.Thread, "start", _start),
     (threading.Thread, "join", _join),
     (threading.Thread, "is_alive", _is_alive),
+    (_thread, "start_new_thread", _start_uncontrolled),
 )
 
 

@@ -10,12 +10,11 @@ import queue
 import threading
 from typing import Any
 
-from fuzzharness.runtime import barriers, conditions, queues, signals
-from fuzzharness.runtime.births import Births
-from fuzzharness.runtime.filelocks import LOCKED, FileLocks
+from fuzzharness.runtime import barriers, births, conditions, filelocks, queues, signals
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.strand import Strand
 from fuzzharness.runtime.waiting import Method, Patch, controlled, quietly
+from fuzzharness.world.references import Replaced
 
 _KINDS = (threading.Event, threading.Semaphore, threading.BoundedSemaphore, threading.Barrier, queue.Queue)
 
@@ -49,7 +48,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._undo: list[tuple[type, str, Any]] = []
-        self._factories = Births(), FileLocks()
+        self._replaced = Replaced()
 
     def open(self) -> None:
         """Put the patches in place."""
@@ -59,20 +58,18 @@ class Patches:
         for owner, name, method in PATCHES:
             self._undo.append((owner, name, owner.__dict__[name]))
             setattr(owner, name, method)
-        for each in self._factories:
-            each.open()
+        self._replaced.replace([*births.stand_ins(), *filelocks.stand_ins()])
 
     def begin(self) -> None:
         """Another run begins: nothing is left of what calls keep."""
-        LOCKED.clear()
+        filelocks.LOCKED.clear()
         REGISTER.begin()
 
     def close(self) -> None:
         """Take them back."""
         REGISTER.close()
         Patches._opened -= 1
-        for each in self._factories:
-            each.close()
+        self._replaced.restore()
         while self._undo:
             owner, name, original = self._undo.pop()
             setattr(owner, name, original)

@@ -13,13 +13,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from fuzzharness.access import Kind
+from fuzzharness.access import QUEUE, Kind
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand, current
 from fuzzharness.runtime.waiting import Method, Patch, attempt, controlled, key_of, quietly, step, touch
 
-QUEUE = "queue"
 ITEMS, ROOM, TASKS = "items", "room", "tasks"
 _EMPTY: Any = object()
 

@@ -414,11 +414,13 @@ class Run:
         then: Sequence[Touch] = (),
         timeout: float | None = None,
         free: Callable[[], bool] | None = None,
+        yields: bool = False,
     ) -> bool:
         """Stand in line for ``channel`` until :meth:`rouse`; a new step begins, announced as ``then``.
 
         False: the call was not roused: with a ``timeout`` it has given up, which it may do as soon as none of
-        its strands can go on; else ``free`` says that it can, which nothing announces.
+        its strands can go on; else ``free`` says that it can, and one that ``yields`` can once no other can, which
+        nothing announces.
         """
         line = self._lines.setdefault(channel, [])
         line.append(strand)
@@ -427,13 +429,15 @@ class Run:
         strand.timed_out = False
         strand.timer = None if timeout is None else strand.caller.elapsed + max(timeout, 0.0)
         strand.blocked = lambda: (
-            strand in line and not strand.timed_out and not (free is not None and free())
+            strand in line and not (strand.timed_out or strand.given_up or (free is not None and free()))
         )
+        strand.given_up, strand.foreseen, strand.waits_for = False, True, WAITING if yields else None
         self.trail.awaits[strand.index] = channel
         try:
             self._stand_back(strand, (*woken, *then))
         finally:
-            strand.blocked = strand.timer = None
+            strand.blocked = strand.waits_for = strand.timer = None
+            strand.foreseen = False
         roused = strand not in line
         if not roused:
             line.remove(strand)
@@ -473,9 +477,7 @@ class Run:
             held = self.holder is strand
             stays = self._next(strand.index) is strand if held else self._come_back(strand)
         if not stays:
-            if (
-                self.over
-            ):  # the last thread that is alive would otherwise wait for its starter, and that for it
+            if self.over:  # else the last thread alive would wait for its starter, and that for it
                 release(self._awake)
             strand.baton.acquire()
         if self.over:

@@ -10,12 +10,10 @@ import threading
 from functools import partial
 from typing import Any
 
-from fuzzharness.access import Kind
+from fuzzharness.access import EVENT, SEMAPHORE, Kind
 from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand
 from fuzzharness.runtime.waiting import Method, Patch, attempt, controlled, key_of, quietly, step, touch
-
-EVENT, SEMAPHORE = "event", "semaphore"
 
 
 def _channel(strand: Strand, resource: str, thing: Any) -> Channel:

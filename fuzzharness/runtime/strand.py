@@ -34,7 +34,7 @@ class Strand:
     gates unseen; ``merged`` while everything it does belongs to its last step; ``foreseen`` if its wait is
     for a lock known to be taken. ``later`` holds what is to be called at its next gate, ``last`` is its
     latest step, ``looks`` how to read again what that step read, ``debts`` what its next step touches
-    because another call let it go on. Of a task, ``resume``
+    because another call let it go on, ``polls`` how often it has waited in vain for what. Of a task, ``resume``
     goes on with it, or is None while it waits; ``since`` orders the strands of one call that can go on.
     """
 
@@ -59,6 +59,7 @@ class Strand:
         "merged",
         "number",
         "owed",
+        "polls",
         "resume",
         "run",
         "since",
@@ -96,6 +97,7 @@ class Strand:
         self.looks: list[tuple[int, Callable[[], Any]]] = []
         self.later: list[Callable[[], None]] = []
         self.debts: list[Touch] = []
+        self.polls: dict[object, int] = {}
         caller.strands.append(self)
 
     @property

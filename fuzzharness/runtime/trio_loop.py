@@ -34,11 +34,17 @@ class TrioLoop(Loop):
 
     name = "trio"
 
-    def begin(self, run: Run) -> None:
-        super().begin(run)
+    def __init__(self) -> None:
         self._tasks: dict[Any, Strand] = {}
         self._starting: Strand | None = None
         self._passing: Strand | None = None
+        self._stepped = self._closing = self._aborting = self._draining = False
+        super().__init__()
+
+    def begin(self, run: Run) -> None:
+        super().begin(run)
+        self._tasks = {}
+        self._starting = self._passing = None
 
     def deadline(self, caller: Caller) -> float | None:
         if not caller.scopes:
@@ -49,7 +55,6 @@ class TrioLoop(Loop):
     # -- the loop's own thread -----------------------------------------------------------------------
 
     def _serve(self) -> None:
-        self._stepped = self._closing = self._aborting = self._draining = False
         with _scopes_listed():
             trio.run(self._main, clock=_CallClock(), instruments=[_Turns(self)])
 

@@ -15,9 +15,13 @@ from functools import wraps
 from typing import Any
 
 from fuzzharness.access import Kind, Touch
+from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand, current
+
+POLLS = 10
+"""So often a wait of one call for one thing may time out in a row."""
 
 PAUSE = 0.001
 """Between two looks of a call that really waits."""
@@ -68,25 +72,45 @@ def attempt(
     """
     step(strand, touches)
     strand.run.trail.attempts += 1
+    timed = timeout is not None
     while not quietly(strand, try_):
-        if not waits or (timeout is not None and strand.caller.alone):
+        alone = strand.caller.alone
+        if not waits or (timed and alone and not polls(strand, channel)):
             return False
         if strand.run.strangers:
             return _really(strand, try_)
-        roused = strand.run.suspend(strand, channel, () if handed else touches, timeout)
-        if handed and roused:
-            return True
-        if not roused and timeout is not None:
-            return False
+        limit = None if alone else timeout
+        roused = strand.run.suspend(
+            strand, channel, () if handed else touches, limit, yields=timed and limit is None
+        )
+        if (roused and handed) or (timed and not roused):
+            return roused
+    strand.polls.clear()
     return True
 
 
-def in_line(strand: Strand, channel: Channel, thing: Any, timeout: float | None) -> bool:
-    """Wait to be roused, whatever else lets the call go on; False when a timed one has given up."""
-    then = () if timeout is None else touch(strand, channel[0], thing, Kind.WRITE)
-    while not strand.run.suspend(strand, channel, then, timeout):
-        if timeout is not None:
+def polls(strand: Strand, channel: object) -> bool:
+    """Whether so many waits for ``channel`` have timed out in a row that the call is taken to go on so.
+
+    It then waits until it is woken, as it would if it were asked less often.
+    """
+    strand.polls[channel] = strand.polls.get(channel, 0) + 1
+    if strand.polls[channel] <= POLLS:
+        return False
+    strand.run.trail.stalled.append(f"{place_of_tool()}, where it polls: only {POLLS} time-outs are tried")
+    return True
+
+
+def in_line(
+    strand: Strand, channel: Channel, thing: Any, timeout: float | None, yields: bool = False
+) -> bool:
+    """Wait to be roused, whatever else lets the call go on; False when one with a time-out has given up."""
+    timed = timeout is not None
+    then = touch(strand, channel[0], thing, Kind.WRITE) if timed else ()
+    while not strand.run.suspend(strand, channel, then, timeout, yields=yields and not timed):
+        if timed or yields:
             return False
+    strand.polls.clear()
     return True
 
 

@@ -15,8 +15,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-_ALLOCATE = _thread.allocate_lock
-"""The real one, also while something stands in for it."""
+_ALLOCATE, start_thread = _thread.allocate_lock, _thread.start_new_thread
+"""The real ones, also while something stands in for them."""
 
 _get_dict = ctypes.pythonapi.PyThreadState_GetDict
 _get_dict.restype = ctypes.c_void_p  # borrowed: as py_object it would be given back once too often
@@ -49,7 +49,7 @@ class KeptWorker:
         release(self.baton)
         if not self.ident:
             self.ident = -1
-            _thread.start_new_thread(self._live, (threading.gettrace(),))
+            start_thread(self._live, (threading.gettrace(),))
 
     def stop(self) -> None:
         """Let the thread end: before this returns if it is idle, else when its job is done."""
@@ -99,7 +99,7 @@ class FreshWorker:
         """Run ``job`` on a thread of its own; the job before must have come to its end."""
         self.baton.acquire(blocking=False)
         self._gone, self._ended = taken_lock(), []
-        _thread.start_new_thread(self._live, (job, threading.gettrace(), self._gone, self._ended))
+        start_thread(self._live, (job, threading.gettrace(), self._gone, self._ended))
 
     def stop(self) -> None:
         """Let the last thread end: before this returns if its job is over, else when it is."""

@@ -179,7 +179,6 @@ class Replaced:
         self._places: list[_Place] = []
         self._originals: dict[int, tuple[Any, Any]] = {}
         self._modules: set[str] = set()
-        self._held: list[_Held] | None = None
 
     def replace(self, functions: Collection[tuple[Any, Any]]) -> None:
         """For each ``(original, stand_in)``: let every module use the stand-in from now on."""
@@ -201,15 +200,9 @@ class Replaced:
         self._begin()
         self._set(owner, name, vars(owner)[name], stand_in)
 
-    def displaced(self) -> list[str]:
-        """The names that somebody has put something else under; they are put right on the way."""
-        if self._held is None:
-            self._held = _held(self._places)
-        return [name for held in self._held if not held.whole() for name in held.mend()]
-
     def restore(self) -> None:
         """Put every original back, in modules that were imported since as well."""
-        self._held = None
+        _HELD.clear()
         while self._places:
             owner, name, original, _ = self._places.pop()
             setattr(owner, name, original)
@@ -224,7 +217,7 @@ class Replaced:
             _ACTIVE.remove(self)
 
     def _begin(self) -> None:
-        self._held = None
+        _HELD.clear()
         if self not in _ACTIVE:
             _ACTIVE.append(self)
 
@@ -235,11 +228,14 @@ class Replaced:
 
 
 _ACTIVE: list[Replaced] = []
+_HELD: list[_Held] = []
 
 
 def displaced() -> list[str]:
     """What is no longer where any :class:`Replaced` has put it, by name; it is put back there."""
-    return [name for replaced in _ACTIVE for name in replaced.displaced()]
+    if not _HELD:
+        _HELD.extend(_held(place for replaced in _ACTIVE for place in replaced._places))
+    return [name for held in _HELD if not held.whole() for name in held.mend()]
 
 
 _Place = tuple[Any, str, Any, Any]

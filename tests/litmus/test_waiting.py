@@ -112,7 +112,7 @@ def peak(ctx: Any) -> None:
             ctx["now"] = ctx["now"] - 1
 
 
-@BOTH
+@pytest.mark.parametrize("strategy", ["dpor", "auto"])
 def test_a_semaphore_of_two_lets_two_of_three_calls_in(exhaust: Any, strategy: str) -> None:
     report = exhaust([peak, peak, peak], strategy, now=0, most=0)
     assert values(report, "most") == {1, 2}
@@ -427,6 +427,145 @@ def test_nothing_stays_patched() -> None:
     owners = (threading.Event, threading.Semaphore, threading.Condition, threading.Barrier, queue.Queue)
     before = [dict(vars(owner)) for owner in owners], threading.Lock, threading.RLock, queue.SimpleQueue
     explored(use, announce, x=0, seen=None)
-    with pytest.raises(fh.ToolError):
-        fh.explore(fh.Batch((fh.Call("none"),)), fh.Toolbox({}), fh.World())
+    batch, tools = fh.Batch((fh.Call("use"),)), fh.Toolbox({"use": use})
+    with pytest.raises(ZeroDivisionError):
+        fh.explore(batch, tools, fh.World(ctx={}), on_event=lambda _event: 1 // 0)
     assert ([dict(vars(o)) for o in owners], threading.Lock, threading.RLock, queue.SimpleQueue) == before
+
+
+def polls_an_event(ctx: Any) -> None:
+    while not READY.wait(timeout=0.1):
+        pass
+    ctx["seen"] = ctx["x"]
+
+
+def polls_a_queue(ctx: Any) -> None:
+    while True:
+        try:
+            ctx["seen"] = ITEMS.get(timeout=0.1)
+        except queue.Empty:
+            continue
+        return
+
+
+def polls_a_condition(ctx: Any) -> None:
+    with CONDITION:
+        while not ctx["ready"]:
+            CONDITION.wait(timeout=0.1)
+        ctx["seen"] = 1
+
+
+def polls_a_lock(ctx: Any) -> None:
+    while not LOCK.acquire(timeout=0.1):
+        pass
+    ctx["seen"] = 1
+    LOCK.release()
+
+
+def holds(ctx: Any) -> None:
+    with LOCK:
+        ctx["x"] = 1
+
+
+def one_item(ctx: Any) -> None:
+    ctx["x"] = 1
+    ITEMS.put(1)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (polls_an_event, announce),
+        (polls_a_queue, one_item),
+        (polls_a_condition, ready),
+        (polls_a_lock, holds),
+    ],
+)
+def test_a_call_that_polls_is_taken_to_wait_in_the_end_which_the_report_says(pair: Any) -> None:
+    report = explored(*pair, x=0, seen=0, ready=False)
+    assert values(report, "seen") == {1}
+    assert report.verdict is fh.Verdict.INCONCLUSIVE
+    assert any("where it polls" in reason for reason in report.reasons)
+
+
+RANKED: "queue.PriorityQueue[int]" = queue.PriorityQueue()
+LAST_FIRST: "queue.LifoQueue[int]" = queue.LifoQueue()
+RANKED.put(5)
+LAST_FIRST.put(5)
+BOUNDED = threading.BoundedSemaphore(1)
+
+
+def swaps(ctx: Any) -> tuple[int, int]:
+    RANKED.put(1)
+    LAST_FIRST.put(1)
+    ctx["x"] = ctx["x"] + 1
+    return RANKED.get(), LAST_FIRST.get()
+
+
+def test_what_queues_hold_is_put_back_before_every_run(exhaust: Any) -> None:
+    report = exhaust([swaps], x=0)
+    assert report.baseline.results["call-1"] == fh.Returned((1, 1))
+    assert len(report.outcomes) == 1
+    assert (RANKED.queue, LAST_FIRST.queue) == ([5], [5])
+
+
+def gives_back_too_much(ctx: Any) -> None:
+    ctx["x"] = 1
+    with BOUNDED:
+        BOUNDED.release()
+
+
+def test_a_bounded_semaphore_fails_as_ever() -> None:
+    result = explored(gives_back_too_much, x=0).baseline.results["call-1"]
+    assert "raised ValueError: Semaphore released too many times" in str(result)
+    assert BOUNDED._value == 1
+
+
+def joins(ctx: Any) -> None:
+    ITEMS.put(1)
+    ITEMS.join()
+    ctx["joined"] = ctx["done"]
+
+
+def works(ctx: Any) -> None:
+    ITEMS.get()
+    ctx["done"] = True
+    ITEMS.task_done()
+
+
+@BOTH
+def test_a_queue_is_joined_when_it_is_worked_off(exhaust: Any, strategy: str) -> None:
+    report = exhaust([joins, works], strategy, joined=None, done=False)
+    assert report.verdict is fh.Verdict.SAFE
+    assert values(report, "joined") == {True}
+
+
+def makes_a_condition(ctx: Any) -> None:
+    condition = threading.Condition()
+    HANDED.put(condition)
+    with condition:
+        ctx["told"] = condition.wait(timeout=5)
+
+
+def notifies_it(ctx: Any) -> None:
+    condition = HANDED.get()
+    with condition:
+        ctx["x"] = 1
+        condition.notify_all()
+
+
+@BOTH
+def test_a_condition_that_a_call_makes_is_one_of_the_schedule(exhaust: Any, strategy: str) -> None:
+    report = exhaust([makes_a_condition, notifies_it], strategy, told=None, x=0)
+    assert values(report, "told") == {True, False}
+
+
+def shuts_down(ctx: Any) -> None:
+    ctx["x"] = 1
+    ITEMS.shutdown()  # type: ignore[attr-defined]  # from CPython 3.13 on
+
+
+@pytest.mark.skipif(not hasattr(queue.Queue, "shutdown"), reason="CPython 3.13 has it first")
+def test_a_queue_that_is_shut_down_wakes_who_waits(exhaust: Any) -> None:
+    report = exhaust([consume, shuts_down], "dpor", x=0, got=None)
+    assert {str(o.results["call-1"]) for o in report.outcomes} == {"raised ShutDown"}

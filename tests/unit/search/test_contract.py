@@ -252,17 +252,17 @@ def test_follow_takes_the_steps_of_its_schedule() -> None:
     [
         ([((0, 2), None)], ["at step 1 of 6", "B (book) takes this step", "go on: A (add), C (cut)"]),
         ([((1,), None), ((2,), 1)], ["at step 2 of 6", "A (add) takes this step", "ready to go on: C (cut)"]),
-        ([((0, 1, 2), None)] * 7, ["at step 7 of 6", "the schedule ends here", "ready to go on: A (add)"]),
     ],
-    ids=["at once", "later", "one step more"],
+    ids=["at once", "later"],
 )
 def test_follow_names_the_first_step_that_is_not_as_planned(asked: Any, says: list[str]) -> None:
     follow = Follow(PLAN, ("add", "book", "cut"))
     follow.begin(None)
+    trail = Trail()
     for before in asked[:-1]:
-        follow.choose(*before, Trail())
+        trail.order.append(follow.choose(*before, trail) or 0)
     with pytest.raises(fh.ReplayMismatch) as caught:
-        follow.choose(*asked[-1], Trail())
+        follow.choose(*asked[-1], trail)
     assert [part for part in [*says, "Run the search again"] if part not in str(caught.value)] == []
 
 
@@ -271,8 +271,9 @@ def test_follow_names_the_first_step_that_is_not_as_planned(asked: Any, says: li
     [
         ([1, 0, 2], ["at step 3 of 6", "A (add) takes this step", "ready to go on: C (cut)"]),
         ([1, 0, 0, 2], ["at step 5 of 6", "B (book) takes this step", "nobody: every call has ended"]),
+        ([*PLAN.order, 0], ["at step 7 of 6", "the schedule ends here", "ready to go on: A (add)"]),
     ],
-    ids=["another call", "too few steps"],
+    ids=["another call", "too few steps", "one step more"],
 )
 def test_follow_sees_afterwards_that_a_run_took_other_steps(order: list[int], says: list[str]) -> None:
     with pytest.raises(fh.ReplayMismatch) as caught:
