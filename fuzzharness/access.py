@@ -102,7 +102,11 @@ BARRIER: Final = "the barrier"
 QUEUE: Final = "the queue"
 FILE_LOCK: Final = "the file lock"
 
-OF_WAITING: Final = frozenset({EVENT, SEMAPHORE, CONDITION, BARRIER, QUEUE, FILE_LOCK})
+TASK_LOCK: Final = "the lock"
+CHANNEL: Final = "the channel"
+OF_WAITING: Final = frozenset(
+    {EVENT, SEMAPHORE, CONDITION, BARRIER, QUEUE, FILE_LOCK, TASK_LOCK, CHANNEL}
+)
 """Resources that calls wait with; no resource of a world bears such a name. Their keys name what."""
 
 Touch = tuple[str, Key, Kind]

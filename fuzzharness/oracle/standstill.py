@@ -5,7 +5,17 @@ Decides wording only; that it is one was decided in ``judge``.
 
 from __future__ import annotations
 
-from fuzzharness.access import BARRIER, CONDITION, EVENT, FILE_LOCK, SEMAPHORE, Key
+from fuzzharness.access import (
+    BARRIER,
+    CHANNEL,
+    CONDITION,
+    EVENT,
+    FILE_LOCK,
+    QUEUE,
+    SEMAPHORE,
+    TASK_LOCK,
+    Key,
+)
 from fuzzharness.finding import Mode
 from fuzzharness.oracle.judge import awaited_by, holders
 from fuzzharness.runtime.stage import Ran
@@ -16,6 +26,9 @@ _WAITS = {
     SEMAPHORE: "the semaphore {name}, which nobody releases",
     CONDITION: "the condition {name}, which nobody notifies",
     BARRIER: "the barrier {name}, where not enough calls arrive",
+    TASK_LOCK: "the lock {name}, which nobody releases",
+    CHANNEL: "the channel {name}, where nobody is at the other end",
+    QUEUE: "the queue {name}, where nobody helps",
     FILE_LOCK: "the lock on the file {name}, which nobody gives back",
     "items": "an item in the queue {name}, which nobody puts there",
     "room": "room in the queue {name}, from which nobody takes",
@@ -45,7 +58,7 @@ def _for_what(ran: Ran, call: int) -> str:
     spot = awaited_by(ran, call)
     if spot is None or not spot[1]:
         return ""
-    words = _WAITS.get(spot[0]) or _WAITS.get(str(spot[1][-1]))
+    words = (_WAITS.get(str(spot[1][-1])) if len(spot[1]) > 1 else None) or _WAITS.get(spot[0])
     if words is not None:
         return f" and waits for {words.format(name=spot[1][0])}"
     return f" and waits for the {_named(*spot)}{_held(ran, call)}"

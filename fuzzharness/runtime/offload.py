@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fuzzharness.runtime import tasks
 from fuzzharness.runtime.egress import thread_started
 from fuzzharness.runtime.pools import POOLS, _do, new_job, wait
 from fuzzharness.runtime.standin import StandIn, standing_in
@@ -28,7 +29,7 @@ _STRANDS: weakref.WeakKeyDictionary[threading.Thread, Strand] = weakref.WeakKeyD
 @contextmanager
 def threads_held() -> Iterator[None]:
     """Within it, threads that calls start are strands of theirs."""
-    with standing_in([*_THREADS, *POOLS, *_of_trio(), *_of_anyio()]):
+    with standing_in([*_THREADS, *POOLS, *_of_trio(), *_of_anyio(), *tasks.stand_ins()]):
         yield
 
 

@@ -71,7 +71,7 @@ def place_of_coroutine(task: Any) -> Place | None:
     found = None
     while coroutine is not None:
         frame = _attribute(coroutine, "frame")
-        if frame is not None and not _foreign(frame.f_code.co_filename):
+        if frame is not None and not is_foreign(frame.f_code.co_filename):
             found = frame
         coroutine = _attribute(coroutine, "await")
     return None if found is None else place_of_tool(found)

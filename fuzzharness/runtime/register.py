@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import queue
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -121,16 +121,41 @@ _HELD: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 def _held_under(thing: Any) -> str:
-    if thing not in _HELD:
-        _HELD[thing] = held_under(thing) or f"a {type(thing).__name__}"
+    try:
+        if thing not in _HELD:
+            _HELD[thing] = held_under(thing) or f"a {type(thing).__name__}"
+    except TypeError:  # it cannot be referred to weakly
+        return held_under(thing) or f"a {type(thing).__name__}"
     return _HELD[thing]
 
 
 def _state(thing: Any) -> State:
-    names = next((names for kind, names in _FIELDS if isinstance(thing, kind)), ())
+    names = next((names for kind, names in _FIELDS if isinstance(thing, kind)), None)
+    if names is None:
+        return _whole_state(thing)
     return [(name, copy.copy(vars(thing)[name])) for name in names if name in vars(thing)]
 
 
+def _whole_state(thing: Any) -> State:
+    """Everything that an object of asyncio, trio or anyio keeps, its collections as they are."""
+    if type(thing).__module__.partition(".")[0] not in _OF_TASKS:
+        return ()
+    slots = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+    names = [*getattr(thing, "__dict__", {}), *slots]
+    return [(n, _kept(getattr(thing, n))) for n in names if n != "__weakref__" and hasattr(thing, n)]
+
+
+def _kept(value: Any) -> Any:
+    return copy.copy(value) if isinstance(value, _COLLECTIONS) else value
+
+
+_OF_TASKS = frozenset({"asyncio", "trio", "anyio"})
+_COLLECTIONS = (list, dict, set, deque)
+
+
 def _restore(thing: Any, state: State) -> None:
+    if type(thing).__module__.partition(".")[0] in _OF_TASKS and hasattr(thing, "__dict__"):
+        for name in vars(thing).keys() - {name for name, _ in state}:
+            object.__delattr__(thing, name)
     for name, value in state:
-        setattr(thing, name, copy.copy(value))
+        object.__setattr__(thing, name, copy.copy(value) if isinstance(value, _COLLECTIONS) else value)

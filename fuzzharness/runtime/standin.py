@@ -14,6 +14,7 @@ from typing import Any
 StandIn = tuple[Any, str, Any]
 """A class or module, the name of an attribute, and what stands there meanwhile."""
 
+_ABSENT = object()
 _MUTEX = threading.Lock()
 _ORIGINALS: dict[tuple[int, str], tuple[int, Any]] = {}
 
@@ -23,9 +24,9 @@ def standing_in(stand_ins: Sequence[StandIn]) -> Iterator[None]:
     """Within it every one of ``stand_ins`` is where it belongs."""
     with _MUTEX:
         for owner, name, stand_in in stand_ins:
-            count, original = _ORIGINALS.get((id(owner), name), (0, vars(owner)[name]))
+            count, original = _ORIGINALS.get((id(owner), name), (0, vars(owner).get(name, _ABSENT)))
             _ORIGINALS[id(owner), name] = count + 1, original
-            if vars(owner)[name] is not stand_in:
+            if vars(owner).get(name) is not stand_in:
                 setattr(owner, name, stand_in)
     try:
         yield
@@ -39,5 +40,7 @@ def _give_back(owner: Any, name: str) -> None:
     count, original = _ORIGINALS.pop((id(owner), name))
     if count > 1:
         _ORIGINALS[id(owner), name] = count - 1, original
+    elif original is _ABSENT:
+        delattr(owner, name)
     else:
         setattr(owner, name, original)
