@@ -7,6 +7,7 @@ it a class of the same layout, so that every name it is held under sees the same
 from __future__ import annotations
 
 import types
+from _thread import get_ident
 from functools import cache
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from fuzzharness.world.storage import BASE, WATCH
 from fuzzharness.world.watch import Watch
 
 _WATCHES: dict[int, tuple[Any, Watch]] = {}
+_CHANGING: set[tuple[int, int]] = set()
+_OBJECTS_OWN: Final = (object.__setattr__, object.__delattr__)
 _FOREIGN: Final = frozenset({"threading", "_thread", "io", "_io", "re", "queue", "contextvars"})
 _HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
@@ -77,7 +80,7 @@ def copy_attributes(value: Any, twin: Any) -> None:
 def _watched_class(base: Any) -> Any:
     """The subclass of ``base`` that announces what is done to its instances' attributes."""
     methods = {"__slots__": (), "__reduce_ex__": _reduce(base), **disguise(base), **attribute_methods(base)}
-    return type(base)(base.__name__, (base,), methods)
+    return type.__new__(type(base), base.__name__, (base,), methods)  # past what its metaclass does with one
 
 
 def disguise(base: Any) -> dict[str, Any]:
@@ -140,6 +143,8 @@ def _getting(base: Any) -> Any:
 
 
 def _handed_out(self: Any) -> None:
+    if (get_ident(), id(self)) in _CHANGING:
+        return  # by its own __setattr__, whose write has been announced
     watch = _watch_of(self)
     if watch is not None and watch.gate.inside:
         watch.access(ANY, Kind.READ, lambda: plain(self))
@@ -155,12 +160,25 @@ def _changing(base: Any, method: str) -> Any:
             inherited(self, name, *value)
             return
         watch.access(name, Kind.WRITE, lambda: _field(self, name))
-        inherited(self, name, *value)
+        if inherited in _OBJECTS_OWN:
+            inherited(self, name, *value)
+        else:
+            _by_its_own_method(inherited, self, name, *value)
         if value and type(value[0]) not in ATOMS:
             del value
             watch.kin.stored(self, name, watch)
 
     return change
+
+
+def _by_its_own_method(method: Any, self: Any, name: str, *value: Any) -> None:
+    """Let the application's ``__setattr__`` store: it may do so by way of ``__dict__``."""
+    sign = (get_ident(), id(self))
+    _CHANGING.add(sign)
+    try:
+        method(self, name, *value)
+    finally:
+        _CHANGING.discard(sign)
 
 
 def _field(self: Any, name: str) -> Any:

@@ -86,6 +86,7 @@ class Tracker:
         self.gate = gate
         self.resource = resource
         self._objects: list[int] = []
+        self._kept = 0
         self._pending: dict[tuple[int, int], _Put] = {}
         self._given: list[tuple[Any, Any, Any, Watch]] = []
 
@@ -103,11 +104,19 @@ class Tracker:
         for known in self._objects:
             unwatch(known)
         self._objects.clear()
+        self._kept = 0
         self._pending.clear()
         self._given.clear()
 
+    def keep(self) -> None:
+        """Take the objects watched now for those that every run begins with."""
+        self._kept = len(self._objects)
+
     def refresh(self) -> None:
         """At the start of a run on the same values: forget what the last one put inside."""
+        for known in self._objects[self._kept :]:
+            unwatch(known)
+        del self._objects[self._kept :]
         self._pending.clear()
         self._given.clear()
 
