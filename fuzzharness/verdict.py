@@ -25,6 +25,7 @@ class Stop(Enum):
     BUDGET = "budget"
     STANDSTILL = "standstill"
     INTERRUPTED = "interrupted"
+    LEARNED = "learned"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any
 
-from fuzzharness.access import Step
+from fuzzharness.access import Key, Step, Touch
 from fuzzharness.errors import BatchError, ToolError, WorldError
 from fuzzharness.finding import Escape, Execution
 from fuzzharness.model import Batch, Outcome, Unfinished
@@ -21,8 +21,10 @@ from fuzzharness.runtime.affinity import one_core
 from fuzzharness.runtime.chance import same_bytes
 from fuzzharness.runtime.egress import Watcher
 from fuzzharness.runtime.gate import ThreadGate
+from fuzzharness.runtime.instrument import instrumented
 from fuzzharness.runtime.locks import Locks
 from fuzzharness.runtime.run import Choose, Run, Trail
+from fuzzharness.runtime.state import State
 from fuzzharness.runtime.surroundings import Surroundings
 from fuzzharness.runtime.workers import Worker
 from fuzzharness.schedule import Schedule
@@ -91,6 +93,7 @@ class Stage:
         self._workers: list[Worker] = []
         self._locks = Locks([b.tool for b in self._bound])
         self._gate = ThreadGate()
+        self._state = State([b.tool for b in self._bound], instrumented(), world.names, settings.ignore)
         self._stack = ExitStack()
         self.labels = batch.labels
 
@@ -104,8 +107,11 @@ class Stage:
             stack.callback(self._dismiss)
             stack.enter_context(Watcher(self._gate, self.world))
             stack.enter_context(same_bytes())
+            self._state.open(self._gate)
+            stack.callback(self._state.close)
             self._run_before()
-            self._surroundings = Surroundings([b.tool for b in self._bound], self.settings.ignore)
+            self._state.mark()
+            self._surroundings = Surroundings(self._state.unwatched, self.settings.ignore)
             self._stack = stack.pop_all()
         return self
 
@@ -117,9 +123,9 @@ class Stage:
     @property
     def escapes(self) -> tuple[Escape, ...]:
         """What was touched outside the world so far."""
+        self._state.check()
         for name in self._surroundings.changed():
-            what = f"{name} was changed by a run and is not in the World (fh.InPlace would watch it)"
-            self._gate.escape(what)
+            self._gate.escape(f"{name} was changed by a run and cannot be watched or brought back")
         return tuple(self._gate.escapes)
 
     @property
@@ -133,7 +139,7 @@ class Stage:
     def _run_before(self) -> None:
         if not self._before:
             return
-        live = self.world.reset()
+        live = self._reset()
         earlier = [bound for calls in self._before for bound in calls]
         for place, bound in enumerate(earlier, 1):
             run = self._execute([bound], live, lambda ready, *_: ready[0], places=(-place,))
@@ -175,16 +181,48 @@ class Stage:
 
     def start(self) -> dict[str, Any]:
         """The state that every run begins with."""
-        self.world.reset()
-        return self.world.capture()
+        self._reset()
+        return self.capture()
+
+    def _reset(self) -> Mapping[str, Any]:
+        live = self.world.reset()
+        self._state.reset()
+        return live
+
+    def capture(self) -> dict[str, Any]:
+        """The state of the world, and what was changed beside it, as it stands now."""
+        return {**self.world.capture(), **self._state.capture()}
+
+    def perturb(self, resource: str, key: Key) -> bool:
+        """Change the value at ``key`` to another of its type; False where that cannot be done."""
+        return self.world.perturb(resource, key) or self._state.perturb(resource, key)
+
+    @property
+    def learned(self) -> int:
+        """Grows whenever what was run before turns out not to be comparable with what comes."""
+        return self._state.learned
+
+    @property
+    def stateful(self) -> bool:
+        """Whether there is state beside the world that a call might change."""
+        return self._state.watches
+
+    def learn_no_more(self) -> None:
+        """Make every access to state a step of its own from now on."""
+        self._state.watch_all()
+
+    @property
+    def beside(self) -> dict[int, set[Touch]]:
+        """By call, what it touches beside the world and some call changes."""
+        return self._state.shared()
 
     def run(self, positions: Sequence[int], choose: Choose, detailed: bool = False) -> Ran:
         """Reset the world and run the calls at ``positions`` once, as ``choose`` says."""
-        live = self.world.reset()
+        live = self._reset()
         self._locks.free()
         run = self._execute([self._bound[p] for p in positions], live, choose, detailed, positions)
         trail = run.trail
-        state = {} if trail.cut else self.world.capture()
+        state = {} if trail.cut else self.capture()
         results = {self.labels[p]: result for p, result in zip(positions, run.results, strict=True)}
         if run.abandoned:
             self._renew()
@@ -197,9 +235,12 @@ class Stage:
 
     def _renew(self) -> None:
         """A thread could not be stopped: leave it the old world and go on in a new one."""
+        self._state.close()
         self.world.close()
         self.world.open(self._gate)
+        self._state.open(self._gate)
         self._run_before()
+        self._state.mark()
 
 
 def _check_kinds(batch: object, tools: object, world: object) -> None:

@@ -7,7 +7,6 @@ The containers themselves are never changed.
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections import Counter
 from typing import Any
@@ -19,7 +18,7 @@ from fuzzharness.world.plain import ATOMS, plain
 from fuzzharness.world.references import Swap, take_back
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.tracked import Tracker
-from fuzzharness.world.twins import Twins, contents, restore
+from fuzzharness.world.twins import Twins, contents, holders, restore
 from fuzzharness.world.values import perturb_inside
 
 _ALIVE: weakref.WeakSet[InPlace] = weakref.WeakSet()
@@ -104,15 +103,3 @@ class InPlace:
         self._twins.release()
         self._tracker.forget()
         self._swaps = []
-
-
-def _references(box: tuple[Any, ...]) -> int:
-    return sys.getrefcount(box[0])
-
-
-_BY_A_BOX_ALONE = _references((object(),))
-
-
-def holders(box: tuple[Any, ...]) -> int:
-    """How many references there are to what a box holds, beside the box's own."""
-    return _references(box) - _BY_A_BOX_ALONE

@@ -50,6 +50,15 @@ def watch_object(value: Any, watch: Watch) -> bool:
     return True
 
 
+def can_announce(kind: type) -> bool:
+    """Whether instances of ``kind`` can be given a class that announces their attributes."""
+    try:
+        _watched_class(kind)
+    except Exception:  # whatever the application's metaclass raises
+        return False
+    return True
+
+
 def unwatch(ident: int) -> None:
     """Forget the object with this ``id``."""
     known = _WATCHES.pop(ident, None)

@@ -8,6 +8,8 @@ those who ask for one.
 from __future__ import annotations
 
 import copy
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,6 +18,22 @@ from fuzzharness.world.objects import set_class, watchable
 from fuzzharness.world.plain import ATOMS, attributes, is_lock, own_dict
 from fuzzharness.world.storage import family_of, fill, pairs_of
 from fuzzharness.world.tracked import Tracker
+
+_OWN_HOLDERS = 2
+"""A twin is held by the book of what was made, and by its node."""
+
+
+def _references(box: tuple[Any, ...]) -> int:
+    return sys.getrefcount(box[0])
+
+
+_BY_A_BOX_ALONE = _references((object(),))
+
+
+def holders(box: tuple[Any, ...]) -> int:
+    """How many references there are to what a box holds, beside the box's own."""
+    return _references(box) - _BY_A_BOX_ALONE
+
 
 Contents = tuple[Any, dict[str, Any]]
 _BUILTINS = frozenset({"builtins", "collections"})
@@ -104,6 +122,22 @@ class Twins:
     def pairs(self) -> list[tuple[Any, Any]]:
         """Every original with its twin."""
         return [(held, self._made[id(held)]) for (held,) in self.originals]
+
+    def leaked(self) -> list[tuple[Any, Any]]:
+        """Every original with its twin that somebody else holds: a tool has put it there."""
+        known = Counter(map(id, self._inside_nodes()))
+        found = []
+        for (original,) in self.originals:
+            twin = (self._made[id(original)],)
+            if holders(twin) > known[id(twin[0])] + _OWN_HOLDERS:
+                found.append((original, twin[0]))
+        return found
+
+    def _inside_nodes(self) -> Iterable[Any]:
+        for _, _, node in self.nodes:
+            family = family_of(type(node))
+            yield from (item for _, item in ([] if family is None else pairs_of(node, family)))
+            yield from _fields_of(node).values()
 
     def own_lists(self) -> set[int]:
         """The ``id`` of what holds twins on behalf of this class."""
