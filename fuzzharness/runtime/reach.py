@@ -43,6 +43,7 @@ class Reach:
         self.caches: dict[str, Callable[[], int]] = {}
         self._names: dict[str, None] = {}
         self._seen: dict[int, Any] = {}
+        self._places: set[tuple[int, Any]] = set()
         self._left: deque[Any] = deque()
         self._objects: list[Any] = []
         for tool in tools:
@@ -81,6 +82,7 @@ class Reach:
                 self._look(self._left.popleft())
             for owner in list(self.owners.values()):
                 self._members(owner)
+        self._seen.clear()
 
     def _look(self, value: Any) -> None:
         if (isinstance(value, _SCALARS) and type(value) is not tuple) or id(value) in self._seen:
@@ -168,17 +170,16 @@ class Reach:
 
     def _members(self, owner: Any) -> None:
         space = vars(owner)
-        for key in list(self._names):
-            if key not in space or key.startswith("__"):
-                continue
+        for key in [key for key in space if key in self._names and not key.startswith("__")]:
             if isinstance(owner, type):
                 self._add((id(owner), key), InClass(owner, key))
             elif isinstance(owner, types.ModuleType):
                 self._global(space, key)
 
     def _add(self, place: tuple[int, Any], slot: Slot) -> None:
-        if place in self.slots:
+        if place in self._places:
             return
+        self._places.add(place)
         value = slot.read()
         if is_state(value):
             self.slots[place] = slot

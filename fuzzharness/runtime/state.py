@@ -73,7 +73,6 @@ class State:
             raise
 
     def _open(self, reach: Reach) -> None:
-        shortcuts.install(self)
         self._announcers: dict[tuple[int, Any], Announcer] = {}
         self._choose(reach)
         self._original = {slot: slot.read() for slot in self._slots.values()}
@@ -81,6 +80,8 @@ class State:
         for place in self._rebinding.slots:
             slot = self._slots[place]
             self._announcers[place] = Announcer(slot, self._tracker(slot))
+        if self.watches:
+            shortcuts.install(self)
         self._rebinding.install(self._announcers, self._add, self._gate.escape)
         self.mark()
 

@@ -112,7 +112,8 @@ def attribute_methods(base: Any) -> dict[str, Any]:
     }
 
 
-def _watch_of(self: Any) -> Watch | None:
+def watch_of_object(self: Any) -> Watch | None:
+    """The watch of an object, or of a container of a class of the application; None if it has none."""
     known = _WATCHES.get(id(self))
     if known is not None:
         return known[1] if known[0] is self else None
@@ -125,7 +126,7 @@ def _watch_of(self: Any) -> Watch | None:
 
 def _reduce(base: Any) -> Any:
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        watch = _watch_of(self)
+        watch = watch_of_object(self)
         if watch is not None:
             watch.access(ANY, Kind.READ, lambda: plain(self))
         twin = object.__new__(base)
@@ -140,7 +141,7 @@ def _getting(base: Any) -> Any:
 
     def __getattribute__(self: Any, name: str) -> Any:
         if is_state(base, name):
-            watch = _watch_of(self)
+            watch = watch_of_object(self)
             if watch is not None and not _is_lock_at(self, name):
                 watch.access(name, Kind.READ, lambda: _field(self, name))
                 watch.kin.take_in(self, name, watch)
@@ -154,7 +155,7 @@ def _getting(base: Any) -> Any:
 def _handed_out(self: Any) -> None:
     if (get_ident(), id(self)) in _CHANGING:
         return  # by its own __setattr__, whose write has been announced
-    watch = _watch_of(self)
+    watch = watch_of_object(self)
     if watch is not None and watch.gate.inside:
         watch.access(ANY, Kind.READ, lambda: plain(self))
         watch.lost_here("handed out its __dict__: what is changed through that cannot be seen")
@@ -164,7 +165,7 @@ def _changing(base: Any, method: str) -> Any:
     inherited = getattr(base, method)
 
     def change(self: Any, name: str, *value: Any) -> None:
-        watch = _watch_of(self) if is_state(base, name) else None
+        watch = watch_of_object(self) if is_state(base, name) else None
         if watch is None:
             inherited(self, name, *value)
             return
