@@ -139,11 +139,13 @@ class _Announcing(ast.NodeTransformer):
         return kind if mangled in known else None
 
     @contextmanager
-    def _inside(self, name: str, node: Any, code_name: str = "") -> Iterator[None]:
+    def _inside(
+        self, name: str, node: Any, code_name: str = "", bound: frozenset[str] | None = None
+    ) -> Iterator[None]:
         """Be in a scope; in that of the function asked for, its variables from outside are announced."""
         before = self._enclosing
         line = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
-        with self._scopes.inside(name, node.lineno):
+        with self._scopes.inside(name, node.lineno, bound):
             known = self._names.enclosing if (code_name or name, line) == self._names.of else before
             self._enclosing = frozenset(n for n in known if self._scopes.kind(n) == "enclosing")
             yield
@@ -224,7 +226,7 @@ class _Announcing(ast.NodeTransformer):
     def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Any:
         first = node.generators[0]
         first.iter = self.visit(first.iter)
-        with self._inside(_COMPREHENSIONS[type(node)], node):
+        with self._inside(_COMPREHENSIONS[type(node)], node, bound=_targets(node)):
             for generator in node.generators:
                 generator.target = self.visit(generator.target)
                 generator.iter = generator.iter if generator is first else self.visit(generator.iter)
@@ -254,6 +256,12 @@ class _Announcing(ast.NodeTransformer):
 _COMPREHENSIONS = {
     ast.ListComp: "listcomp", ast.SetComp: "setcomp", ast.DictComp: "dictcomp", ast.GeneratorExp: "genexpr",
 }  # fmt: skip
+
+
+def _targets(node: Any) -> frozenset[str]:
+    """The names that a comprehension binds for itself."""
+    targets = [inner for generator in node.generators for inner in ast.walk(generator.target)]
+    return frozenset(n.id for n in targets if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
 
 
 def _mark(role: str, name: str) -> ast.Constant:

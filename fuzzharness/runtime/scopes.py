@@ -20,12 +20,22 @@ class Scopes:
         self._tables = [symtable.symtable(source, file, "exec")]
         self._left: list[list[symtable.SymbolTable]] = [list(self._tables[0].get_children())]
         self._classes: list[str | None] = [None]
+        self._hidden: list[frozenset[str]] = [frozenset()]
 
     @contextmanager
-    def inside(self, name: str, line: int) -> Iterator[None]:
-        """Be in the scope that begins with ``name`` on ``line``."""
+    def inside(self, name: str, line: int, bound: frozenset[str] | None = None) -> Iterator[None]:
+        """Be in the scope that begins with ``name`` on ``line``.
+
+        ``bound`` are the names that a comprehension binds: from CPython 3.12 on it may have no scope.
+        """
         children = self._left[-1]
         table = next((t for t in children if (t.get_name(), t.get_lineno()) == (name, line)), None)
+        if table is None and bound is not None:
+            before = self._hidden[-1]
+            self._hidden[-1] = before | bound
+            yield
+            self._hidden[-1] = before
+            return
         if table is None:
             raise ScopeNotFound(f"no scope {name!r} on line {line}")
         children.remove(table)
@@ -41,9 +51,11 @@ class Scopes:
         self._tables.append(table)
         self._left.append(list(table.get_children()))
         self._classes.append(name if table.get_type() == "class" else self._classes[-1])
+        self._hidden.append(frozenset())
         try:
             yield
         finally:
+            self._hidden.pop()
             self._tables.pop()
             self._left.pop()
             self._classes.pop()
@@ -55,6 +67,8 @@ class Scopes:
 
     def kind(self, name: str) -> str:
         """``global``, ``enclosing`` or ``local``."""
+        if name in self._hidden[-1]:
+            return "local"
         try:
             symbol = self._tables[-1].lookup(self.mangled(name))
         except KeyError:

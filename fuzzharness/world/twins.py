@@ -56,6 +56,7 @@ class Twins:
         self.nodes: list[tuple[Tracker, Key, Any]] = []
         self.originals: list[tuple[Any, ...]] = []
         self._objects: list[tuple[Any, type, dict[str, Any]]] = []
+        self._tuples: list[tuple[tuple[Any, ...]]] = []
 
     def of(self, value: Any, path: Key, tracker: Tracker) -> Any:
         """The stand-in of ``value``: a tracked container, or the object itself, watched."""
@@ -72,8 +73,14 @@ class Twins:
             return self._watched(value, path, tracker)
         if kind is tuple:
             items = [self.of(item, (*path, place), tracker) for place, item in enumerate(value)]
-            return value if all(a is b for a, b in zip(items, value, strict=True)) else tuple(items)
+            return self._tuple(value, items)
         return tracker.inside(value, path) if self._accepts is everything else value
+
+    def _tuple(self, value: tuple[Any, ...], items: list[Any]) -> tuple[Any, ...]:
+        if all(a is b for a, b in zip(items, value, strict=True)):
+            return value
+        self._tuples.append((value,))
+        return tuple(items)
 
     def twin_of(self, original: Any) -> Any:
         """The stand-in that was made of a container."""
@@ -111,12 +118,15 @@ class Twins:
             yield from map(id, _fields_of(original).values())
         for _, _, fields in self._objects:
             yield from map(id, fields.values())
+        for (held,) in self._tuples:
+            yield from map(id, held)
 
     def own_holders(self) -> set[int]:
         """The ``id`` of whatever holds originals on behalf of this class: to be left as it is."""
         spared = {id(self.originals), *map(id, self.originals)}
         spared |= {id(held) for (held,) in self.originals}
         spared |= {id(own_dict(held)) for (held,) in self.originals}
+        spared |= {id(held) for (held,) in self._tuples}
         return spared | {id(fields) for _, _, fields in self._objects}
 
     def pairs(self) -> list[tuple[Any, Any]]:
@@ -149,7 +159,7 @@ class Twins:
             set_class(node, kind)
             restore(node, (None, fields))
         self._made = {}
-        self.nodes, self.originals, self._objects = [], [], []
+        self.nodes, self.originals, self._objects, self._tuples = [], [], [], []
 
 
 def contents(node: Any) -> Contents:
