@@ -89,10 +89,11 @@ def put_everywhere(
     Returns what undoes it, and each ``old`` with the type of a holder that was left as it is.
     """
     known = {id(pair[0]): pair for pair in pairs}
-    spared = {id(pairs), id(known), *ignore, *map(id, pairs)}
+    olds = tuple(old for old, _ in pairs)
+    spared = {id(pairs), id(known), id(olds), *ignore, *map(id, pairs)}
     undo: list[Undo] = []
     missed: list[tuple[Any, str]] = []
-    for holder in gc.get_referrers(*(old for old, _ in pairs)) if pairs else ():
+    for holder in gc.get_referrers(*olds) if pairs else ():
         if id(holder) in spared or isinstance(holder, types.FrameType):
             continue
         for pair in {
