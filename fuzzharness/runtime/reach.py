@@ -16,7 +16,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from fuzzharness.runtime.places import is_library
-from fuzzharness.runtime.stores import Stores, names_of, stores_of
+from fuzzharness.runtime.stores import Stores, names_of, stores_of, words_of
 from fuzzharness.world.objects import base_class
 from fuzzharness.world.plain import attributes
 from fuzzharness.world.slots import Held, InCell, InClass, InDefaults, InDict, Slot, readable
@@ -128,7 +128,7 @@ class Reach:
             return
         self.functions[id(function)] = function
         self.owners[id(function)] = function
-        space, names = function.__globals__, names_of(function.__code__)
+        space, names = function.__globals__, (*names_of(function.__code__), *words_of(function.__code__))
         self._names.update(dict.fromkeys(names))
         for key in [*names, *stores_of(function.__code__).globals]:
             self._global(space, key)

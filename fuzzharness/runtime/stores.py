@@ -38,6 +38,13 @@ def names_of(code: CodeType) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
+def words_of(code: CodeType) -> tuple[str, ...]:
+    """The texts in ``code`` that could be names: what ``getattr`` and ``globals()[...]`` are given."""
+    texts = [text for part in parts_of(code) for text in part.co_consts if isinstance(text, str)]
+    return tuple(dict.fromkeys(text for text in texts if text.isidentifier()))
+
+
+@lru_cache(maxsize=4096)
 def stores_of(code: CodeType) -> Stores:
     """What ``code`` binds, the functions inside it too."""
     bound: dict[str, set[str]] = {"global": set(), "deref": set(), "attribute": set()}
