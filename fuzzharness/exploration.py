@@ -129,20 +129,24 @@ def judge_replay(
 
 
 def _followed(stage: Stage, plan: Schedule) -> Ran:
-    """The run of ``plan``, with those accesses as steps that a search would have learned to be."""
-    positions, learned = tuple(range(len(stage.batch.calls))), -1
-    while stage.stateful and learned != stage.learned:
-        learned = stage.learned
+    """The run of ``plan``, with those accesses as steps that the search for it had learned to be."""
+    positions, known = tuple(range(len(stage.batch.calls))), -1
+    while stage.stateful and known != stage.learned:
+        known = stage.learned
         serial_outcomes(stage, positions)
+    searched = False
     while True:
-        learned = stage.learned
+        known = stage.learned
         try:
             ran = follow(stage, plan)
         except ReplayMismatch:
-            if learned == stage.learned:
+            if known == stage.learned and (searched or not stage.stateful):
                 raise
+            if known == stage.learned:
+                searched = True
+                _Search(stage, _silent, learned=known).run()
         else:
-            if learned == stage.learned:
+            if known == stage.learned:
                 return ran
 
 

@@ -399,6 +399,26 @@ def test_state_that_only_some_interleavings_change_is_compared_soundly() -> None
     assert {outcome.state[__name__]["COUNT"] for outcome in report.outcomes} == {0, 1, 2}
 
 
+def racing() -> int:
+    """Counts, in COUNT, how often another call came between: never in a serial order."""
+    global COUNT
+    n = STOCK["qty"]
+    STOCK["qty"] = n + 1
+    if STOCK["qty"] != n + 1:
+        COUNT += 1
+    return COUNT
+
+
+def test_state_that_no_serial_order_changes_is_learned_and_replayed() -> None:
+    report = explore(racing, racing)
+    assert (report.exhausted, report.baseline.state[__name__]["COUNT"]) == (True, 0)
+    assert {outcome.state[__name__]["COUNT"] for outcome in report.outcomes} >= {0, 1}
+    tools = fh.Toolbox({"t0": racing, "t1": racing})
+    for finding in report.findings:
+        again = fh.replay(finding.schedule.token, report.batch, tools, fh.World())
+        assert again.outcome.results == finding.outcome.results
+
+
 def test_a_finding_is_replayed() -> None:
     tools, world = fh.Toolbox({"a_global": a_global}), fh.World()
     batch = fh.Batch((fh.Call("a_global"), fh.Call("a_global")))
@@ -476,7 +496,7 @@ def test_a_dict_under_two_names_is_one(config: Any, monkeypatch: pytest.MonkeyPa
 
 def test_a_module_that_no_tool_names_can_be_instrumented(config: Any) -> None:
     def hidden() -> None:
-        sys.modules["config_of_a_" + "shop"].note()
+        sys.modules["_".join(["config", "of", "a", "shop"])].note()
 
     with fh.instrument("config_of_a_shop"):
         report = explore(hidden, hidden)
