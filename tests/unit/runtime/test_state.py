@@ -4,6 +4,7 @@ import contextvars
 import enum
 import logging
 import re
+import sys
 import threading
 import types
 from collections.abc import Callable
@@ -15,8 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 import fuzzharness as fh
-from fuzzharness.runtime.stage import Stage
-from fuzzharness.search.serial import in_order
+from fuzzharness.events import BaselineReached
 
 COUNT = 0
 BOOK: dict[str, Any] = {"n": 0, "inner": {"list": [1]}}
@@ -72,14 +72,9 @@ def picture() -> dict[str, Any]:
         "book": (dict(BOOK), id(BOOK["inner"]), id(BOOK["inner"]["list"]), list(BOOK["inner"]["list"])),
         "held": dict(vars(HELD)),
         "libraries": dict(LIBRARIES),
-        "code": [f.__code__ for f in (uses_all, interrupts, fails)],
+        "code": [f.__code__ for f in (uses_all, fails)],
         "logger": dict(vars(LOGGER)),
     }
-
-
-def interrupts() -> None:
-    uses_all()
-    raise KeyboardInterrupt
 
 
 def fails() -> None:
@@ -110,41 +105,25 @@ def test_everything_is_as_before_after_an_error_of_a_tool() -> None:
 
 def test_everything_is_as_before_after_ctrl_c() -> None:
     before = picture()
-    with (
-        pytest.raises(KeyboardInterrupt),
-        Stage(fh.Batch((fh.Call("t"),)), fh.Toolbox({"t": uses_all}), fh.World(), fh.Settings()) as stage,
-    ):
-        stage.run((0,), in_order((0,)))
-        raise KeyboardInterrupt
-    assert picture() == before
 
+    def listen(event: Any) -> None:
+        if isinstance(event, BaselineReached):
+            raise KeyboardInterrupt
 
-def test_everything_is_as_before_when_the_world_cannot_be_opened() -> None:
-    before = picture()
     tools = fh.Toolbox({"t": uses_all})
-    with pytest.raises(fh.BatchError):
-        hanging = fh.Toolbox({"t": uses_all, "wait": threading.Event().wait})
-        fh.explore(
-            fh.Batch((fh.Call("t"),)), hanging, fh.World(), fh.Settings(call_timeout=0.05),
-            before=[fh.Batch((fh.Call("wait"),))],
-        )  # fmt: skip
-    assert "t" in tools
+    with pytest.raises(KeyboardInterrupt):
+        fh.explore(fh.Batch((fh.Call("t"),) * 2), tools, fh.World(), on_event=listen)
     assert picture() == before
 
 
-def test_a_name_of_the_world_is_not_taken_by_a_module() -> None:
+def test_a_name_of_the_world_is_not_taken_by_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
     space = types.ModuleType("ctx")
     space.__file__ = __file__
-    import sys
-
-    sys.modules["ctx"] = space
-    exec(
-        compile("ITEMS = []\ndef tool(ctx):\n    ITEMS.append(1)\n    ctx['n'] = 1\n", __file__, "exec"),
-        vars(space),
-    )
+    monkeypatch.setitem(sys.modules, "ctx", space)
+    text = "ITEMS = []\ndef tool(ctx):\n    ITEMS.append(1)\n    ctx['n'] = 1\n"
+    exec(compile(text, __file__, "exec"), vars(space))
     batch, tools = fh.Batch((fh.Call("tool"),)), fh.Toolbox({"tool": space.tool})
     report = fh.explore(batch, tools, fh.World(ctx={"n": 0}))
-    del sys.modules["ctx"]
     assert report.baseline.state == {"ctx": {"n": 1}, "module ctx": {"ITEMS": [1]}}
 
 
