@@ -34,6 +34,7 @@ class LearningGate:
         self.dirty: set[Root] = set()
         self._gated: set[Root] = set()
         self._callers: dict[Root, set[int]] = {}
+        self._doubts: dict[Root, dict[str, None]] = {}
         self.whole = False
 
     def begin(self) -> None:
@@ -42,6 +43,7 @@ class LearningGate:
         self.dirty.clear()
         self._gated.clear()
         self._callers.clear()
+        self._doubts.clear()
 
     def shared(self) -> dict[int, set[Touch]]:
         """By call, the names that it touches and some call changes."""
@@ -69,6 +71,20 @@ class LearningGate:
         if self.whole or (len(callers) > 1 and root in self.changed):
             self._gated.add(root)
             self.learned += not self.whole
+
+    def doubt(self, resource: str, key: Key, what: str) -> None:
+        """Report what cannot be seen, as soon as it matters to two calls."""
+        root = (resource, key[0])
+        if root in self._gated:
+            self._gate.escape(what)
+        else:
+            self._doubts.setdefault(root, {})[what] = None
+
+    def tell_doubts(self) -> None:
+        """Report what turned out to matter after it could not be seen."""
+        for root, texts in self._doubts.items():
+            for what in texts if root in self._gated else ():
+                self._gate.escape(what)
 
     # -- the protocol of a gate ------------------------------------------------------------------
 

@@ -255,6 +255,7 @@ class State:
 
     def check(self) -> None:
         """After runs: tell the gate of what was changed without having been seen."""
+        self._gate.tell_doubts()
         self.reset()
         for slot, root in self._roots.items():
             if _picture(slot.read()) != self._before[slot]:

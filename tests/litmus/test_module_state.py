@@ -378,6 +378,16 @@ def test_what_is_ignored_is_not_compared(pattern: str) -> None:
     assert (report.verdict, report.findings) == (fh.Verdict.SAFE, ())
 
 
+def shows_a_model() -> Any:
+    return ACCOUNT.model_dump()
+
+
+def test_a_model_that_nobody_changes_may_be_read_as_a_whole() -> None:
+    report = explore(shows_a_model, shows_a_model, a_global, a_global)
+    assert (report.verdict, report.escapes) == (fh.Verdict.UNSAFE, ())
+    assert not explore(shows_a_model, a_model).exhausted
+
+
 def test_the_world_keeps_what_it_covers() -> None:
     batch = fh.Batch((fh.Call("a_dict"), fh.Call("a_dict")))
     report = fh.explore(batch, fh.Toolbox({"a_dict": a_dict}), fh.World(stock=fh.InPlace(STOCK)))
