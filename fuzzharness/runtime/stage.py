@@ -110,7 +110,6 @@ class Stage:
             self._state.open(self._gate)
             stack.callback(self._state.close)
             self._run_before()
-            self._state.mark()
             self._surroundings = Surroundings(self._state.unwatched, self.settings.ignore)
             self._stack = stack.pop_all()
         return self
@@ -149,6 +148,7 @@ class Stage:
                     "before to come to their end. Leave it out, or set call_timeout higher."
                 )
         self.world.mark()
+        self._state.mark()
 
     def _execute(
         self,
@@ -240,7 +240,6 @@ class Stage:
         self.world.open(self._gate)
         self._state.open(self._gate)
         self._run_before()
-        self._state.mark()
 
 
 def _check_kinds(batch: object, tools: object, world: object) -> None:

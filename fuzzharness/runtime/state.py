@@ -21,7 +21,7 @@ from fuzzharness.runtime.learning import LearningGate, Root
 from fuzzharness.runtime.picture import picture
 from fuzzharness.runtime.reach import Reach, is_state
 from fuzzharness.runtime.rebinding import Rebinding, may_own, member_slot
-from fuzzharness.runtime.watchable import can_be_watched, is_covered
+from fuzzharness.runtime.watchable import can_be_watched, is_covered, is_vast
 from fuzzharness.world import shortcuts
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.references import put_everywhere, take_back
@@ -87,6 +87,7 @@ class State:
 
     def _choose(self, reach: Reach) -> None:
         self.unwatched = dict(reach.caches)
+        self._twinned: list[Slot] = []
         bound = self._rebinding.slots
         names: Counter[tuple[str, str]] = Counter()
         for place, slot in {**reach.slots, **bound}.items():
@@ -96,9 +97,12 @@ class State:
             names[slot.module, slot.name] += 1
             if names[slot.module, slot.name] > 1:
                 slot.name = f"{slot.name} {names[slot.module, slot.name]}"
-            if place in bound or can_be_watched(value):
+            whole = can_be_watched(value) and not is_vast(value)
+            if place in bound or whole:
                 self._slots[place] = slot
-            if not can_be_watched(value) and is_state(value):
+            if whole:
+                self._twinned.append(slot)
+            elif is_state(value):
                 self.unwatched[slot.full_name] = slot.read
 
     def _tracker(self, slot: Slot) -> Tracker:
@@ -112,8 +116,7 @@ class State:
 
     def _take_hold(self) -> None:
         """Put the twins of containers where the originals are held."""
-        ordered = sorted(self._slots.values(), key=lambda slot: isinstance(slot, Held))
-        for slot in ordered:
+        for slot in sorted(self._twinned, key=lambda slot: isinstance(slot, Held)):
             twin = self._twins.of(slot.read(), (slot.name,), self._tracker(slot))
             if twin is not slot.read():
                 slot.write(twin)

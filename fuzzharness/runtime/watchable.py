@@ -12,8 +12,11 @@ from typing import Any
 from fuzzharness.runtime.reach import LARGE, is_application, is_object
 from fuzzharness.world.objects import can_announce, is_builtin, watchable
 from fuzzharness.world.plain import ATOMS, attributes, is_lock
-from fuzzharness.world.storage import BASE, SETS, family_of
+from fuzzharness.world.storage import BASE, SETS, family_of, pairs_of
 from fuzzharness.world.tracked import shortcuts_of
+
+_VAST = 10 * LARGE
+"""So many values inside are too many."""
 
 _CAREFUL = ("typing", "abc", "pydantic.", "builtins", "collections")
 """Whose ``__init_subclass__`` does no harm."""
@@ -38,6 +41,26 @@ def can_be_watched(value: Any) -> bool:
     return kind is frozenset or (
         is_object(value) and _object(kind) and "_sa_instance_state" not in _own(value)
     )
+
+
+def is_vast(value: Any) -> bool:
+    """Whether there is so much inside that a stand-in of all of it would cost too much."""
+    left, seen, count = [value], {id(value)}, 0
+    while left and count <= _VAST:
+        inner = _inside(left.pop())
+        count += len(inner)
+        left += [item for item in inner if type(item) not in ATOMS and id(item) not in seen]
+        seen.update(map(id, inner))
+    return count > _VAST
+
+
+def _inside(value: Any) -> list[Any]:
+    family = family_of(type(value))
+    if family is not None:
+        return [item for _, item in pairs_of(value, family)] if len(value) <= LARGE else []
+    if type(value) is tuple:
+        return list(value)
+    return list(_own(value).values()) if is_object(value) else []
 
 
 def _own(value: Any) -> dict[str, Any]:

@@ -148,6 +148,9 @@ def test_a_module_reached_by_its_name_is_looked_at_too(
 LARGE = {n: n for n in range(10_001)}
 
 
+VAST = {n: [list(range(20)) for _ in range(20)] for n in range(500)}
+
+
 class Registered:
     """A class that is told of its subclasses, so that none may be made."""
 
@@ -179,6 +182,10 @@ def changes_a_large_one() -> None:
     LARGE[len(LARGE) + 1] = 1
 
 
+def changes_a_vast_one() -> None:
+    VAST[0].append([])
+
+
 def changes_what_cannot_be_watched() -> None:
     REGISTERED.value += 1
 
@@ -190,6 +197,7 @@ def goes_past_the_code() -> None:
 UNWATCHED = {
     "a cache": (asks_a_cache, f"the cache of {HERE}.remembered was changed"),
     "a large container": (changes_a_large_one, f"{HERE}.LARGE was changed"),
+    "a container with very much inside": (changes_a_vast_one, f"{HERE}.VAST was changed"),
     "an object": (changes_what_cannot_be_watched, f"{HERE}.REGISTERED was changed"),
     "a global, past the code": (goes_past_the_code, f"{HERE}.COUNT was changed by a run in a way"),
 }
