@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fuzzharness.errors import BatchError as BatchError
     from fuzzharness.errors import FuzzHarnessError as FuzzHarnessError
     from fuzzharness.errors import FuzzWarning as FuzzWarning
+    from fuzzharness.errors import InstrumentError as InstrumentError
     from fuzzharness.errors import NotJudged as NotJudged
     from fuzzharness.errors import RaceFound as RaceFound
     from fuzzharness.errors import ReplayMismatch as ReplayMismatch
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from fuzzharness.model import Trace as Trace
     from fuzzharness.model import Unfinished as Unfinished
     from fuzzharness.runtime.gate import atomic as atomic
+    from fuzzharness.runtime.instrument import instrument as instrument
     from fuzzharness.schedule import Schedule as Schedule
     from fuzzharness.settings import Settings as Settings
     from fuzzharness.tools.toolbox import Toolbox as Toolbox
@@ -55,6 +57,7 @@ _HOME = {
         "BatchError",
         "FuzzHarnessError",
         "FuzzWarning",
+        "InstrumentError",
         "NotJudged",
         "RaceFound",
         "ReplayMismatch",
@@ -69,6 +72,7 @@ _HOME = {
     "finding": ("Certificate", "Escape", "Execution", "Finding", "Mode", "Report", "Verdict"),
     "model": ("Batch", "Call", "Outcome", "Raised", "Returned", "Trace", "Unfinished"),
     "runtime.gate": ("atomic",),
+    "runtime.instrument": ("instrument",),
     "schedule": ("Schedule",),
     "settings": ("Settings",),
     "tools.toolbox": ("Toolbox",),

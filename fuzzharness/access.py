@@ -104,9 +104,7 @@ FILE_LOCK: Final = "the file lock"
 
 TASK_LOCK: Final = "the lock"
 CHANNEL: Final = "the channel"
-OF_WAITING: Final = frozenset(
-    {EVENT, SEMAPHORE, CONDITION, BARRIER, QUEUE, FILE_LOCK, TASK_LOCK, CHANNEL}
-)
+OF_WAITING: Final = frozenset({EVENT, SEMAPHORE, CONDITION, BARRIER, QUEUE, FILE_LOCK, TASK_LOCK, CHANNEL})
 """Resources that calls wait with; no resource of a world bears such a name. Their keys name what."""
 
 Touch = tuple[str, Key, Kind]

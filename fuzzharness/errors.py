@@ -27,6 +27,10 @@ class WorldError(FuzzHarnessError):
     """A resource cannot be set up, watched or restored."""
 
 
+class InstrumentError(FuzzHarnessError):
+    """A module cannot be instrumented: it is not imported, or not the application's."""
+
+
 class SettingsError(FuzzHarnessError):
     """A setting is unknown or out of range."""
 

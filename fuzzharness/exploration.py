@@ -29,7 +29,7 @@ from fuzzharness.model import Batch, Outcome, Raised
 from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.oracle.compare import differences
 from fuzzharness.oracle.judge import Diagnosis, Judge
-from fuzzharness.oracle.serial import touched
+from fuzzharness.oracle.serial import serial_outcomes, touched
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.schedule import Schedule
 from fuzzharness.search import scheduler_for
@@ -40,6 +40,9 @@ from fuzzharness.shrink.failing import Shrinker
 from fuzzharness.tools.toolbox import Toolbox
 from fuzzharness.verdict import Facts, Stop, coverage, notes, reasons
 from fuzzharness.world import World
+
+_RESTARTS = 20
+"""So often a search begins anew with what it has learned; then every access to state is a step."""
 
 _STANDSTILLS = 3
 """After so many runs that hung, or places where calls waited unseen, the search stops: each costs seconds."""
@@ -116,8 +119,8 @@ def judge_replay(
     """
     plan = _plan(schedule, batch)
     with Stage(batch, tools, world, settings or Settings(), before) as stage:
-        judge = Judge(stage, plan.calls)
         ran = _followed(stage, plan)
+        judge = Judge(stage, plan.calls)
         diagnosis = judge.diagnose(ran, judge.key(ran))
         if diagnosis is None:
             return None
@@ -126,16 +129,24 @@ def judge_replay(
 
 
 def _followed(stage: Stage, plan: Schedule) -> Ran:
-    """A run along ``plan``, with its steps as they are once it is known how the calls run."""
+    """The run of ``plan``, with those accesses as steps that the search for it had learned to be."""
+    positions, known = tuple(range(len(stage.batch.calls))), -1
+    while stage.stateful and known != stage.learned:
+        known = stage.learned
+        serial_outcomes(stage, positions)
+    searched = False
     while True:
         known = stage.learned
         try:
             ran = follow(stage, plan)
         except ReplayMismatch:
-            if stage.learned == known:
+            if known == stage.learned and (searched or not stage.stateful):
                 raise
+            if known == stage.learned:
+                searched = True
+                _Search(stage, _silent, learned=known).run()
         else:
-            if stage.learned == known:
+            if known == stage.learned:
                 return ran
 
 
@@ -170,10 +181,29 @@ class _Search:
     pending: tuple[Diagnosis, Ran] | None = None
     judge: Judge | None = None
     scheduler: Scheduler | None = None
+    learned: int = 0
+    restarts: int = 0
 
     def run(self) -> None:
+        """Search; and begin anew whenever runs have shown state to matter that was taken for none before."""
+        self._search()
+        while self.stage.learned != self.learned:
+            self._begin_anew()
+            self._search()
+
+    def _begin_anew(self) -> None:
+        if self.restarts == _RESTARTS:
+            self.stage.learn_no_more()
+        anew = _Search(self.stage, self.tell, learned=self.stage.learned, restarts=self.restarts + 1)
+        vars(anew)["deadline"] = self.deadline
+        vars(self).pop("shrinker", None)
+        vars(self).update(vars(anew))
+
+    def _search(self) -> None:
         positions = tuple(range(len(self.stage.batch.calls)))
         judge = self.judge = self.shrinker.judge(positions)
+        if self.stage.learned != self.learned:
+            return
         self._begin(judge)
         if judge.serial.stable(self.stage.settings.ignore) and not judge.serial.first.unfinished:
             self.stop = self._explore(judge, positions)
@@ -232,6 +262,8 @@ class _Search:
             ran = self.stage.run(positions, scheduler.choose)
             last = ran.trail
             self._take(judge, ran)
+            if self.stage.learned != self.learned:
+                return Stop.LEARNED
         return Stop.THROUGH
 
     def _take(self, judge: Judge, ran: Ran) -> None:
@@ -314,7 +346,10 @@ class _Search:
         serial = self.judge.serial
         return replace(
             facts,
-            touched=touched(serial.first, serial.second),
+            touched=[
+                seen | self.stage.beside.get(call, set())
+                for call, seen in enumerate(touched(serial.first, serial.second))
+            ],
             executions=self.executions,
             claim=self.claim,
             missed=self.missed,

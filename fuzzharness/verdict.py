@@ -25,6 +25,7 @@ class Stop(Enum):
     BUDGET = "budget"
     STANDSTILL = "standstill"
     INTERRUPTED = "interrupted"
+    LEARNED = "learned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Facts:
     runs, ``forecast`` what was counted before them; ``missed`` is True if the search did not come to an
     ending that serial runs have. ``touched`` holds what each call touched; ``unstable`` where two runs in
     recorded order differ; ``raised`` the calls that fail already in recorded order, with their error;
-    ``hidden`` the calls whose arguments bear the name of a resource, with that name; ``rivals`` the tools that
-    do several things at once, the order of which was kept.
+    ``hidden`` the calls whose arguments bear the name of a resource, with that name; ``rivals`` the tools
+    that do several things at once, the order of which was kept.
     """
 
     settings: Settings
@@ -148,8 +149,8 @@ def reasons(facts: Facts) -> tuple[str, ...]:
     found += [f"a call waited outside the harness's control at {where}" for where in facts.stalled]
     found += [f"outside the world: {escape}" for escape in facts.escapes]
     found += [
-        f"{tool} does several things at once that touch what others touch. Their order among themselves was kept "
-        "as it came, only the order of calls was explored"
+        f"{tool} does several things at once that touch what others touch. Their order among themselves was "
+        "kept as it came, only the order of calls was explored"
         for tool in facts.rivals
     ]
     if facts.labels and len(facts.raised) == len(facts.labels):
@@ -160,7 +161,8 @@ def reasons(facts: Facts) -> tuple[str, ...]:
     if facts.untouched:
         found.append(
             "no call touched anything of the world, so nothing could be interleaved. Give what the tools "
-            "share as a resource of the World: a parameter of its name, fh.InPlace for a module global"
+            "share as a resource of the World, under the name of a parameter. State of the tools' own "
+            "modules is watched without that where their code shows it; fh.instrument(module) adds the rest"
         )
     return tuple(found)
 

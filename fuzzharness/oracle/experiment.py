@@ -28,8 +28,8 @@ def follows_value(stage: Stage, baseline: Ran, reader: int, writer: int) -> bool
 
     def between(ended: int) -> None:
         if ended == writer:
-            left.update(stage.world.capture())
-            replaced.extend(stage.world.perturb(*spot) for spot in spots)
+            left.update(stage.capture())
+            replaced.extend(stage.perturb(*spot) for spot in spots)
 
     order = tuple(range(len(baseline.positions)))
     ran = stage.run(baseline.positions, in_order(order, between))

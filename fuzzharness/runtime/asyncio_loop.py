@@ -65,7 +65,7 @@ class AsyncioLoop(Loop):
         if strand is None:
             strand = self._starting
             if strand is None or strand.caller is not caller:
-                strand = Strand(caller, self, self, live)
+                strand = Strand(caller, self, self, None)
                 strand.started = True
             self._starting = None
             self._tasks[task], strand.task = strand, task
@@ -87,7 +87,7 @@ class AsyncioLoop(Loop):
         if may_turn(strand):
             step(strand, _run, handle)
         if not strand.done and strand.task.done() and not strand.run.over:
-            strand.run.ended(strand, None)
+            strand.run.ended(strand)
         return bool(self._loop._ready)  # type: ignore[attr-defined]  # what the loop has to do by itself
 
     def _start(self, strand: Strand) -> None:
@@ -147,7 +147,9 @@ class _EventLoop(asyncio.SelectorEventLoop):
         """Run ``handle`` as soon as the loop goes on."""
         self._ready.append(handle)  # type: ignore[attr-defined]  # as call_soon does, with a handle that is there
 
-    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon(  # type: ignore[override]  # any callback, as there
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
         if context is not None:
             caller = context.get(OWNER)
             if caller is not None and not caller.run.over and _is_step(callback):
@@ -156,7 +158,7 @@ class _EventLoop(asyncio.SelectorEventLoop):
                 return handle
         return super().call_soon(callback, *args, context=context)
 
-    def call_soon_threadsafe(
+    def call_soon_threadsafe(  # type: ignore[override]  # as above
         self, callback: Any, *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         strand = RUNNING.get(_get_ident())
@@ -167,7 +169,7 @@ class _EventLoop(asyncio.SelectorEventLoop):
         self._keeper.dirty = True
         return handle
 
-    def call_at(
+    def call_at(  # type: ignore[override]  # as above
         self, when: float, callback: Any, *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         caller = OWNER.get(None)
@@ -193,7 +195,7 @@ def _is_step(callback: Any) -> bool:
     return name in _STEPS and isinstance(callback.__self__, asyncio.Task)
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]  # a name for one of several classes
+class _Selector(selectors.DefaultSelector):
     """Where the loop has nothing left to do it stands still, instead of waiting for the world outside."""
 
     def __init__(self, keeper: AsyncioLoop) -> None:

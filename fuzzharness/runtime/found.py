@@ -1,6 +1,6 @@
 """Found: the locks and simple queues that tools hold, stood in for while a stage is open.
 
-Decides which are: those that tools can reach (``reach``), the lock of a condition among them. Puts every
+Decides which are: those that tools can reach (``held``), the lock of a condition among them. Puts every
 one back.
 """
 
@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from fuzzharness.runtime.held import reachable
 from fuzzharness.runtime.locks import GateLock
 from fuzzharness.runtime.queues import StandInQueue
-from fuzzharness.runtime.reach import reachable
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.world.references import LOCAL, Swap
 

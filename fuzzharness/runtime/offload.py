@@ -114,7 +114,8 @@ def _of_trio() -> list[StandIn]:
     def start_thread_soon(fn: Any, deliver: Any, name: str | None = None) -> None:
         strand = current()
         if strand is None:
-            return original(fn, deliver, name)
+            original(fn, deliver, name)
+            return
         from outcome import capture
 
         loop = strand.loop or strand.caller.loops[0]
@@ -124,7 +125,6 @@ def _of_trio() -> list[StandIn]:
             loop.dirty = True
 
         strand.run.spawn(strand, work)
-        return None
 
     return [(module, "start_thread_soon", start_thread_soon)]
 

@@ -11,7 +11,7 @@ from fuzzharness.runtime.run import Run
 
 
 def rivals(run: Run) -> list[str]:
-    """The tools whose calls have such strands: two that touch each other's, or both what other calls touch."""
+    """The tools whose calls have two strands that touch the same, or both what other calls touch."""
     found = [caller for caller in run.callers if caller.rivals]
     if not found:
         return []

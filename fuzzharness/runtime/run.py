@@ -56,8 +56,8 @@ class Run:
 
     ``detailed`` asks for places and values, ``places`` are those of the calls in their batch. ``fine``: tasks
     of event loops stop at every gate, since threads run beside them. ``abandoned`` is True
-    afterwards if a thread could not be stopped, ``disturbed`` if one was set aside as stuck, ``strangers`` if a
-    call started a thread that runs out of control.
+    afterwards if a thread could not be stopped, ``disturbed`` if one was set aside as stuck, ``strangers`` if
+    a call started a thread that runs out of control.
     """
 
     def __init__(
@@ -419,8 +419,8 @@ class Run:
         """Stand in line for ``channel`` until :meth:`rouse`; a new step begins, announced as ``then``.
 
         False: the call was not roused: with a ``timeout`` it has given up, which it may do as soon as none of
-        its strands can go on; else ``free`` says that it can, and one that ``yields`` can once no other can, which
-        nothing announces.
+        its strands can go on; else ``free`` says that it can, and one that ``yields`` can once no other can,
+        which nothing announces.
         """
         line = self._lines.setdefault(channel, [])
         line.append(strand)
@@ -643,6 +643,7 @@ class Run:
 
     def _call(self, strand: Strand) -> Result:
         try:
+            assert strand.body is not None
             value = self.context.copy().run(strand.body)
         except Aborted:
             raise
@@ -665,7 +666,7 @@ class Run:
                 if self.holder is None:
                     self._next(strand.index)
 
-    def ended(self, strand: Strand, result: Result) -> None:
+    def ended(self, strand: Strand, result: Result | None = None) -> None:
         """``strand`` has come to its end; ``result`` is that of its call if it is the first of it."""
         strand.deaf = False
         main = strand is strand.caller.main

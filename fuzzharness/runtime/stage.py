@@ -13,7 +13,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any
 
-from fuzzharness.access import Step
+from fuzzharness.access import Key, Step, Touch
 from fuzzharness.errors import BatchError, ToolError, WorldError
 from fuzzharness.finding import Escape, Execution
 from fuzzharness.model import Batch, Outcome, Unfinished
@@ -25,11 +25,13 @@ from fuzzharness.runtime.crew import Crew
 from fuzzharness.runtime.egress import Watcher
 from fuzzharness.runtime.found import Found
 from fuzzharness.runtime.gate import ThreadGate
+from fuzzharness.runtime.instrument import instrumented
 from fuzzharness.runtime.offload import threads_held
 from fuzzharness.runtime.patches import Patches
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.rivals import rivals
 from fuzzharness.runtime.run import Choose, Run, Trail
+from fuzzharness.runtime.state import State
 from fuzzharness.runtime.surroundings import Surroundings
 from fuzzharness.schedule import Schedule
 from fuzzharness.settings import Settings
@@ -98,11 +100,12 @@ class Stage:
         self._loops = {id(bound): loop_of(bound) for bound in everything}
         self._crew = Crew()
         self._fine = False
-        self.learned = 0
+        self._ways = 0
         self.rivals: dict[str, None] = {}
         self._found = Found([b.tool for b in self._bound])
         self._patches = Patches()
         self._gate = ThreadGate()
+        self._state = State([b.tool for b in self._bound], instrumented(), world.names, settings.ignore)
         self._stack = ExitStack()
         self.labels = batch.labels
 
@@ -119,8 +122,10 @@ class Stage:
             stack.enter_context(Watcher(self._gate, self.world))
             self._settle = stack.enter_context(controlled(self._gate))
             stack.enter_context(threads_held())
+            self._state.open(self._gate)
+            stack.callback(self._state.close)
             self._run_before()
-            self._surroundings = Surroundings([b.tool for b in self._bound], self.settings.ignore)
+            self._surroundings = Surroundings(self._state.unwatched, self.settings.ignore)
             self._stack = stack.pop_all()
         return self
 
@@ -132,9 +137,9 @@ class Stage:
     @property
     def escapes(self) -> tuple[Escape, ...]:
         """What was touched outside the world so far."""
+        self._state.check()
         for name in self._surroundings.changed():
-            what = f"{name} was changed by a run and is not in the World (fh.InPlace would watch it)"
-            self._gate.escape(what)
+            self._gate.escape(f"{name} was changed by a run and cannot be watched or brought back")
         return tuple(self._gate.escapes)
 
     @property
@@ -148,7 +153,7 @@ class Stage:
     def _run_before(self) -> None:
         if not self._before:
             return
-        live = self.world.reset()
+        live = self._reset()
         self._patches.begin()
         earlier = [bound for calls in self._before for bound in calls]
         for place, bound in enumerate(earlier, 1):
@@ -161,6 +166,7 @@ class Stage:
         self.world.mark()
         self._found.mark()
         REGISTER.mark()
+        self._state.mark()
 
     def _execute(
         self,
@@ -191,7 +197,7 @@ class Stage:
         """What a run showed of the way the calls run."""
         if run.threaded and run.loops and not run.fine and not self._fine:
             self._fine = True
-            self.learned += 1
+            self._ways += 1
         for call, place in run.trail.left:
             what = "something that a tool started goes on behind the end of its call, and never ends"
             self._gate.escapes.setdefault(Escape(what, run.callers[call].body.name, place))
@@ -205,17 +211,49 @@ class Stage:
 
     def start(self) -> dict[str, Any]:
         """The state that every run begins with."""
-        self.world.reset()
-        return self.world.capture()
+        self._reset()
+        return self.capture()
+
+    def _reset(self) -> Mapping[str, Any]:
+        live = self.world.reset()
+        self._state.reset()
+        return live
+
+    def capture(self) -> dict[str, Any]:
+        """The state of the world, and what was changed beside it, as it stands now."""
+        return {**self.world.capture(), **self._state.capture()}
+
+    def perturb(self, resource: str, key: Key) -> bool:
+        """Change the value at ``key`` to another of its type; False where that cannot be done."""
+        return self.world.perturb(resource, key) or self._state.perturb(resource, key)
+
+    @property
+    def learned(self) -> int:
+        """Grows whenever what was run before turns out not to be comparable with what comes."""
+        return self._state.learned + self._ways
+
+    @property
+    def stateful(self) -> bool:
+        """Whether there is state beside the world that a call might change."""
+        return self._state.watches
+
+    def learn_no_more(self) -> None:
+        """Make every access to state a step of its own from now on."""
+        self._state.watch_all()
+
+    @property
+    def beside(self) -> dict[int, set[Touch]]:
+        """By call, what it touches beside the world and some call changes."""
+        return self._state.shared()
 
     def run(self, positions: Sequence[int], choose: Choose, detailed: bool = False) -> Ran:
         """Reset the world and run the calls at ``positions`` once, as ``choose`` says."""
-        live = self.world.reset()
+        live = self._reset()
         self._found.free()
         self._patches.begin()
         run = self._execute([self._bound[p] for p in positions], live, choose, detailed, positions)
         trail = run.trail
-        state = {} if trail.cut else self.world.capture()
+        state = {} if trail.cut else self.capture()
         results = {self.labels[p]: result for p, result in zip(positions, run.results, strict=True)}
         if run.abandoned:
             self._renew()
@@ -226,8 +264,10 @@ class Stage:
 
     def _renew(self) -> None:
         """A thread could not be stopped: leave it the old world and go on in a new one."""
+        self._state.close()
         self.world.close()
         self.world.open(self._gate)
+        self._state.open(self._gate)
         self._run_before()
 
 

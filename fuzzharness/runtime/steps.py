@@ -38,6 +38,7 @@ def may_turn(strand: Strand) -> bool:
 async def live(strand: Strand) -> None:
     """Run the body of a call's first task; what it returns or raises is the result of the call."""
     run = strand.run
+    assert strand.body is not None
     try:
         result = returned_of(strand, await strand.body())
     except Aborted:

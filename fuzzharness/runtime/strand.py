@@ -34,8 +34,9 @@ class Strand:
     gates unseen; ``merged`` while everything it does belongs to its last step; ``foreseen`` if its wait is
     for a lock known to be taken. ``later`` holds what is to be called at its next gate, ``last`` is its
     latest step, ``looks`` how to read again what that step read, ``debts`` what its next step touches
-    because another call let it go on, ``polls`` how often it has waited in vain for what. Of a task, ``resume``
-    goes on with it, or is None while it waits; ``since`` orders the strands of one call that can go on.
+    because another call let it go on, ``polls`` how often it has waited in vain for what. Of a task,
+    ``resume`` goes on with it, or is None while it waits; ``since`` orders the strands of one call that can
+    go on.
     """
 
     __slots__ = (
@@ -75,7 +76,7 @@ class Strand:
         "waits_for",
     )
 
-    def __init__(self, caller: Caller, home: Home, loop: Loop | None, body: Callable[[], Any]) -> None:
+    def __init__(self, caller: Caller, home: Home, loop: Loop | None, body: Callable[[], Any] | None) -> None:
         self.caller = caller
         self.run: Run = caller.run
         self.index = caller.index

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
+from types import FrameType
 from typing import Any
 
 from fuzzharness.access import BARRIER, CHANNEL, CONDITION, EVENT, QUEUE, SEMAPHORE, TASK_LOCK, Kind
@@ -62,7 +64,12 @@ _CLASSES: tuple[tuple[str, str, dict[str, str]], ...] = (
 """Module and class, what touches name it, and for each method whether it reads or writes."""
 
 _INHERITED = frozenset({"__aenter__", "__aexit__"})
-"""What a condition of asyncio has from elsewhere; its own ``acquire`` is that of its lock, bound long before."""
+"""What a condition of asyncio has from elsewhere; its own ``acquire`` was bound when it was made."""
+
+_AMPLE = 40
+"""A limiter of so many tokens, as trio and anyio have one for their threads, of which half are free."""
+
+_COUNTING = os.path.join("trio", "_threads.py")
 
 _MADE: dict[tuple[type, str], tuple[Any, Any]] = {}
 
@@ -100,7 +107,7 @@ def _at_once(original: Callable[..., Any], resource: str, kind: Kind) -> Callabl
     @wraps(original)
     def method(self: Any, *args: Any, **given: Any) -> Any:
         strand = current()
-        if strand is not None:
+        if strand is not None and not (_ample(self) or _own_business(sys._getframe(1))):
             _touch(strand, self, resource, kind)
         return original(self, *args, **given)
 
@@ -111,7 +118,7 @@ def _waiting(original: Callable[..., Any], resource: str, kind: Kind) -> Callabl
     @wraps(original)
     async def method(self: Any, *args: Any, **given: Any) -> Any:
         strand = current()
-        if strand is None:
+        if strand is None or _ample(self) or _own_business(sys._getframe(1)):
             return await original(self, *args, **given)
         awaits = strand.run.trail.awaits
         _touch(strand, self, resource, kind)
@@ -136,6 +143,16 @@ def _touch(strand: Strand, thing: Any, resource: str, kind: Kind) -> None:
     if strand.fresh or touch not in run.trail.touches[-1] or not strand.merged:
         run.arrive(strand, (touch,))
         run.record(strand, touch, None)
+
+
+def _own_business(frame: FrameType) -> bool:
+    """Whether trio uses something to count its worker threads."""
+    return frame.f_code.co_filename.endswith(_COUNTING)
+
+
+def _ample(thing: Any) -> bool:
+    """Whether ``thing`` is a limiter that has more than enough for everybody."""
+    return getattr(thing, "total_tokens", 0) - _AMPLE >= getattr(thing, "borrowed_tokens", 0) - _AMPLE // 2
 
 
 def _shared(thing: Any) -> Any:

@@ -11,7 +11,6 @@ from typing import Any
 
 from fuzzharness.access import UNTOLD, Access, Key, Place, Touch
 
-
 Channel = tuple[str, Key]
 """What calls wait for until another wakes them: a resource and a key there."""
 
@@ -26,9 +25,8 @@ class Trail:
     number of a choice that let a call begin which could not take a single step before another did, so
     that a run without that choice is the same. ``unforeseen`` counts the waits that nothing announced,
     ``attempts`` the steps that may make their call wait until another wakes it; ``awaits`` is by call: what
-    it waits for, while it does.
-    ``numbers`` tells which strand of its call took each step, ``left`` holds the strands that went on behind the
-    end of their call and came to none: the call and where.
+    it waits for, while it does. ``numbers`` tells which strand of its call took each step, ``left`` holds the
+    strands that went on behind the end of their call and came to none: the call and where.
     """
 
     order: list[int] = field(default_factory=list)

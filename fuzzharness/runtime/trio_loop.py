@@ -87,7 +87,7 @@ class TrioLoop(Loop):
             return
         strand = self._starting
         if strand is None or strand.caller is not caller:
-            strand = Strand(caller, self, self, live)
+            strand = Strand(caller, self, self, None)
             strand.started = True
         self._starting = None
         strand.task, self._tasks[task] = task, strand
@@ -106,7 +106,7 @@ class TrioLoop(Loop):
         """``task`` has come to its end."""
         strand = self._tasks.get(task)
         if strand is not None and not strand.done and not strand.run.over:
-            strand.run.ended(strand, None)
+            strand.run.ended(strand)
 
     def may_pass(self, strand: Strand) -> bool:
         """Whether ``strand`` was chosen; if so, this is its turn."""

@@ -26,6 +26,7 @@ POLLS = 10
 PAUSE = 0.001
 """Between two looks of a call that really waits."""
 
+
 @contextmanager
 def unseen(strand: Strand) -> Iterator[None]:
     """What ``strand`` does inside passes every gate."""
@@ -66,9 +67,9 @@ def attempt(
 ) -> bool:
     """Make a step of ``try_``, and if that fails wait for ``channel`` and try again, until it succeeds.
 
-    False: it failed, and the call does not wait (``waits``), or no longer than ``timeout``. Since siblings may
-    take ever so long, that is at once, unless the call has other strands that could help. ``handed``: a call
-    that is woken has got what it waited for, and need not try again.
+    False: it failed, and the call does not wait (``waits``), or no longer than ``timeout``. Since siblings
+    may take ever so long, that is at once, unless the call has other strands that could help. ``handed``: a
+    call that is woken has got what it waited for, and need not try again.
     """
     step(strand, touches)
     strand.run.trail.attempts += 1

@@ -138,7 +138,7 @@ def is_async(tool: object) -> bool:
     """Whether calling ``tool``, a function or an object that can be called, gives a coroutine."""
     while isinstance(tool, partial):
         tool = tool.func
-    call = getattr(type(tool), "__call__", None)
+    call = next((vars(kind)["__call__"] for kind in type(tool).__mro__ if "__call__" in vars(kind)), None)
     return inspect.iscoroutinefunction(tool) or inspect.iscoroutinefunction(call)
 
 

@@ -7,6 +7,7 @@ it a class of the same layout, so that every name it is held under sees the same
 from __future__ import annotations
 
 import types
+from _thread import get_ident
 from functools import cache
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from fuzzharness.world.storage import BASE, WATCH
 from fuzzharness.world.watch import Watch
 
 _WATCHES: dict[int, tuple[Any, Watch]] = {}
+_CHANGING: set[tuple[int, int]] = set()
+_OBJECTS_OWN: Final = (object.__setattr__, object.__delattr__)
 _FOREIGN: Final = frozenset({"threading", "_thread", "io", "_io", "re", "queue", "contextvars"})
 _HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
@@ -44,6 +47,15 @@ def watch_object(value: Any, watch: Watch) -> bool:
         watch.lost_here(f"holds a {type(value).__qualname__}, whose attributes cannot be watched")
         return False
     _WATCHES[id(value)] = (value, watch)
+    return True
+
+
+def can_announce(kind: type) -> bool:
+    """Whether instances of ``kind`` can be given a class that announces their attributes."""
+    try:
+        _watched_class(kind)
+    except Exception:  # whatever the application's metaclass raises
+        return False
     return True
 
 
@@ -77,7 +89,7 @@ def copy_attributes(value: Any, twin: Any) -> None:
 def _watched_class(base: Any) -> Any:
     """The subclass of ``base`` that announces what is done to its instances' attributes."""
     methods = {"__slots__": (), "__reduce_ex__": _reduce(base), **disguise(base), **attribute_methods(base)}
-    return type(base)(base.__name__, (base,), methods)
+    return type.__new__(type(base), base.__name__, (base,), methods)  # past what its metaclass does with one
 
 
 def disguise(base: Any) -> dict[str, Any]:
@@ -100,7 +112,8 @@ def attribute_methods(base: Any) -> dict[str, Any]:
     }
 
 
-def _watch_of(self: Any) -> Watch | None:
+def watch_of_object(self: Any) -> Watch | None:
+    """The watch of an object, or of a container of a class of the application; None if it has none."""
     known = _WATCHES.get(id(self))
     if known is not None:
         return known[1] if known[0] is self else None
@@ -113,7 +126,7 @@ def _watch_of(self: Any) -> Watch | None:
 
 def _reduce(base: Any) -> Any:
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        watch = _watch_of(self)
+        watch = watch_of_object(self)
         if watch is not None:
             watch.access(ANY, Kind.READ, lambda: plain(self))
         twin = object.__new__(base)
@@ -128,7 +141,7 @@ def _getting(base: Any) -> Any:
 
     def __getattribute__(self: Any, name: str) -> Any:
         if is_state(base, name):
-            watch = _watch_of(self)
+            watch = watch_of_object(self)
             if watch is not None and not _is_lock_at(self, name):
                 watch.access(name, Kind.READ, lambda: _field(self, name))
                 watch.kin.take_in(self, name, watch)
@@ -140,7 +153,9 @@ def _getting(base: Any) -> Any:
 
 
 def _handed_out(self: Any) -> None:
-    watch = _watch_of(self)
+    if (get_ident(), id(self)) in _CHANGING:
+        return  # by its own __setattr__, whose write has been announced
+    watch = watch_of_object(self)
     if watch is not None and watch.gate.inside:
         watch.access(ANY, Kind.READ, lambda: plain(self))
         watch.lost_here("handed out its __dict__: what is changed through that cannot be seen")
@@ -150,17 +165,30 @@ def _changing(base: Any, method: str) -> Any:
     inherited = getattr(base, method)
 
     def change(self: Any, name: str, *value: Any) -> None:
-        watch = _watch_of(self) if is_state(base, name) else None
+        watch = watch_of_object(self) if is_state(base, name) else None
         if watch is None:
             inherited(self, name, *value)
             return
         watch.access(name, Kind.WRITE, lambda: _field(self, name))
-        inherited(self, name, *value)
+        if inherited in _OBJECTS_OWN:
+            inherited(self, name, *value)
+        else:
+            _by_its_own_method(inherited, self, name, *value)
         if value and type(value[0]) not in ATOMS:
             del value
             watch.kin.stored(self, name, watch)
 
     return change
+
+
+def _by_its_own_method(method: Any, self: Any, name: str, *value: Any) -> None:
+    """Let the application's ``__setattr__`` store: it may do so by way of ``__dict__``."""
+    sign = (get_ident(), id(self))
+    _CHANGING.add(sign)
+    try:
+        method(self, name, *value)
+    finally:
+        _CHANGING.discard(sign)
 
 
 def _field(self: Any, name: str) -> Any:

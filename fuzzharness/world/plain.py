@@ -39,6 +39,8 @@ _SCALARS: Final = frozenset({int, str, float, bool, type(None), bytes})
 _CODE: Final = frozenset({types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType,
                           types.MappingProxyType})  # fmt: skip
 _KEPT: Final[tuple[Any, ...]] = (enum.Enum, *(ATOMS - _SCALARS - _CODE))
+_OF_LIBRARIES: Final = ("_sa_", "__pydantic_fields_set__")
+"""How attributes begin in which SQLAlchemy and pydantic keep books on an object."""
 
 
 def plain(value: Any, named: bool = False) -> Any:
@@ -107,7 +109,7 @@ def _object(value: Any, above: frozenset[int], named: bool) -> Any:
     fields = attributes(value)
     if fields is None:
         return literal(value)
-    shown = {k: v for k, v in fields.items() if not (k.startswith("_sa_") or is_lock(v))}
+    shown = {k: v for k, v in fields.items() if not (k.startswith(_OF_LIBRARIES) or is_lock(v))}
     content = {k: _plain(v, above, named) for k, v in shown.items()}
     return {"__class__": base_name(value), **content} if named else content
 

@@ -90,6 +90,38 @@ def take_back(pairs: Sequence[tuple[Any, Any]], ignore: Collection[int] = ()) ->
                     write(olds[id(value)])
 
 
+Undo = Callable[[], None]
+
+
+def put_everywhere(
+    pairs: Sequence[tuple[Any, Any]], ignore: Collection[int] = ()
+) -> tuple[list[Undo], list[tuple[Any, str]]]:
+    """For each ``(old, new)``: put ``new`` in every holder of ``old``, in one search for all of them.
+
+    Returns what undoes it, and each ``old`` with the type of a holder that was left as it is.
+    """
+    known = {id(pair[0]): pair for pair in pairs}
+    olds = tuple(old for old, _ in pairs)
+    spared = {id(pairs), id(known), id(olds), *ignore, *map(id, pairs)}
+    undo: list[Undo] = []
+    missed: list[tuple[Any, str]] = []
+    for holder in gc.get_referrers(*olds) if pairs else ():
+        if id(holder) in spared or isinstance(holder, types.FrameType):
+            continue
+        for pair in {
+            id(value): known[id(value)] for value in gc.get_referents(holder) if id(value) in known
+        }.values():
+            sites = _sites(holder, pair[0])
+            undo += [_put(write, pair) for _, _, write in sites]
+            missed += [] if sites else [(pair[0], type(holder).__name__)]
+    return undo, missed
+
+
+def _put(write: Callable[[Any], None], pair: tuple[Any, Any]) -> Undo:
+    write(pair[1])
+    return lambda: write(pair[0])
+
+
 Site = tuple[str, Callable[[], Any], Callable[[Any], None]]
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import enum
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -34,6 +35,7 @@ from fuzzharness.world.objects import (
 )
 from fuzzharness.world.plain import ATOMS, attributes, is_lock
 from fuzzharness.world.resource import Gate
+from fuzzharness.world.slots import Slot
 from fuzzharness.world.storage import (
     ALONE,
     BASE,
@@ -80,12 +82,14 @@ class _Put:
 
 
 class Tracker:
-    """The watched values of one resource."""
+    """The watched values of one resource; ``accepts`` says which of those put inside are to be watched."""
 
-    def __init__(self, gate: Gate, resource: str) -> None:
+    def __init__(self, gate: Gate, resource: str, accepts: Callable[[Any], bool] | None = None) -> None:
+        self._accepts = accepts
         self.gate = gate
         self.resource = resource
         self._objects: list[int] = []
+        self._kept = 0
         self._pending: dict[tuple[int, int], _Put] = {}
         self._given: list[tuple[Any, Any, Any, Watch]] = []
 
@@ -103,11 +107,19 @@ class Tracker:
         for known in self._objects:
             unwatch(known)
         self._objects.clear()
+        self._kept = 0
         self._pending.clear()
         self._given.clear()
 
+    def keep(self) -> None:
+        """Take the objects watched now for those that every run begins with."""
+        self._kept = len(self._objects)
+
     def refresh(self) -> None:
         """At the start of a run on the same values: forget what the last one put inside."""
+        for known in self._objects[self._kept :]:
+            unwatch(known)
+        del self._objects[self._kept :]
         self._pending.clear()
         self._given.clear()
 
@@ -191,7 +203,7 @@ class Tracker:
         """See :meth:`fuzzharness.world.watch.Kin.take_in`."""
         value = _at(holder, key)
         kind = type(value)
-        if kind in ATOMS or BASE in kind.__dict__ or not watch.gate.inside:
+        if kind in ATOMS or BASE in kind.__dict__ or not watch.gate.inside or not self._wanted(value):
             return
         inner = watch.inner(key)
         if watchable(kind):
@@ -203,6 +215,9 @@ class Tracker:
             self._take_over(holder, key, inner, given)
         elif not isinstance(value, (enum.Enum, type, frozenset)) and not is_lock(value):
             inner.lost_here(f"holds a {kind.__module__}.{kind.__qualname__}, whose inside cannot be watched")
+
+    def _wanted(self, value: Any) -> bool:
+        return self._accepts is None or self._accepts(value)
 
     def _take_over(self, holder: Any, key: Any, inner: Watch, given: Any) -> None:
         held = _references(holder, key) > ALONE
@@ -236,7 +251,7 @@ class Tracker:
         for place, item in enumerate(items):
             if family_of(type(item)) is not None and BASE not in type(item).__dict__:
                 items[place] = self._shallow(item, watch.inner(place)) or item
-            elif watchable(type(item)):
+            elif watchable(type(item)) and self._wanted(item):
                 self.observe(item, watch.inner(place))
         return _tuple_of(value, items)
 
@@ -244,7 +259,7 @@ class Tracker:
         """See :meth:`fuzzharness.world.watch.Kin.stored`."""
         value = _at(holder, key)
         kind = type(value)
-        if BASE in kind.__dict__ or not watch.gate.inside:
+        if BASE in kind.__dict__ or not watch.gate.inside or not self._wanted(value):
             return
         if watchable(kind):
             self.observe(value, watch.inner(key))
@@ -331,6 +346,8 @@ def _tuple_of(value: Any, items: list[Any]) -> Any:
 
 def _at(holder: Any, key: Any) -> Any:
     family = family_of(type(holder))
+    if family is None and isinstance(holder, Slot):
+        return holder.read()
     if family is None or _is_attribute(holder, key, family):
         return (attributes(holder) or {}).get(key)
     return family.__getitem__(holder, key)
@@ -344,7 +361,9 @@ def _is_attribute(holder: Any, key: Any, family: Any) -> bool:
 
 def _put(holder: Any, key: Any, value: Any) -> None:
     family = family_of(type(holder))
-    if family is None or _is_attribute(holder, key, family):
+    if family is None and isinstance(holder, Slot):
+        holder.write(value)
+    elif family is None or _is_attribute(holder, key, family):
         object.__setattr__(holder, key, value)
     else:
         family.__setitem__(holder, key, value)
@@ -352,19 +371,23 @@ def _put(holder: Any, key: Any, value: Any) -> None:
 
 def _references(holder: Any, key: Any) -> int:
     family = family_of(type(holder))
+    if family is None and isinstance(holder, Slot):
+        return holder.references()
     if family is None or _is_attribute(holder, key, family):
         return references(attributes(holder) or {}, dict, key) - 1
     return references(holder, family, key)
 
 
 def _inside(holder: Any) -> list[Any]:
+    if isinstance(holder, Slot):
+        return [holder.read()]
     family = family_of(type(holder))
     items = [] if family is None else [item for _, item in pairs_of(holder, family)]
     return [*items, *(attributes(holder) or {}).values()]
 
 
 @cache
-def _shortcuts(kind: Any) -> tuple[str, ...]:
+def shortcuts_of(kind: Any) -> tuple[str, ...]:
     """The methods of a class of the application that name the builtin container outright."""
     family = family_of(kind)
     found = []
@@ -380,5 +403,5 @@ def _shortcuts(kind: Any) -> tuple[str, ...]:
 def _warn_of_shortcuts(kind: Any, watch: Watch) -> None:
     if issubclass(kind, set) and kind is not set:
         watch.lost_here("is of a class derived from set, which set() and frozenset() read past its methods")
-    for name in _shortcuts(kind):
+    for name in shortcuts_of(kind):
         watch.lost_here(f"has a method {name} that may go past its own methods")

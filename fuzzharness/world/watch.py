@@ -7,7 +7,7 @@ been changed. Never decides what an operation touches.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from fuzzharness.access import ANY, ORDER, Key, Kind
 from fuzzharness.literal import literal
@@ -15,6 +15,15 @@ from fuzzharness.world.resource import Gate, Peek
 
 MUTABLE: Final = frozenset({dict, list, set, deque, bytearray})
 _SCALARS: Final = frozenset({int, str, float, bool, type(None), bytes, complex})
+
+
+@runtime_checkable
+class Doubting(Protocol):
+    """A gate that may know that nobody else minds what cannot be seen."""
+
+    def doubt(self, resource: str, key: Key, what: str) -> None:
+        """Report ``what`` if accesses to ``key`` matter to other calls."""
+        ...
 
 
 class Kin(Protocol):
@@ -67,11 +76,17 @@ class Watch:
 
     def lost(self, key: Any, why: str) -> None:
         """Report that accesses to ``key`` inside cannot be seen."""
-        self.gate.escape(f"{self.where(key)} {why}")
+        self._doubt((*self.path, key), f"{self.where(key)} {why}")
 
     def lost_here(self, why: str) -> None:
         """Report that accesses to this value cannot be seen."""
-        self.gate.escape(f"{self.where()} {why}")
+        self._doubt(self.path, f"{self.where()} {why}")
+
+    def _doubt(self, key: Key, what: str) -> None:
+        if isinstance(self.gate, Doubting):
+            self.gate.doubt(self.resource, key, what)
+        else:
+            self.gate.escape(what)
 
     def where(self, *key: Any) -> str:
         """The path as people write it."""

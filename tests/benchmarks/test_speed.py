@@ -16,7 +16,10 @@ import trio
 
 import fuzzharness as fh
 from fuzzharness.oracle.compare import key_of
+from fuzzharness.oracle.serial import serial_outcomes
+from fuzzharness.runtime.gate import ThreadGate
 from fuzzharness.runtime.stage import Stage
+from fuzzharness.runtime.state import State
 from fuzzharness.search.random_walk import RandomWalk
 
 RUNS = 500
@@ -90,7 +93,16 @@ def fill(connection: sa.Connection) -> None:
     connection.execute(sa.text("INSERT INTO accounts VALUES (7, 'Ada', 100), (8, 'Grace', 50)"))
 
 
-TOOLS = fh.Toolbox({"credit": credit, "credit_row": credit_row})
+TOTAL = 100
+
+
+def credit_global(amount: int) -> None:
+    global TOTAL
+    total = TOTAL
+    TOTAL = total + amount
+
+
+TOOLS = fh.Toolbox({"credit": credit, "credit_row": credit_row, "credit_global": credit_global})
 
 
 def batch(tool: str, **args: Any) -> fh.Batch:
@@ -100,6 +112,13 @@ def batch(tool: str, **args: Any) -> fh.Batch:
 @pytest.fixture
 def values() -> Iterator[Stage]:
     with Stage(batch("credit"), TOOLS, fh.World(context={"balance": 100}), fh.Settings()) as stage:
+        yield stage
+
+
+@pytest.fixture
+def rebound() -> Iterator[Stage]:
+    with Stage(batch("credit_global"), TOOLS, fh.World(), fh.Settings()) as stage:
+        serial_outcomes(stage, (0, 1, 2))  # which shows that TOTAL matters
         yield stage
 
 
@@ -139,6 +158,37 @@ def test_runs_per_second_of_three_read_modify_write_calls_on_a_plain_value(
     benchmark.extra_info["runs per second"] = round(per_second)
     print(f"\nplain value: {per_second:,.0f} runs per second (at least 5,000)")
     assert per_second >= 5_000
+
+
+def test_runs_per_second_of_three_read_modify_write_calls_on_a_global(benchmark: Any, rebound: Stage) -> None:
+    benchmark.pedantic(explored, args=(rebound,), rounds=15, warmup_rounds=1)
+
+    per_second = RUNS / benchmark.stats.stats.median
+    benchmark.extra_info["runs per second"] = round(per_second)
+    print(f"\nmodule global: {per_second:,.0f} runs per second (at least 5,000)")
+    assert per_second >= 5_000
+
+
+def test_cost_of_looking_for_state_where_there_is_none(benchmark: Any) -> None:
+    """Opening and closing a stage, and the part of it that the state of unmodified code takes."""
+    world = fh.World(context={"balance": 100})
+
+    def whole() -> None:
+        with Stage(batch("credit"), TOOLS, world, fh.Settings()):
+            pass
+
+    def state() -> None:
+        found = State([credit])
+        found.open(ThreadGate())
+        found.close()
+
+    def in_turn() -> list[float]:
+        return [seconds(state) / seconds(whole) for _ in range(50)]
+
+    part = statistics.median(benchmark.pedantic(in_turn, rounds=1))
+    benchmark.extra_info["part of opening"] = round(part, 2)
+    print(f"\nno state: {part:.0%} of opening a stage (at most a tenth)")
+    assert part <= 0.1
 
 
 def test_cost_of_an_explored_run_over_a_plain_one_on_sqlite(benchmark: Any, rows: Stage) -> None:

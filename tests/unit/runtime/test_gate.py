@@ -68,29 +68,26 @@ def test_what_is_noted_first_is_a_step(run: Any) -> None:
 
 
 def test_a_mark_stays_the_same_within_a_step_only(run: Any) -> None:
-    marks: list[object] = []
-
-    def tool() -> None:
+    def tool() -> list[object]:
         access("x")
-        marks.append(GATE.mark())
+        first = GATE.mark()
         note("y")
-        marks.append(GATE.mark())
+        second = GATE.mark()
         access("x")
-        marks.append(GATE.mark())
+        return [first, second, GATE.mark()]
 
-    run(tool)
+    [returned] = run(tool).outcome.results.values()
+    marks = returned.value
     assert marks[0] == marks[1] != marks[2]
 
 
 def test_two_calls_never_have_the_same_mark(run: Any) -> None:
-    marks: list[object] = []
-
-    def tool() -> None:
+    def tool() -> object:
         access("x")
-        marks.append(GATE.mark())
+        return GATE.mark()
 
-    run(tool, tool)
-    assert marks[0] != marks[1]
+    first, second = run(tool, tool).outcome.results.values()
+    assert first != second
 
 
 # ---- atomic ---------------------------------------------------------------------------------------

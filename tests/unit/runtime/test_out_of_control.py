@@ -2,7 +2,6 @@
 
 import _thread
 import functools
-import threading
 from collections.abc import Callable
 from typing import Any
 
