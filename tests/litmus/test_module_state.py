@@ -11,6 +11,7 @@ import pydantic
 import pytest
 
 import fuzzharness as fh
+from fuzzharness.events import Found
 
 COUNT = 0
 STOCK: dict[str, Any] = {"qty": 0, "box": {"qty": 0}}
@@ -417,6 +418,14 @@ def racing() -> int:
     if STOCK["qty"] != n + 1:
         COUNT += 1
     return COUNT
+
+
+def test_a_search_that_begins_anew_tells_each_finding_once() -> None:
+    told: list[Any] = []
+    batch = fh.Batch((fh.Call("racing"), fh.Call("racing")))
+    report = fh.explore(batch, fh.Toolbox({"racing": racing}), fh.World(), on_event=told.append)
+    tokens = [event.finding.schedule.token for event in told if isinstance(event, Found)]
+    assert sorted(tokens) == sorted(finding.schedule.token for finding in report.findings)
 
 
 def test_state_that_no_serial_order_changes_is_learned_and_replayed() -> None:
