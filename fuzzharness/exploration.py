@@ -261,7 +261,8 @@ class _Search:
                 return Stop.BUDGET
             ran = self.stage.run(positions, scheduler.choose)
             last = ran.trail
-            self._take(judge, ran)
+            if self.stage.learned == self.learned:
+                self._take(judge, ran)
             if self.stage.learned != self.learned:
                 return Stop.LEARNED
         return Stop.THROUGH

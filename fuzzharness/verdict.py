@@ -161,8 +161,8 @@ def reasons(facts: Facts) -> tuple[str, ...]:
     if facts.untouched:
         found.append(
             "no call touched anything of the world, so nothing could be interleaved. Give what the tools "
-            "share as a resource of the World, under the name of a parameter. State of the tools' own "
-            "modules is watched without that where their code shows it; fh.instrument(module) adds the rest"
+            "share as a resource of the World: a parameter of its name, fh.InPlace for a module global that "
+            "their code does not show (what it shows is watched anyway; fh.instrument adds a whole module)"
         )
     return tuple(found)
 

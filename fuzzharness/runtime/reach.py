@@ -19,7 +19,17 @@ from fuzzharness.runtime.places import is_library
 from fuzzharness.runtime.stores import Stores, names_of, stores_of, words_of
 from fuzzharness.world.objects import base_class
 from fuzzharness.world.plain import attributes
-from fuzzharness.world.slots import Held, InCell, InClass, InDefaults, InDict, Slot, readable
+from fuzzharness.world.slots import (
+    Held,
+    InCell,
+    InClass,
+    InDefaults,
+    InDict,
+    InPartial,
+    Slot,
+    partial_name,
+    readable,
+)
 
 LARGE = 10_000
 """A container with more inside is compared by its length, not watched."""
@@ -110,6 +120,7 @@ class Reach:
                 self._objects.append(value.__self__)
             return [value.__func__, value.__self__]
         if isinstance(value, partial):
+            self._kept_by(value)
             return [value.func, *value.args, *value.keywords.values()]
         if isinstance(value, property):
             return [value.fget, value.fset, value.fdel]
@@ -121,10 +132,18 @@ class Reach:
         inner = vars(value).get("__wrapped__") if hasattr(value, "__dict__") else None
         return [inner, getattr(value, "__func__", None)]
 
+    def _kept_by(self, kept: partial[Any]) -> None:
+        for place in range(len(kept.args)):
+            self._add((id(kept), place), InPartial(kept, place))
+        for key in kept.keywords:
+            name, module = f"{partial_name(kept)}.{key}", getattr(kept.func, "__module__", None)
+            self._add((id(kept.keywords), key), InDict(kept.keywords, key, module, name))
+
     def _function(self, function: types.FunctionType) -> None:
         if "__wrapped__" in function.__dict__:
             self._left.append(function.__dict__["__wrapped__"])
         if not is_followed(function):
+            self._left += _handed_to(function)
             return
         self.functions[id(function)] = function
         self.owners[id(function)] = function
@@ -184,6 +203,15 @@ class Reach:
         if is_state(value):
             self.slots[place] = slot
         self._left.append(value)
+
+
+_CALLED = (types.FunctionType, types.MethodType, partial, dict, list, tuple)
+
+
+def _handed_to(function: types.FunctionType) -> list[Any]:
+    """The functions that a library's function was given to call, by a decorator or a registry."""
+    found = [InCell(cell, "", "").read() for cell in function.__closure__ or ()]
+    return [value for value in found if isinstance(value, _CALLED)]
 
 
 def is_state(value: Any) -> bool:

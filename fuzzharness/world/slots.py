@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import types
+from functools import partial
 from typing import Any
 
 from fuzzharness.access import MISSING
@@ -121,6 +122,25 @@ class InDefaults(Slot):
             self._function.__defaults__ = tuple(given)
 
 
+class InPartial(Slot):
+    """A positional argument that a partial keeps."""
+
+    __slots__ = ("_partial", "_place")
+
+    def __init__(self, kept: partial[Any], place: int) -> None:
+        super().__init__(getattr(kept.func, "__module__", None), f"{partial_name(kept)}.{place}")
+        self._partial, self._place = kept, place
+
+    def read(self) -> Any:
+        return self._partial.args[self._place]
+
+    def write(self, value: Any) -> None:
+        args = list(self._partial.args)
+        args[self._place] = value
+        kept = self._partial
+        kept.__setstate__((kept.func, tuple(args), kept.keywords, vars(kept)))  # type: ignore[attr-defined]  # what pickle uses
+
+
 class Held(Slot):
     """An object that stands under no name of its own: the ``self`` of a bound method."""
 
@@ -135,6 +155,11 @@ class Held(Slot):
 
     def write(self, value: Any) -> None:
         """It stays the object it is."""
+
+
+def partial_name(kept: partial[Any]) -> str:
+    """What people call a partial."""
+    return f"partial({readable(getattr(kept.func, '__qualname__', type(kept.func).__qualname__))})"
 
 
 def readable(name: str) -> str:

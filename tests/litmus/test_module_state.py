@@ -4,13 +4,16 @@ import sys
 import types
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial, singledispatch
 from typing import Any
 
 import pydantic
 import pytest
 
 import fuzzharness as fh
+from fuzzharness.events import Found
 
 COUNT = 0
 STOCK: dict[str, Any] = {"qty": 0, "box": {"qty": 0}}
@@ -204,6 +207,45 @@ def twice(tool: Callable[[], None]) -> Callable[[], None]:
     return a_decorated_tool
 
 
+HANDLERS = {"bump": [a_global]}
+
+
+def by_a_handler() -> None:
+    HANDLERS["bump"][0]()
+
+
+@contextmanager
+def counted() -> Iterator[int]:
+    global COUNT
+    before = COUNT
+    yield before
+    COUNT = before + 1
+
+
+def by_a_context_manager() -> None:
+    with counted():
+        pass
+
+
+@singledispatch
+def dispatched(_value: object) -> None:
+    raise TypeError
+
+
+@dispatched.register
+def _(_value: int) -> None:
+    a_global()
+
+
+def by_dispatch() -> None:
+    dispatched(1)
+
+
+class Called:
+    def __call__(self) -> None:
+        a_global()
+
+
 KEPT: dict[str, Callable[[], Any]] = {
     "a global": a_global,
     "a global, in an inner function": a_global_in_an_inner_function,
@@ -234,6 +276,13 @@ KEPT: dict[str, Callable[[], Any]] = {
     "a keyword default": a_keyword_default,
     "an attribute of a function": an_attribute_of_a_function,
     "a decorated tool": twice(a_global),
+    "a function out of a dict": by_a_handler,
+    "a context manager": by_a_context_manager,
+    "a function that is dispatched to": by_dispatch,
+    "an object that is called": Called(),
+    "a partial": partial(a_dict),
+    "a partial with the state": partial(a_default, STOCK["box"] | {"n": 0}),
+    "a partial with the state by name": partial(a_keyword_default, seen=[0]),
     "a lambda": lambda: STOCK.update(qty=STOCK["qty"] + 1),
 }
 
@@ -417,6 +466,14 @@ def racing() -> int:
     if STOCK["qty"] != n + 1:
         COUNT += 1
     return COUNT
+
+
+def test_a_search_that_begins_anew_tells_each_finding_once() -> None:
+    told: list[Any] = []
+    batch = fh.Batch((fh.Call("racing"), fh.Call("racing")))
+    report = fh.explore(batch, fh.Toolbox({"racing": racing}), fh.World(), on_event=told.append)
+    tokens = [event.finding.schedule.token for event in told if isinstance(event, Found)]
+    assert sorted(tokens) == sorted(finding.schedule.token for finding in report.findings)
 
 
 def test_state_that_no_serial_order_changes_is_learned_and_replayed() -> None:

@@ -23,7 +23,7 @@ BOOK: dict[str, Any] = {"n": 0, "inner": {"list": [1]}}
 LOCK, RLOCK = threading.Lock(), threading.RLock()
 LOGGER = logging.getLogger("a_shop")
 PATTERN = re.compile("a+")
-ENGINE = sa.create_engine("sqlite://")
+ENGINE = sa.create_engine("sqlite://", poolclass=sa.NullPool)
 VARIABLE: contextvars.ContextVar[int] = contextvars.ContextVar("VARIABLE", default=0)
 LOCAL = threading.local()
 PATH = Path("a") / "b"
