@@ -243,7 +243,8 @@ def opaque_by_default(box: Opaque | None = None, bare=1) -> None: ...  # type: i
 def by_position(x: int, /) -> None: ...
 
 
-async def later() -> None: ...
+async def later() -> Any:
+    yield 1
 
 
 REFUSED = {
@@ -251,7 +252,7 @@ REFUSED = {
     "a name unknown": (unread, {}, fh.ToolError, "'db' of .* 'Engine' cannot be read"),
     "no values": (opaque, {}, fh.ToolError, "'box' of .* no values for Opaque.* arguments={'tool': {'box'"),
     "by position": (by_position, {}, fh.ToolError, "takes 'x' by position only"),
-    "async": (later, {}, fh.ToolError, "is an async function"),
+    "async": (later, {}, fh.ToolError, "is an async generator function"),
     "another tool": (bare, {"tools": ["tol"]}, fh.ToolError, "calls of the tool 'tol'.*: tool"),
     "no tool": (bare, {"tools": []}, fh.ToolError, "calls of no tool at all"),
     "no calls": (opaque_by_default, {"min_calls": 0}, fh.SettingsError, "min_calls=0 and max_calls=3"),

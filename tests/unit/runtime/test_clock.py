@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import uuid
 from collections.abc import Callable
 from datetime import datetime as imported
@@ -82,14 +83,14 @@ def test_a_thread_that_a_call_starts_sees_the_time_of_the_call(runs: Any) -> Non
 
 
 def test_outside_of_calls_time_is_real(runs: Any) -> None:
-    seen: list[float] = []
+    other_thread = types.SimpleNamespace(seen=[])
 
     def tool() -> None:
         gone = _thread.allocate_lock()
         gone.acquire()
 
         def other() -> None:
-            seen.extend([time.time(), datetime.datetime.now().timestamp()])
+            other_thread.seen = [time.time(), datetime.datetime.now().timestamp()]
             gone.release()
 
         _thread.start_new_thread(other, ())
@@ -97,8 +98,8 @@ def test_outside_of_calls_time_is_real(runs: Any) -> None:
 
     before = time.time()
     runs(tool, times=1)
-    assert len(seen) == 2
-    assert all(before - 1 <= moment <= time.time() + 1 for moment in seen)
+    assert len(other_thread.seen) == 2
+    assert all(before - 1 <= moment <= time.time() + 1 for moment in other_thread.seen)
     assert abs(time.time() - datetime.datetime.now().timestamp()) < 60
 
 

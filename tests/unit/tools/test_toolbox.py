@@ -172,12 +172,20 @@ def test_an_unknown_tool_of_an_empty_toolbox_is_no_riddle() -> None:
 
 @pytest.mark.parametrize(
     "tool",
-    [later, stream, Later(), functools.partial(later), Later().__call__],
-    ids=["function", "generator", "object", "partial", "method"],
+    [later, Later(), functools.partial(later), Later().__call__, functools.partial(Later())],
+    ids=["function", "object", "partial", "method", "partial of an object"],
 )
-def test_an_async_tool_is_refused(tool: Any) -> None:
-    with pytest.raises(fh.ToolError, match=r"'t' is an async function\. Expected a plain function.*Wrap"):
-        run(tool)
+def test_an_async_tool_is_known_for_one(tool: Any) -> None:
+    assert fh.Toolbox({"t": tool}).bind(fh.Call("t"), ()).is_async
+
+
+def test_a_plain_tool_is_known_for_one() -> None:
+    assert not TOOLS.bind(fh.Call("add", {"account": 7, "amount": 1}), ()).is_async
+
+
+def test_an_async_generator_is_refused() -> None:
+    with pytest.raises(fh.ToolError, match=r"'t' is an async generator function\. Expected a coroutine"):
+        run(stream)
 
 
 @pytest.mark.parametrize("tool", [by_position, by_position_and_anything], ids=["alone", "with keywords"])
