@@ -1,5 +1,6 @@
 """Reports are the same in every process, whatever hashes it draws."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,7 +13,10 @@ import fuzzharness
 
 ROOT = Path(fuzzharness.__file__).parents[1]
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
-SEEDS = ("0", "1", "4294967295")
+SEEDS = ("0", "1", "2", "3", "4", "5", "6", "7", "42", "4294967295")
+
+EVERYWHERE = Path(__file__).with_name("scenarios.sha256")
+"""What the scenarios' reports come to on every Python: where findings are meant to change, take the new sums."""
 
 TOOLS = '''
 import datetime, os, random, secrets, tempfile, time, uuid
@@ -60,24 +64,31 @@ def recording(tmp_path: Path) -> list[str]:
     return ["session.json", "--tools", "tools.py", "--world", "world.py:world", "--max-executions", "300"]
 
 
-def report(folder: Path, words: list[str], seed: str) -> dict[str, str]:
-    """The files of the report of one process."""
+def report(folder: Path, words: list[str], seed: str, home: Path | None = None) -> dict[str, str]:
+    """The files of the report of one process, started in ``home``; written into ``folder``."""
     environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
     target = folder / f"report-{seed}"
     command = [sys.executable, "-m", "fuzzharness", "run", *words, "--report", str(target)]
-    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, cwd=home or folder, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode in (0, 1), ran.stdout + ran.stderr
-    return {"stdout": ran.stdout, **{file.name: file.read_text() for file in sorted(target.iterdir())}}
+    shown = ran.stdout.replace(str(target), "reports")
+    return {"stdout": shown, **{file.name: file.read_text() for file in sorted(target.iterdir())}}
 
 
 def test_the_scenarios_give_the_same_report(tmp_path: Path) -> None:
-    first, *others = [report(tmp_path, [str(SCENARIOS)], seed) for seed in SEEDS]
+    first, *others = [report(tmp_path, ["scenarios"], seed, SCENARIOS.parent) for seed in SEEDS]
 
     assert set(first) == {"stdout", "events.jsonl", "summary.md"}
     for other in others:
         assert other["events.jsonl"] == first["events.jsonl"]
         assert other["summary.md"] == first["summary.md"]
         assert other["stdout"] == first["stdout"]
+    assert sums(first) == EVERYWHERE.read_text()
+
+
+def sums(files: dict[str, str]) -> str:
+    """A line for each file: the sum of its text, and its name."""
+    return "".join(f"{hashlib.sha256(t.encode()).hexdigest()}  {n}\n" for n, t in sorted(files.items()))
 
 
 def test_tools_that_work_with_sets_time_and_chance_give_the_same_report(
