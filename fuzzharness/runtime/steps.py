@@ -24,6 +24,7 @@ def step(strand: Strand, go_on: Callable[[Any], Any], value: Any = None) -> Any:
         return go_on(value)
     finally:
         loop.inside, strand.merged = None, True
+        run.trail.pending.pop(strand.index, None)  # what it does next is not announced
         if loop.taken:
             run.unlock(strand, LOOP, (loop.name,))
 
