@@ -33,12 +33,14 @@ class Found:
     def __init__(self, tools: Iterable[Callable[..., Any]]) -> None:
         self._tools = list(tools)
         self._undo: list[Callable[[], None]] = []
+        self._boxes: set[int] = set()
         self._locks: list[GateLock] = []
         self._queues: list[tuple[StandInQueue, tuple[Any, ...]]] = []
 
     def open(self) -> None:
         """Put a stand-in in place of everything that is found."""
         found = reachable(self._tools, _KINDS)
+        self._boxes = {id(found), *map(id, found)}
         for (thing,) in found:
             if isinstance(thing, queue.SimpleQueue):
                 self._put_queue(thing)
@@ -80,7 +82,7 @@ class Found:
         REGISTER.meet(stand_in, REGISTER.unique(self._swap(found, stand_in) or "a SimpleQueue"))
 
     def _swap(self, found: Any, stand_in: Any) -> str:
-        swap = Swap().replace(found, stand_in)
+        swap = Swap().replace(found, stand_in, self._boxes)
         self._undo.append(swap.undo)
         names = [name for name in swap.names if name != LOCAL]
         return next((name for name in names if name not in _OF_CONDITION), next(iter(names), ""))

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fuzzharness.runtime.workers import release, start_thread, taken_lock
+from fuzzharness.runtime.workers import Aborted, release, start_thread, taken_lock
 
 if TYPE_CHECKING:
     from fuzzharness.runtime.caller import Caller
@@ -135,8 +135,11 @@ class Loop(ABC):
         self.ident = _thread.get_ident()
         try:
             self._serve()
+        except Aborted:
+            self.stubborn = True  # it was meant for a step that was set aside, and met the loop itself
         finally:
             release(self._gone)
+            release(self._ended)
 
     def _on(self, _: Any) -> bool:
         return True

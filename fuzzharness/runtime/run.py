@@ -151,7 +151,7 @@ class Run:
         while not self.over:
             if self._awake.acquire(timeout=self.timeout):
                 continue
-            progress = len(self.trail.order) + sum(s.done for s in self.strands)
+            progress = len(self.trail.order) + sum(s.done + s.turns for s in self.strands)
             if progress == moved:
                 self._set_aside()
                 moved = -1
@@ -628,7 +628,7 @@ class Run:
             self.fail(error)
         finally:
             RUNNING.pop(ident, None)
-            strand.done = True
+            strand.done, strand.body = True, None
             with self._mutex:
                 self._alive -= 1
             if self.over and not self._alive:

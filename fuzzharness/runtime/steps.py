@@ -9,8 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from fuzzharness.runtime.loops import LOOP
-from fuzzharness.runtime.run import MOST_STEPS, raised, returned
+from fuzzharness.runtime.run import raised, returned
 from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
+
+MOST_TURNS = 10_000
+"""A task that is gone on with more often than this in one run goes round in circles: it counts as stuck."""
 
 
 def step(strand: Strand, go_on: Callable[[Any], Any], value: Any = None) -> Any:
@@ -32,7 +35,7 @@ def step(strand: Strand, go_on: Callable[[Any], Any], value: Any = None) -> Any:
 def may_turn(strand: Strand) -> bool:
     """Whether a task may take one more turn; one that took too many goes round in circles."""
     strand.turns += 1
-    strand.spins = strand.spins or strand.turns > MOST_STEPS
+    strand.spins = strand.spins or strand.turns > MOST_TURNS
     return not strand.spins
 
 

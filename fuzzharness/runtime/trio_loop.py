@@ -195,10 +195,7 @@ class _Held:
         self._late += 1
         if self._late <= MOST_TURNS:
             return go_on(value)
-        try:
-            self._coroutine.close()
-        except RuntimeError:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._coroutine))  # it would complain when collected
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._coroutine))  # left behind: nothing can end it
         raise StopIteration
 
 

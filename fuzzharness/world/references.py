@@ -138,13 +138,20 @@ def _sites(holder: Any, target: Any) -> list[Site]:
 
 
 def _in_dict(holder: dict[Any, Any], target: Any) -> list[Site]:
-    owner = next((c for c in gc.get_referrers(holder) if isinstance(c, type) and _owns(c, holder)), None)
+    owner = _class_of(holder)
     module = holder.get("__name__")
     prefix = f"{module}." if isinstance(module, str) else ""
     keys = [key for key, value in list(holder.items()) if value is target]
     if owner is not None:
         return [_in_class(owner, key) for key in keys]
     return [_in_key(f"{prefix}{key}", holder, key) for key in keys]
+
+
+def _class_of(space: dict[Any, Any]) -> type | None:
+    """The class whose members ``space`` holds, if it is one's: all that lives is looked through for it."""
+    if "__module__" not in space:
+        return None
+    return next((c for c in gc.get_referrers(space) if isinstance(c, type) and _owns(c, space)), None)
 
 
 def _owns(cls: type, holder: dict[Any, Any]) -> bool:
