@@ -11,6 +11,8 @@ from typing import Any
 
 from fuzzharness.errors import SettingsError
 
+LOOPS = ("auto", "asyncio", "trio")
+
 STRATEGIES = ("auto", "dpor", "random", "urw", "surw", "pct", "pos", "bounded", "serial")
 
 
@@ -30,6 +32,8 @@ class Settings:
     ignore: dotted patterns of places that may differ, ``db.orders.*.created_at``, ``results.*.id``.
     strict_order: let benign findings (order of a collection, surrogate ids) fail too.
     preemptions: the most preemptions the bounded search tries, or None for no bound.
+    loop: the event loop of async tools, one of :data:`LOOPS`. ``auto`` takes trio for those whose code names
+        trio, asyncio for all others; tools written with anyio can be explored on both.
     """
 
     strategy: str = "auto"
@@ -40,6 +44,7 @@ class Settings:
     ignore: tuple[str, ...] = ()
     strict_order: bool = False
     preemptions: int | None = None
+    loop: str = "auto"
 
     def __post_init__(self) -> None:
         if isinstance(self.ignore, str):
@@ -47,6 +52,8 @@ class Settings:
         object.__setattr__(self, "ignore", tuple(self.ignore))
         if self.strategy not in STRATEGIES:
             raise _wrong("strategy", self.strategy, "one of " + ", ".join(STRATEGIES))
+        if self.loop not in LOOPS:
+            raise _wrong("loop", self.loop, "one of " + ", ".join(LOOPS))
         _number(self, "max_executions", int, least=1)
         _number(self, "seed", int, least=None)
         _number(self, "call_timeout", float, least=0.001)

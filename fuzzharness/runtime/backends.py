@@ -15,9 +15,11 @@ from fuzzharness.runtime.places import is_library
 from fuzzharness.tools.toolbox import Bound
 
 
-def loop_of(bound: Bound) -> str | None:
-    """The loop that a call needs; None for a plain function, which runs on a thread."""
-    return _loop(bound.tool) if bound.is_async else None
+def loop_of(bound: Bound, wanted: str = "auto") -> str | None:
+    """The loop that a call needs, or is ``wanted`` on; None for a plain function, which runs on a thread."""
+    if not bound.is_async:
+        return None
+    return _loop(bound.tool) if wanted == "auto" else wanted
 
 
 @lru_cache(maxsize=1024)

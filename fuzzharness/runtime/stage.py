@@ -97,7 +97,7 @@ class Stage:
         self._bound = [tools.bind(call, world.names) for call in batch.calls]
         self._before = [[tools.bind(call, world.names) for call in earlier.calls] for earlier in before]
         everything = [*self._bound, *(bound for calls in self._before for bound in calls)]
-        self._loops = {id(bound): loop_of(bound) for bound in everything}
+        self._loops = {id(bound): loop_of(bound, settings.loop) for bound in everything}
         self._crew = Crew()
         self._fine = False
         self._ways = 0
