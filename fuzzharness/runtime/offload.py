@@ -17,6 +17,7 @@ from typing import Any
 
 from fuzzharness.runtime import tasks
 from fuzzharness.runtime.egress import thread_started
+from fuzzharness.runtime.own_loops import OWN_LOOPS
 from fuzzharness.runtime.pools import POOLS, _do, new_job, wait
 from fuzzharness.runtime.standin import StandIn, standing_in
 from fuzzharness.runtime.strand import Aborted, Strand, current
@@ -29,7 +30,7 @@ _STRANDS: weakref.WeakKeyDictionary[threading.Thread, Strand] = weakref.WeakKeyD
 @contextmanager
 def threads_held() -> Iterator[None]:
     """Within it, threads that calls start are strands of theirs."""
-    with standing_in([*_THREADS, *POOLS, *_of_trio(), *_of_anyio(), *tasks.stand_ins()]):
+    with standing_in([*_THREADS, *POOLS, *OWN_LOOPS, *_of_trio(), *_of_anyio(), *tasks.stand_ins()]):
         yield
 
 
@@ -126,7 +127,35 @@ def _of_trio() -> list[StandIn]:
 
         strand.run.spawn(strand, work)
 
-    return [(module, "start_thread_soon", start_thread_soon)]
+    send = module._send_message_to_trio
+
+    def send_message(token: Any, message: Any) -> Any:
+        strand = current()
+        if strand is not None:
+            object.__setattr__(message, "queue", _Answer(strand))  # it is frozen
+        return send(token, message)
+
+    return [
+        (module, "start_thread_soon", start_thread_soon),
+        (module, "_send_message_to_trio", send_message),
+    ]
+
+
+class _Answer:
+    """What a worker thread of trio waits for when it has asked trio to run something."""
+
+    def __init__(self, strand: Strand) -> None:
+        self._strand = strand
+        self._answers: list[Any] = []
+
+    def put_nowait(self, answer: Any) -> None:
+        self._answers.append(answer)
+
+    def get(self) -> Any:
+        for loop in self._strand.caller.loops:
+            loop.dirty = True
+        wait(self._strand, lambda: bool(self._answers))
+        return self._answers.pop()
 
 
 def _of_anyio() -> list[StandIn]:

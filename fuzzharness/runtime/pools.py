@@ -12,39 +12,45 @@ from collections.abc import Callable
 from typing import Any
 
 from fuzzharness.access import Kind
+from fuzzharness.runtime.locks import GateLock
 from fuzzharness.runtime.standin import StandIn
 from fuzzharness.runtime.strand import Strand, current
 
+_RESULT, _EXCEPTION = futures.Future.result, futures.Future.exception
 _INIT = futures.ThreadPoolExecutor.__init__
 _SUBMIT, _SHUTDOWN = futures.ThreadPoolExecutor.submit, futures.ThreadPoolExecutor.shutdown
 POOL = "pool"
 """The resource of touches on pools that have fewer threads than there are calls."""
 
 
-class _Job(futures.Future[Any]):
-    """What a job comes to; a call that waits for it stands back."""
-
-    def result(self, timeout: float | None = None) -> Any:
-        return super().result(self._stand(timeout))
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        return super().exception(self._stand(timeout))
-
-    def _stand(self, timeout: float | None) -> float | None:
-        strand = current()
-        if strand is None:
-            return timeout
-        wait(strand, self.done, timeout)
-        return 0
+Job = futures.Future[Any]
+"""What a job comes to."""
 
 
-def new_job(strand: Strand) -> _Job:
+def new_job(strand: Strand) -> Job:
     """A job of ``strand``; its own lock is a real one, held only within a step."""
     before, strand.deaf = strand.deaf, True
     try:
-        return _Job()
+        return futures.Future()
     finally:
         strand.deaf = before
+
+
+def _result(self: Any, timeout: float | None = None) -> Any:
+    return _RESULT(self, _waited(self, timeout))
+
+
+def _exception(self: Any, timeout: float | None = None) -> BaseException | None:
+    return _EXCEPTION(self, _waited(self, timeout))
+
+
+def _waited(future: Any, timeout: float | None) -> float | None:
+    """Stand back until ``future`` is done, where it cannot tell who waits for it; how long is left to wait."""
+    strand = current()
+    if strand is None or isinstance(future._condition._lock, GateLock):
+        return timeout
+    wait(strand, future.done, timeout)
+    return 0
 
 
 def wait(strand: Strand, over: Callable[[], bool], timeout: float | None = None) -> bool:
@@ -135,7 +141,7 @@ def _submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> 
     return future
 
 
-def _do(future: _Job, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+def _do(future: Job, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
     if not future.set_running_or_notify_cancel():
         return
     try:
@@ -163,5 +169,7 @@ POOLS: tuple[StandIn, ...] = (
     (futures.ThreadPoolExecutor, "__init__", _init),
     (futures.ThreadPoolExecutor, "submit", _submit),
     (futures.ThreadPoolExecutor, "shutdown", _shutdown),
+    (futures.Future, "result", _result),
+    (futures.Future, "exception", _exception),
 )
 """What stands in while calls run."""

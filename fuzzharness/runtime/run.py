@@ -17,6 +17,7 @@ import contextvars
 import ctypes
 import inspect
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -37,6 +38,10 @@ WAITING = "waiting"
 
 MOST_STEPS = 100_000
 """A call that takes more steps than this in one run goes round in circles: it counts as stuck."""
+
+
+_PAUSE = 0.001
+"""Between two looks whether a thread that is under nobody's control has let a call go on."""
 
 
 class Crew(Protocol):
@@ -85,6 +90,7 @@ class Run:
         self._promised: Caller | None = None
         self._chosen: int | None = None
         self._at = -1
+        self._awaited = False
         self._failure: BaseException | None = None
         self._alive = 0
         self.asked = 0
@@ -149,6 +155,9 @@ class Run:
     def _watch(self) -> None:
         moved = -1
         while not self.over:
+            if self.strangers and self.holder is None and not self._awaited:
+                self._await_strangers()
+                continue
             if self._awake.acquire(timeout=self.timeout):
                 continue
             progress = len(self.trail.order) + sum(s.done + s.turns for s in self.strands)
@@ -157,6 +166,16 @@ class Run:
                 moved = -1
             else:
                 moved = progress
+
+    def _await_strangers(self) -> None:
+        """No call can go on, but a thread that is under nobody's control may let one."""
+        until = time.monotonic() + self.timeout
+        while not self.over and self.holder is None and not self._awaited:
+            self._awaited = time.monotonic() > until
+            with self._mutex:
+                if not self.over and (self._awaited or any(c.able for c in self.callers)):
+                    self._next(self.running)
+            self._awake.acquire(timeout=_PAUSE)
 
     def _set_aside(self) -> None:
         with self._mutex:
@@ -585,9 +604,12 @@ class Run:
         if waiting:
             return self._let_fail(waiting[0])
         self.holder = None
-        if any(s.stuck for s in self.strands):
-            return None
         left = [s for s in self.strands if not s.done]
+        if left and self.strangers and not self._awaited:
+            release(self._awake)
+            return None
+        if any(s.stuck for s in left):
+            return None
         unfinished = [c for c in self.callers if not c.main.done]
         self.trail.deadlock = bool(unfinished) and all(c.waits for c in unfinished)
         for caller in unfinished:
