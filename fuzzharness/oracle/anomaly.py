@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from fuzzharness.access import OF_LOCKS, OF_WAITING, Key, Kind, overlap
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)

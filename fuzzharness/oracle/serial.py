@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from fuzzharness.access import Touch, meet
 from fuzzharness.oracle.compare import key_of
-from fuzzharness.runtime.run import Trail
 from fuzzharness.runtime.stage import Ran, Stage
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.serial import in_order
 
 MOST_ORDERS = 720

@@ -12,8 +12,8 @@ from typing import Any
 
 from fuzzharness.access import BARRIER, Kind
 from fuzzharness.runtime.register import REGISTER
-from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand
+from fuzzharness.runtime.trail import Channel
 from fuzzharness.runtime.waiting import Method, Patch, controlled, in_line, key_of, quietly, step, touch
 
 _FILLING, _BROKEN = 0, -2

@@ -20,8 +20,8 @@ from typing import Any
 
 from fuzzharness.access import FILE_LOCK, Kind
 from fuzzharness.runtime.places import is_foreign
-from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand, current
+from fuzzharness.runtime.trail import Channel
 from fuzzharness.runtime.waiting import quietly, step
 
 try:

@@ -45,7 +45,7 @@ def _exception(self: Any, timeout: float | None = None) -> BaseException | None:
 
 
 def _waited(future: Any, timeout: float | None) -> float | None:
-    """Stand back until ``future`` is done, where it cannot tell who waits for it; how long is left to wait."""
+    """Stand back until ``future`` is done, where it cannot tell who waits; how long is left to wait."""
     strand = current()
     if strand is None or isinstance(future._condition._lock, GateLock):
         return timeout

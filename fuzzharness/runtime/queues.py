@@ -15,8 +15,8 @@ from typing import Any
 
 from fuzzharness.access import QUEUE, Kind
 from fuzzharness.runtime.register import REGISTER
-from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand, current
+from fuzzharness.runtime.trail import Channel
 from fuzzharness.runtime.waiting import Method, Patch, attempt, controlled, key_of, quietly, step, touch
 
 ITEMS, ROOM, TASKS = "items", "room", "tasks"

@@ -21,20 +21,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from fuzzharness.access import OF_LOCKS, Key, Kind, Place, Touch
-from fuzzharness.model import Raised, Result, Returned, Unfinished
+from fuzzharness.access import Key, Kind, Place, Touch
+from fuzzharness.model import Result, Unfinished
 from fuzzharness.runtime.caller import Body, Caller
-from fuzzharness.runtime.loops import LOOP, Loop
+from fuzzharness.runtime.loops import Loop
 from fuzzharness.runtime.places import place_of_coroutine, place_of_tool
+from fuzzharness.runtime.results import raised, returned
+from fuzzharness.runtime.standing import WAITING, Standing
 from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
-from fuzzharness.runtime.trail import Channel as Channel
-from fuzzharness.runtime.trail import Choose as Choose
-from fuzzharness.runtime.trail import Trail as Trail
+from fuzzharness.runtime.trail import Choose, Trail
 from fuzzharness.runtime.workers import Worker, release
-from fuzzharness.world.plain import plain, without_addresses
-
-WAITING = "waiting"
-"""The resource of the touches that wake a call, and with which it goes on."""
 
 MOST_STEPS = 100_000
 """A call that takes more steps than this in one run goes round in circles: it counts as stuck."""
@@ -56,11 +52,11 @@ class Crew(Protocol):
         ...
 
 
-class Run:
+class Run(Standing):
     """One execution of ``bodies``, one per call.
 
-    ``detailed`` asks for places and values, ``places`` are those of the calls in their batch. ``fine``: tasks
-    of event loops stop at every gate, since threads run beside them. ``abandoned`` is True
+    ``places`` are those of the calls in their batch; for ``detailed`` and ``fine`` see :class:`Record`.
+    ``abandoned`` is True
     afterwards if a thread could not be stopped, ``disturbed`` if one was set aside as stuck, ``strangers`` if
     a call started a thread that runs out of control.
     """
@@ -75,13 +71,10 @@ class Run:
         places: Sequence[int] | None = None,
         fine: bool = False,
     ) -> None:
+        super().__init__(detailed, fine)
         self.choose = choose
         self.timeout = timeout
-        self.detailed = detailed
-        self.fine = fine
-        self.trail = Trail()
         self.holder: Strand | None = None
-        self.over = False
         self.abandoned = self.threaded = self.strangers = False
         self.loops: list[Loop] = []
         self.running: int | None = None
@@ -93,9 +86,6 @@ class Run:
         self._awaited = False
         self._failure: BaseException | None = None
         self._alive = 0
-        self.asked = 0
-        self._idle: list[int] = []
-        self._lines: dict[Channel, list[Strand]] = {}
         self._awake = _thread.allocate_lock()
         self._awake.acquire()
         self._mutex = _thread.allocate_lock()
@@ -118,11 +108,6 @@ class Run:
             self.loops.append(loop)
         caller.loops.append(loop)
         Strand(caller, loop, loop, body.start)
-
-    @property
-    def strands(self) -> list[Strand]:
-        """Every strand of every call so far."""
-        return [strand for caller in self.callers for strand in caller.strands]
 
     # -- the thread that started the run ---------------------------------------------------------
 
@@ -234,13 +219,7 @@ class Run:
         blocked = strand.blocked is not None and strand.blocked()
         if not (blocked or strand.fresh) and (strand.merged or 0 < strand.atomic <= strand.steps):
             return
-        if self.over:
-            self._unwind(strand)
-        if strand.owed:
-            self._settle(strand)
-        while strand.later:
-            strand.later.pop()()
-        self.trail.pending[strand.index] = announced
+        self._about_to(strand, announced)
         if blocked and strand.fresh:
             self._began_in_vain(strand)
         if blocked or not strand.fresh:
@@ -248,42 +227,10 @@ class Run:
         self._begin(strand, announced)
 
     def _begin(self, strand: Strand, announced: Sequence[Touch] = ()) -> None:
-        """A step of ``strand`` begins."""
         if strand.steps >= MOST_STEPS:
-            self._spin(strand)
-        if self._idle:
-            self._note_idle(self.asked - 1)
-        trail = self.trail
-        strand.fresh = False
-        strand.steps += 1
-        strand.last = len(trail.order)
-        trail.order.append(strand.index)
-        trail.numbers.append(strand.number)
-        trail.touches.append([])
-        trail.announced.append(announced)
-        if self.detailed:
-            trail.places.append([])
-            trail.values.append([])
-            strand.looks.clear()
-        if strand.debts:
-            self._pay(strand)
-        if self.fine and strand.loop is not None and not strand.loop.taken:
-            strand.loop.taken = True
-            self._add((LOOP, (strand.loop.name,), Kind.LOCK))
-
-    def _add(self, touch: Touch) -> None:
-        """Add a touch that nobody is shown to the step under way."""
-        trail = self.trail
-        trail.touches[-1].append(touch)
-        if self.detailed:
-            trail.places[-1].append(None)
-            trail.values[-1].append(None)
-
-    def _pay(self, strand: Strand) -> None:
-        """A step of ``strand`` that others let it take comes after theirs."""
-        for touch in strand.debts:
-            self._add(touch)
-        strand.debts.clear()
+            strand.spins = True
+            self._decide(strand)
+        self._open_step(strand, announced)
 
     def woke(self, strand: Strand) -> None:
         """The strand that runs lets ``strand``, of another call, go on."""
@@ -297,105 +244,6 @@ class Run:
         self._add((WAITING, key, Kind.WAKE))
         strand.debts.append((WAITING, key, Kind.WOKEN))
 
-    def _began_in_vain(self, strand: Strand) -> None:
-        if self._idle and strand.index < self._idle[-1]:
-            self._note_idle(self.asked - 1)
-        self._idle.append(strand.index)
-
-    def _note_idle(self, choices: int) -> None:
-        """The last choices, up to the one numbered ``choices``, let calls begin that took no step."""
-        if self.trail.redundant is None:
-            self.trail.redundant = choices - len(self._idle)
-        self._idle.clear()
-
-    def _spin(self, strand: Strand) -> None:
-        strand.spins = True
-        self._decide(strand)
-
-    def take(self, strand: Strand, announced: Sequence[Touch], blocked: Callable[[], bool]) -> None:
-        """The gate before a lock: returns when the call may go on and ``blocked`` is false."""
-        strand.blocked = blocked
-        try:
-            self.arrive(strand, announced)
-        finally:
-            strand.blocked = None
-
-    def take_or_fail(
-        self, strand: Strand, announced: Sequence[Touch], resource: str, blocked: Callable[[], bool]
-    ) -> None:
-        """As :meth:`take`, for a lock that fails who waits for it once nobody is left to free it."""
-        strand.given_up, strand.waits_for, strand.foreseen = False, resource, True
-        try:
-            self.take(strand, announced, lambda: blocked() and not strand.given_up)
-        finally:
-            strand.waits_for, strand.foreseen = None, False
-
-    def record(
-        self, strand: Strand, touch: Touch, peek: Callable[[], Any] | None, place: Place | None = None
-    ) -> None:
-        """Add an access to the step under way."""
-        if strand.fresh:
-            self.arrive(strand, (touch,))
-        trail = self.trail
-        trail.touches[-1].append(touch)
-        if self.detailed:
-            trail.places[-1].append(place or place_of_tool())
-            trail.values[-1].append(None)
-            if peek is not None:
-                self._look(strand, touch[2], peek)
-
-    def unlock(self, strand: Strand, resource: str, key: Key) -> None:
-        """A lock that the call took is free again: part of the step under way."""
-        if strand.fresh:
-            return
-        touches = self.trail.touches[-1]
-        taken = (resource, key, Kind.LOCK)
-        if taken in touches:
-            touches[touches.index(taken)] = (resource, key, Kind.PASS)
-        else:
-            self.record(strand, (resource, key, Kind.UNLOCK), None)
-
-    def wait(self, strand: Strand, resource: str) -> bool:
-        """Stand back until :meth:`wake` for ``resource``; False when nobody could wake this call."""
-        self.trail.unforeseen += 1
-        strand.waits_for = resource
-        strand.given_up = False
-        strand.blocked = lambda: strand.waits_for is not None
-        try:
-            if self.over:
-                self._unwind(strand)
-            self._decide(strand)
-        finally:
-            strand.blocked = strand.waits_for = None
-        if not strand.given_up:
-            self._take_again(strand)
-        return not strand.given_up
-
-    def _take_again(self, strand: Strand) -> None:
-        """The step that had to wait is taken only now: what it announced happens here."""
-        trail, before = self.trail, strand.last
-        looks = list(strand.looks)
-        self._begin(strand, trail.announced[before])
-        trail.touches[-1] = trail.touches[before]
-        kept = [n for n, touch in enumerate(trail.touches[before]) if touch[2] in OF_LOCKS]
-        trail.touches[before] = [trail.touches[before][n] for n in kept]
-        if self.detailed:
-            trail.places[-1], trail.values[-1] = trail.places[before], trail.values[before]
-            trail.places[before] = [trail.places[before][n] for n in kept]
-            trail.values[before] = [None] * len(kept)
-            strand.owed = [(strand.last, place, peek) for _, place, peek in strand.owed]
-            for place, peek in looks:
-                trail.values[-1][place] = self._unseen(strand, peek)
-            strand.looks = looks
-
-    def wake(self, resource: str) -> None:
-        """Let the calls that wait for ``resource`` try again."""
-        for strand in self.strands:
-            if strand.waits_for == resource and not strand.foreseen:
-                strand.waits_for = None
-
-    # -- strands beside the first of a call ------------------------------------------------------
-
     def spawn(self, parent: Strand, body: Callable[[], Any]) -> Strand:
         """A new thread of the call of ``parent``, which runs ``body`` when it is its turn."""
         self.threaded = True
@@ -403,91 +251,6 @@ class Run:
             strand = Strand(parent.caller, self._crew.worker(), None, body)
             strand.since = self.asked
         return strand
-
-    def sleep(self, strand: Strand, seconds: float) -> None:
-        """Let time pass for the call of ``strand``; its other strands go on meanwhile."""
-        caller = strand.caller
-        if len(caller.strands) == 1 or strand.loop is not None:
-            caller.elapsed += seconds
-            return
-        strand.blocked = lambda: not strand.timed_out
-        self.stand(strand, caller.elapsed + seconds)
-
-    def stand(self, strand: Strand, until: float | None = None) -> bool:
-        """Stand back until :attr:`Strand.blocked` is over; False if it was given up at ``until``."""
-        strand.timer, strand.timed_out = until, False
-        try:
-            if self.over:
-                self._unwind(strand)
-            self._decide(strand)
-        finally:
-            strand.blocked = strand.timer = None
-        return not strand.timed_out
-
-    # -- calls that wait until another wakes them ------------------------------------------------
-
-    def suspend(
-        self,
-        strand: Strand,
-        channel: Channel,
-        then: Sequence[Touch] = (),
-        timeout: float | None = None,
-        free: Callable[[], bool] | None = None,
-        yields: bool = False,
-    ) -> bool:
-        """Stand in line for ``channel`` until :meth:`rouse`; a new step begins, announced as ``then``.
-
-        False: the call was not roused: with a ``timeout`` it has given up, which it may do as soon as none of
-        its strands can go on; else ``free`` says that it can, and one that ``yields`` can once no other can,
-        which nothing announces.
-        """
-        line = self._lines.setdefault(channel, [])
-        line.append(strand)
-        timed = timeout is not None
-        woken = () if timed else ((WAITING, (strand.place,), Kind.WOKEN),)
-        strand.timed_out = False
-        strand.timer = None if timeout is None else strand.caller.elapsed + max(timeout, 0.0)
-        strand.blocked = lambda: (
-            strand in line and not (strand.timed_out or strand.given_up or (free is not None and free()))
-        )
-        strand.given_up, strand.foreseen, strand.waits_for = False, True, WAITING if yields else None
-        self.trail.awaits[strand.index] = channel
-        try:
-            self._stand_back(strand, (*woken, *then))
-        finally:
-            strand.blocked = strand.waits_for = strand.timer = None
-            strand.foreseen = False
-        roused = strand not in line
-        if not roused:
-            line.remove(strand)
-            self.trail.unforeseen += not timed
-        del self.trail.awaits[strand.index]
-        self._begin(strand, (*woken, *then))
-        for touch in (*woken, *then):
-            self.record(strand, touch, None)
-        if strand.atomic:
-            strand.atomic = strand.steps
-        return roused
-
-    def _stand_back(self, strand: Strand, announced: Sequence[Touch]) -> None:
-        if self.over:
-            self._unwind(strand)
-        if strand.owed:
-            self._settle(strand)
-        while strand.later:
-            strand.later.pop()()
-        self.trail.pending[strand.index] = announced
-        self._decide(strand)
-
-    def rouse(self, strand: Strand, channel: Channel, count: int | None = None) -> int:
-        """The step of ``strand`` lets those in line go on, or the first ``count``; returns how many."""
-        line = self._lines.get(channel, [])
-        roused = line[:count]
-        del line[:count]
-        for other in roused:
-            if other.blocked is not None:
-                self.record(strand, (WAITING, (other.place,), Kind.WAKE), None)
-        return len(roused)
 
     # -- who is next ------------------------------------------------------------------------------
 
@@ -700,44 +463,6 @@ class Run:
         if main:
             strand.caller.result = result
         strand.done = strand.deaf = True
-
-    # -- values, for explanations ----------------------------------------------------------------
-
-    def _look(self, strand: Strand, kind: Kind, peek: Callable[[], Any]) -> None:
-        """Read now what an access reads; read what it writes when the step is done."""
-        if kind is Kind.WRITE or kind in OF_LOCKS:
-            strand.owed.append((len(self.trail.touches) - 1, len(self.trail.touches[-1]) - 1, peek))
-            return
-        strand.looks.append((len(self.trail.values[-1]) - 1, peek))
-        self.trail.values[-1][-1] = self._unseen(strand, peek)
-
-    def _settle(self, strand: Strand) -> None:
-        for step, place, peek in strand.owed:
-            self.trail.values[step][place] = self._unseen(strand, peek)
-        strand.owed.clear()
-
-    def _unseen(self, strand: Strand, peek: Callable[[], Any]) -> Any:
-        """What ``peek`` shows, without a gate on the way; None where it cannot show anything."""
-        before, strand.deaf = strand.deaf, True
-        try:
-            return peek()
-        except Exception:
-            return None
-        finally:
-            strand.deaf = before
-
-
-def raised(error: BaseException) -> Raised:
-    """An exception of a tool as a result: its class and its text, without addresses."""
-    return Raised(type(error).__name__, without_addresses(str(error)).strip())
-
-
-def returned(value: Any) -> Returned:
-    """What a tool returned as a result, plain and independent of later runs."""
-    try:
-        return Returned(plain(value, named=True))
-    except Exception as error:
-        return Returned(f"a {type(value).__qualname__} that cannot be read: {type(error).__name__}: {error}")
 
 
 def _raise_in(ident: int) -> None:

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from fuzzharness.access import EVENT, SEMAPHORE, Kind
-from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand
+from fuzzharness.runtime.trail import Channel
 from fuzzharness.runtime.waiting import Method, Patch, attempt, controlled, key_of, quietly, step, touch
 
 

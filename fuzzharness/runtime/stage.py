@@ -30,9 +30,10 @@ from fuzzharness.runtime.offload import threads_held
 from fuzzharness.runtime.patches import Patches
 from fuzzharness.runtime.register import REGISTER
 from fuzzharness.runtime.rivals import rivals
-from fuzzharness.runtime.run import Choose, Run, Trail
+from fuzzharness.runtime.run import Run
 from fuzzharness.runtime.state import State
 from fuzzharness.runtime.surroundings import Surroundings
+from fuzzharness.runtime.trail import Choose, Trail
 from fuzzharness.schedule import Schedule
 from fuzzharness.settings import Settings
 from fuzzharness.tools.toolbox import Bound, Toolbox

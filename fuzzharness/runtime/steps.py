@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fuzzharness.runtime.loops import LOOP
-from fuzzharness.runtime.run import raised, returned
+from fuzzharness.runtime.results import raised, returned
 from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
 
 MOST_TURNS = 10_000

@@ -17,8 +17,8 @@ from typing import Any
 from fuzzharness.access import Kind, Touch
 from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.register import REGISTER
-from fuzzharness.runtime.run import Channel
 from fuzzharness.runtime.strand import Strand, current
+from fuzzharness.runtime.trail import Channel
 
 POLLS = 10
 """So often a wait of one call for one thing may time out in a row."""

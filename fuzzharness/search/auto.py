@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.bounded import Bounded
 from fuzzharness.search.parts import Parts
 from fuzzharness.search.portfolio import Portfolio

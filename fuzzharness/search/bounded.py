@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.scheduler import Claim
 from fuzzharness.search.windows import rank
 

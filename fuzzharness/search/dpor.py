@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.causality import Causality
 from fuzzharness.search.footprint import Footprints
 from fuzzharness.search.habits import Habits

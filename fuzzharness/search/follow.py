@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fuzzharness.errors import ReplayMismatch
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.schedule import Schedule, letter
 from fuzzharness.search.scheduler import Claim
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fuzzharness.access import Kind, Touch
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 
 
 class Habits:

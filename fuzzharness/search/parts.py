@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.count import Part
 from fuzzharness.search.dpor import Dpor
 from fuzzharness.search.profile import steps_of

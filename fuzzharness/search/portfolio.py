@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.pct import Pct, missed_bugs
 from fuzzharness.search.pos import Pos
 from fuzzharness.search.profile import Profile

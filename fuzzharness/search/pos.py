@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.profile import Profile
 from fuzzharness.search.progress import Progress
 from fuzzharness.search.scheduler import Claim

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.footprint import Footprints
 
 Steps = tuple[int, ...]

@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Sequence
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.profile import Profile, steps_of
 
 _LIKELY = 0.05

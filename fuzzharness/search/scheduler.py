@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)

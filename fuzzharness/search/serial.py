@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from fuzzharness.runtime.run import Choose, Trail
+from fuzzharness.runtime.trail import Choose, Trail
 from fuzzharness.search.scheduler import Claim
 
 

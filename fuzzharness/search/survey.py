@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.count import Forecast, forecast
 from fuzzharness.search.habits import Habits
 from fuzzharness.search.profile import Profile

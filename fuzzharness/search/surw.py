@@ -15,7 +15,7 @@ import random
 from collections.abc import Sequence
 from itertools import accumulate
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.profile import Profile
 from fuzzharness.search.progress import Progress, uniform_bound, weighted
 from fuzzharness.search.scheduler import Claim

@@ -6,7 +6,7 @@ Decides an order only, so that a finding comes early; every interleaving is run 
 from __future__ import annotations
 
 from fuzzharness.access import Kind, Touch, overlap
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 
 
 def rank(trail: Trail, at: int, other: int) -> int:

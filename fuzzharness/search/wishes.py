@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.schedule import Schedule
 from fuzzharness.search.scheduler import Claim
 

@@ -78,8 +78,9 @@ def explored(tools: tuple[str, ...]) -> fh.Report:
 WATCHED: tuple[ModuleType | type, ...] = (
     time, os, random, threading, queue, asyncio, asyncio.locks, trio, trio.lowlevel,
     sys.modules["trio._threads"], threading.Thread, threading.Event, threading.Condition,
-    threading.Semaphore, queue.Queue, asyncio.Lock, asyncio.Event, asyncio.Queue, trio.Lock, trio.Event, trio.CancelScope,
-    concurrent.futures.ThreadPoolExecutor, concurrent.futures.Future, random.Random,
+    threading.Semaphore, queue.Queue, asyncio.Lock, asyncio.Event, asyncio.Queue, trio.Lock,
+    trio.Event, trio.CancelScope, concurrent.futures.ThreadPoolExecutor,
+    concurrent.futures.Future, random.Random,
 )  # fmt: skip
 
 

@@ -19,8 +19,8 @@ from hypothesis.errors import NoSuchExample
 import fuzzharness as fh
 from fuzzharness import strategies
 from fuzzharness.exploration import judge_replay
-from fuzzharness.runtime.run import Trail
 from fuzzharness.runtime.stage import Stage
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.schedule import Schedule, Switch
 from fuzzharness.search.wishes import Wishes
 

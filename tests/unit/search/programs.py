@@ -13,7 +13,7 @@ from itertools import permutations
 from typing import Any
 
 from fuzzharness.access import Kind, Touch, dependent
-from fuzzharness.runtime.run import Choose, Trail
+from fuzzharness.runtime.trail import Choose, Trail
 from fuzzharness.search.scheduler import Scheduler
 
 R, W, LOCK, TRY, UNLOCK = Kind.READ, Kind.WRITE, Kind.LOCK, Kind.TRY, Kind.UNLOCK

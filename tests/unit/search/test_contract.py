@@ -10,8 +10,8 @@ import pytest
 
 import fuzzharness as fh
 from fuzzharness.access import Kind, Touch
-from fuzzharness.runtime.run import Trail
 from fuzzharness.runtime.stage import Stage
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.schedule import Schedule
 from fuzzharness.search import scheduler_for
 from fuzzharness.search.auto import Auto

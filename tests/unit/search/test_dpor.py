@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.count import forecast
 from fuzzharness.search.dpor import Dpor
 from fuzzharness.search.habits import Habits

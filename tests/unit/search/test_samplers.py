@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fuzzharness.access import Kind, Touch
-from fuzzharness.runtime.run import Trail
+from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.pct import Pct
 from fuzzharness.search.portfolio import Portfolio
 from fuzzharness.search.pos import Pos
