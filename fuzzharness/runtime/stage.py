@@ -38,6 +38,7 @@ from fuzzharness.schedule import Schedule
 from fuzzharness.settings import Settings
 from fuzzharness.tools.toolbox import Bound, Toolbox
 from fuzzharness.world import World
+from fuzzharness.world.references import one_look
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,11 @@ class Stage:
         self.labels = batch.labels
 
     def __enter__(self) -> Stage:
+        with one_look():
+            self._open()
+        return self
+
+    def _open(self) -> None:
         with ExitStack() as stack:
             self.world.open(self._gate)
             stack.callback(self.world.close)
@@ -128,7 +134,6 @@ class Stage:
             self._run_before()
             self._surroundings = Surroundings(self._state.unwatched, self.settings.ignore)
             self._stack = stack.pop_all()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

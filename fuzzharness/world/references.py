@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any
 
@@ -222,17 +224,14 @@ class Replaced:
     def replace(self, functions: Collection[tuple[Any, Any]]) -> None:
         """For each ``(original, stand_in)``: let every module use the stand-in from now on."""
         new = {id(original): (original, stand_in) for original, stand_in in functions}
-        idents = frozenset(new)
         self._begin()
         self._modules = set(sys.modules)
         self._originals.update((id(stand_in), (stand_in, original)) for original, stand_in in functions)
-        for module in _modules(self._modules):
-            if _knows_none(module, idents):
-                continue
-            for attribute, value in list(vars(module).items()):
-                known = new.get(id(value))
-                if known is not None and known[0] is value:
-                    self._set(module, attribute, value, known[1])
+        for module, attribute in _places_of([original for original, _ in functions]):
+            value = vars(module).get(attribute)
+            known = new.get(id(value))
+            if known is not None and known[0] is value:
+                self._set(module, attribute, value, known[1])
 
     def put(self, owner: Any, name: str, stand_in: Any) -> None:
         """Let ``stand_in`` be the attribute ``name`` of a module or class; itself, to see it replaced."""
@@ -264,6 +263,7 @@ class Replaced:
         self._places.append((owner, name, original, stand_in))
         if original is not stand_in:
             setattr(owner, name, stand_in)
+            _put_there(owner, name, stand_in)
 
 
 _ACTIVE: list[Replaced] = []
@@ -310,6 +310,56 @@ def _held(places: Iterable[_Place]) -> list[_Held]:
     for owner, name, _, stand_in in places:
         expected.setdefault(id(owner), (owner, {}))[1][name] = stand_in
     return [_Held(owner, names) for owner, names in expected.values()]
+
+
+_Spots = list[tuple[types.ModuleType, str]]
+"""Modules, and a name in each."""
+
+_EVER: dict[int, Any] = {}
+"""Everything that was looked for so far, by its ``id``."""
+
+_LOOK = threading.local()
+"""Under ``found``: where each of those is, as one look has shown it."""
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Within it what was looked for before is looked for once, whoever asks for it."""
+    ever = dict(_EVER)
+    _LOOK.found = _look_for(ever) if ever else None
+    try:
+        yield
+    finally:
+        _LOOK.found = None
+
+
+def _places_of(values: Sequence[Any]) -> _Spots:
+    """Where modules hold one of ``values``."""
+    wanted = {id(value): value for value in values}
+    found = getattr(_LOOK, "found", None)
+    if found is None or not wanted.keys() <= found.keys():
+        found = _look_for(wanted)
+    _EVER.update(wanted)
+    return [spot for ident in wanted for spot in found[ident]]
+
+
+def _put_there(owner: Any, name: str, stand_in: Any) -> None:
+    """What stands in may be stood in for itself: it is found where it is now."""
+    found = getattr(_LOOK, "found", None)
+    if found is not None and isinstance(owner, types.ModuleType):
+        found.setdefault(id(stand_in), []).append((owner, name))
+
+
+def _look_for(wanted: dict[int, Any]) -> dict[int, _Spots]:
+    found: dict[int, _Spots] = {ident: [] for ident in wanted}
+    idents = frozenset(wanted)
+    for module in _modules(sys.modules.copy()):
+        if _knows_none(module, idents):
+            continue
+        for name, value in list(vars(module).items()):
+            if id(value) in wanted and wanted[id(value)] is value:
+                found[id(value)].append((module, name))
+    return found
 
 
 def _modules(names: Iterable[str]) -> Iterator[types.ModuleType]:

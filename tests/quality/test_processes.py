@@ -66,7 +66,7 @@ def recording(tmp_path: Path) -> list[str]:
 
 def report(folder: Path, words: list[str], seed: str, home: Path | None = None) -> dict[str, str]:
     """The files of the report of one process, started in ``home``; written into ``folder``."""
-    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     target = folder / f"report-{seed}"
     command = [sys.executable, "-m", "fuzzharness", "run", *words, "--report", str(target)]
     ran = subprocess.run(
