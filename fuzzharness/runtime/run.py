@@ -15,6 +15,7 @@ from __future__ import annotations
 import _thread
 import contextvars
 import ctypes
+import gc
 import inspect
 import sys
 import time
@@ -114,14 +115,19 @@ class Run(Standing):
     def execute(self) -> Trail:
         """Run to the end and return the trail; results are in :attr:`results`.
 
-        Afterwards the workers are idle, unless :attr:`abandoned` says that one may not be.
+        Afterwards the workers are idle, unless :attr:`abandoned` says that one may not be. Garbage waits until
+        then: what is finalised in the midst of a run would pass gates wherever it happens to be collected.
         """
+        collects = gc.isenabled()
+        gc.disable()
         try:
             with self._mutex:
                 self._next(None)
             self._watch()
         finally:
             self._stop()
+            if collects:
+                gc.enable()
         if self._failure is not None:
             raise self._failure
         self.trail.stood = tuple(c.index for c in self.callers if isinstance(c.result, Unfinished))
