@@ -108,9 +108,7 @@ class Caller:
         """When the first of its strands gives up waiting, in its own time; None if none would."""
         first = None
         for loop in self.loops:
-            if loop.inside is not None and loop.inside.index == self.index:
-                return None  # what waits inside of a step keeps the loop, and its timers, waiting too
-            time = loop.deadline(self)
+            time = loop.due(self)
             if time is not None and (first is None or time < first):
                 first = time
         for strand in self.strands:

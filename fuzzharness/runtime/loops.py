@@ -79,6 +79,13 @@ class Loop(ABC):
         """Let what waits until ``caller``'s earliest time go on."""
         self._do((self._fire, caller))
 
+    def due(self, caller: Caller) -> float | None:
+        """As :meth:`deadline`; None while a task, of whatever call, is in the midst of a step.
+
+        Such a task keeps the loop, and all timers there, waiting.
+        """
+        return self.deadline(caller) if self.inside is None else None
+
     @abstractmethod
     def deadline(self, caller: Caller) -> float | None:
         """The earliest time that something in ``caller`` waits for, in seconds since it began."""

@@ -336,7 +336,7 @@ class Run(Standing):
         caller.elapsed = max(caller.elapsed, deadline)
         self._promised = caller
         for loop in caller.loops:
-            first = loop.deadline(caller)
+            first = loop.due(caller)
             if first is not None and first <= deadline:
                 loop.fire(caller)
                 return None

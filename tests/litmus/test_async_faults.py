@@ -1,5 +1,6 @@
 """What went wrong with async calls once, each as small as it could be made."""
 
+import asyncio
 import gc
 import threading
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 import fuzzharness as fh
 
 Tool = Callable[..., Any]
+LOCK = threading.Lock()
 
 
 def explored(*tools: Tool, strategy: str = "auto", **settings: Any) -> fh.Report:
@@ -47,3 +49,43 @@ def test_garbage_is_not_collected_in_the_midst_of_a_run() -> None:
     assert gc.isenabled()
     assert report.exhausted
     assert {outcome.state["ctx"]["x"] for outcome in report.outcomes} == {2, 3, 4}
+
+
+async def offloads(ctx: Any) -> None:
+    await asyncio.to_thread(ctx.__setitem__, "y", 1)
+
+
+def test_a_timer_does_not_fire_while_a_sibling_keeps_the_loop() -> None:
+    async def sleeps(ctx: Any) -> int:
+        ctx["y"] = 2
+        await asyncio.sleep(1)
+        return int(ctx["x"])
+
+    async def adds(ctx: Any) -> None:
+        ctx["x"] = ctx["x"] + 1
+        await offloads(ctx)
+
+    for strategy in ("bounded", "dpor"):
+        report = explored(sleeps, adds, strategy=strategy)
+        assert report.exhausted
+        assert {str(next(iter(o.results.values()))) for o in report.outcomes} == {"returned 0", "returned 1"}
+
+
+def test_a_task_that_waits_for_a_lock_of_its_own_sleeping_thread_gets_it() -> None:
+    async def waits(ctx: Any) -> str:
+        def holds() -> None:
+            with LOCK:
+                ctx["y"] = 1
+                taken.set()
+                threading.Event().wait(1)
+
+        taken = threading.Event()
+        thread = threading.Thread(target=holds)
+        thread.start()
+        while not taken.is_set():
+            await asyncio.sleep(0)
+        with LOCK:
+            return "got it"
+
+    report = explored(waits, offloads)
+    assert not report.findings, report.findings[0].explanation
