@@ -8,7 +8,7 @@ each other, or by a chain of such. A race is an ordered pair of two calls with n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fuzzharness.search.footprint import Footprints, Lock
 
@@ -67,10 +67,12 @@ class Causality:
             return self._data(own, call, footprint, 0)
         through, firsts = self._woken(woken), []
         for lock in takes:
-            freed = self._freed(lock, lock in self.footprints.passes[footprint])
-            if freed is not None and self.calls[freed] != call:
-                through |= self.before[freed]
-                firsts.append(self._first(lock, freed))
+            past = own
+            for freed in self._freed(lock, lock in self.footprints.passes[footprint]):
+                if self.calls[freed] != call and not past >> freed & 1:
+                    past |= self.before[freed]
+                    firsts.append(self._first(lock, freed))
+            through |= past
         known, races = self._data(own, call, footprint, through)
         races += [first for first in firsts if self.calls[first] != call and not known >> first & 1]
         return known | through, races
@@ -92,14 +94,20 @@ class Causality:
                 return self.before[step]
         return 0
 
-    def _freed(self, lock: Lock, passing: bool) -> int | None:
-        """The step that gave ``lock`` back last; two that only pass it do not order each other."""
+    def _freed(self, lock: Lock, passing: bool) -> Iterator[int]:
+        """The step that gave ``lock`` back last, behind those that have passed it since, latest first.
+
+        Steps that only pass it do not order each other.
+        """
         frees, passes = self.footprints.frees, self.footprints.passes
         for step in range(len(self.prints) - 1, -1, -1):
             footprint = self.prints[step]
-            if lock in frees[footprint] and not (passing and lock in passes[footprint]):
-                return step
-        return None
+            if lock in passes[footprint]:
+                if not passing:
+                    yield step
+            elif lock in frees[footprint]:
+                yield step
+                return
 
     def _woken(self, calls: Sequence[Lock]) -> int:
         """What happens before ``calls`` were woken, that step included."""
