@@ -59,7 +59,8 @@ class Kind(Enum):
     back in a later step, PASS takes it and gives it back within one step. Of a database: SNAPSHOT reads in
     a transaction that stays open, PUBLISH commits, which such a reader may keep from happening. INSERT puts
     a new key into a container, behind those that are there. Of a call that could not go on: WAKE lets it go
-    on, WOKEN is the step with which it does; their key names the call.
+    on, WOKEN is the step with which it does, IN_TIME such a step that a time-out would have brought as well;
+    their key names the call.
     """
 
     READ = "read"
@@ -74,6 +75,7 @@ class Kind(Enum):
     INSERT = "insert into"
     WAKE = "wake"
     WOKEN = "go on"
+    IN_TIME = "go on in time"
 
     __hash__ = object.__hash__  # members are single: their own hash would be a call into Python
 
@@ -87,12 +89,14 @@ _ALIKE: Final = frozenset({Kind.SNAPSHOT, Kind.PUBLISH})
 OF_LOCKS: Final = frozenset(
     {
         Kind.LOCK, Kind.TRY, Kind.UNLOCK, Kind.PASS, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT,
-        Kind.WAKE, Kind.WOKEN,
+        Kind.WAKE, Kind.WOKEN, Kind.IN_TIME,
     }
 )  # fmt: skip
 """Kinds that say in which order calls go on, not what is read or written."""
 
-UNTOLD: Final = frozenset({Kind.UNLOCK, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT, Kind.WAKE, Kind.WOKEN})
+UNTOLD: Final = frozenset(
+    {Kind.UNLOCK, Kind.SNAPSHOT, Kind.PUBLISH, Kind.INSERT, Kind.WAKE, Kind.WOKEN, Kind.IN_TIME}
+)
 """Kinds that matter to the search and are not shown."""
 
 EVENT: Final = "the event"

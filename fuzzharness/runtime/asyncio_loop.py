@@ -38,6 +38,7 @@ class AsyncioLoop(Loop):
         self._timers: dict[int, list[tuple[float, int, asyncio.TimerHandle]]] = {}
         self._numbers = count()
         self._starting: Strand | None = None
+        self._asked: list[asyncio.Handle] = []
         super().__init__()
 
     def _serve(self) -> None:
@@ -49,7 +50,7 @@ class AsyncioLoop(Loop):
 
     def begin(self, run: Run) -> None:
         super().begin(run)
-        self._tasks, self._timers, self._starting = {}, {}, None
+        self._tasks, self._timers, self._starting, self._asked = {}, {}, None, []
 
     def deadline(self, caller: Caller) -> float | None:
         timers = self._timers.get(caller.index)
@@ -70,15 +71,24 @@ class AsyncioLoop(Loop):
             self._starting = None
             self._tasks[task], strand.task = strand, task
         strand.resume = handle
-        run = caller.run
-        strand.since = run.asked
-        if run.running != caller.index:
-            run.woke(strand)
+        strand.since = caller.run.asked
+        caller.run.woke(strand)
+
+    def ask(self, strand: Strand, handle: asyncio.Handle) -> None:
+        """A thread of a call wants ``handle`` to be run: that is done in no step of another call."""
+        self.askers.append(strand)
+        self._asked.append(handle)
 
     def timed(self, caller: Caller, handle: asyncio.TimerHandle) -> None:
         """``handle`` is to be run at its time, by the clock of ``caller``."""
         timers = self._timers.setdefault(caller.index, [])
         heapq.heappush(timers, (handle.when(), next(self._numbers), handle))
+
+    def _on(self, _: Any) -> bool:
+        asked, self._asked = self._asked, []
+        for handle in asked:
+            self._loop.push(handle)
+        return True
 
     def _go(self, strand: Strand) -> bool:
         if not strand.started:
@@ -106,6 +116,7 @@ class AsyncioLoop(Loop):
 
     def _abort(self, turns: int) -> bool:
         self._timers.clear()
+        self._on(None)
         for strand in self._tasks.values():
             strand.deaf = True
             RUNNING[self.ident] = strand
@@ -165,8 +176,10 @@ class _EventLoop(asyncio.SelectorEventLoop):
         if strand is None or strand.home is self._keeper:
             return super().call_soon_threadsafe(callback, *args, context=context)
         handle = asyncio.Handle(callback, args, self, context)
-        self.push(handle)
-        self._keeper.dirty = True
+        if strand.run.over:
+            self.push(handle)
+        else:
+            self._keeper.ask(strand, handle)
         return handle
 
     def call_at(  # type: ignore[override]  # as above

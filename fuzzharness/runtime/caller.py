@@ -104,6 +104,11 @@ class Caller:
         return min(able, key=lambda s: (s.since, s.number), default=None)
 
     @property
+    def timed(self) -> bool:
+        """Whether one of its tasks waits for a time, which could have come first."""
+        return any(loop.deadline(self) is not None for loop in self.loops)
+
+    @property
     def deadline(self) -> float | None:
         """When the first of its strands gives up waiting, in its own time; None if none would."""
         first = None

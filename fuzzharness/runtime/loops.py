@@ -36,8 +36,8 @@ _Job = tuple[Callable[[Any], bool], Any]
 class Loop(ABC):
     """An event loop; every method but :meth:`rest` may be called from any thread that has the baton.
 
-    ``inside`` is the task in the midst of a step, ``dirty`` tells that another thread has given the loop
-    something to do, ``taken`` that the step under way keeps the loop from others.
+    ``inside`` is the task in the midst of a step, ``askers`` are the threads that have given the loop
+    something to do, ``taken`` tells that the step under way keeps the loop from others.
     """
 
     name = "loop"
@@ -46,7 +46,8 @@ class Loop(ABC):
         self.baton = taken_lock()
         self.ident = 0
         self.inside: Strand | None = None
-        self.dirty = self.taken = self.stubborn = False
+        self.askers: list[Strand] = []
+        self.taken = self.stubborn = False
         self.run: Run | None = None
         self._sent: _Job | None = None
         self._own: _Job | None = None
@@ -64,7 +65,7 @@ class Loop(ABC):
 
     def begin(self, run: Run) -> None:
         """A run begins; the run before has ended."""
-        self.run, self.dirty, self.inside = run, False, None
+        self.run, self.askers, self.inside = run, [], None
 
     def go(self, strand: Strand) -> None:
         """Go on with ``strand``."""
@@ -72,7 +73,7 @@ class Loop(ABC):
 
     def drain(self) -> None:
         """Do what other threads have asked for, then ask who is next."""
-        self.dirty = False
+        self.askers = []
         self._do((self._on, None))
 
     def fire(self, caller: Caller) -> None:

@@ -123,9 +123,9 @@ def _of_trio() -> list[StandIn]:
 
         def work() -> None:
             deliver(capture(fn))
-            loop.dirty = True
+            loop.askers.append(worker)
 
-        strand.run.spawn(strand, work)
+        worker = strand.run.spawn(strand, work)
 
     send = module._send_message_to_trio
 
@@ -153,7 +153,7 @@ class _Answer:
 
     def get(self) -> Any:
         for loop in self._strand.caller.loops:
-            loop.dirty = True
+            loop.askers.append(self._strand)
         wait(self._strand, lambda: bool(self._answers))
         return self._answers.pop()
 

@@ -59,13 +59,13 @@ class Record(ABC):
             strand.loop.taken = True
             self._add((LOOP, (strand.loop.name,), Kind.LOCK))
 
-    def _add(self, touch: Touch) -> None:
-        """Add a touch that nobody is shown to the step under way."""
+    def _add(self, touch: Touch, step: int = -1) -> None:
+        """Add a touch that nobody is shown to the step under way, or to ``step``."""
         trail = self.trail
-        trail.touches[-1].append(touch)
+        trail.touches[step].append(touch)
         if self.detailed:
-            trail.places[-1].append(None)
-            trail.values[-1].append(None)
+            trail.places[step].append(None)
+            trail.values[step].append(None)
 
     def _pay(self, strand: Strand) -> None:
         """A step of ``strand`` that others let it take comes after theirs."""

@@ -82,6 +82,7 @@ class Run(Standing):
         self.context = contextvars.copy_context()
         self._crew = crew
         self._promised: Caller | None = None
+        self._askers: list[Strand] = []
         self._chosen: int | None = None
         self._at = -1
         self._awaited = False
@@ -239,16 +240,21 @@ class Run(Standing):
         self._open_step(strand, announced)
 
     def woke(self, strand: Strand) -> None:
-        """The strand that runs lets ``strand``, of another call, go on."""
-        waker = self.holder
-        if waker is None or waker.index == strand.index:
+        """``strand`` can go on; if strands of other calls let it, who runs or who asked its loop, that is noted."""
+        wakers = self._askers or ([] if self.holder is None or self.running == strand.index else [self.holder])
+        others = [waker for waker in wakers if waker.index != strand.index]
+        if not others:
             return
+        if len(others) < len(wakers):
+            self.trail.unforeseen += 1  # one of its own did, or another: nobody can tell
         key: Key = (strand.place,)
-        if waker.fresh:
-            self.arrive(waker, ())
         self.trail.attempts += 1
-        self._add((WAITING, key, Kind.WAKE))
-        strand.debts.append((WAITING, key, Kind.WOKEN))
+        for waker in others:
+            if waker.fresh:
+                self.arrive(waker, ())
+            self._add((WAITING, key, Kind.WAKE), waker.last)
+        timed = strand.caller.timed
+        strand.debts.append((WAITING, key, Kind.IN_TIME if timed else Kind.WOKEN))
 
     def spawn(self, parent: Strand, body: Callable[[], Any]) -> Strand:
         """A new thread of the call of ``parent``, which runs ``body`` when it is its turn."""
@@ -290,9 +296,10 @@ class Run(Standing):
 
     def _next(self, running: int | None) -> Strand | None:
         """Hand the baton on; returns the strand that has it now. Needs the mutex."""
-        self.running = running
+        self.running, self._askers = running, []
         for loop in self.loops:
-            if loop.dirty and loop.inside is None and not loop.stuck:
+            if loop.askers and loop.inside is None:
+                self._askers = loop.askers
                 loop.drain()
                 return None
         promised, self._promised = self._promised, None

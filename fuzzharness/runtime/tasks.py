@@ -125,14 +125,13 @@ def _waiting(original: Callable[..., Any], resource: str, kind: Kind) -> Callabl
         strand.run.trail.attempts += 1
         awaits[strand.index] = resource, key_of(strand, _shared(self))
         try:
-            result = await original(self, *args, **given)
-        finally:
+            return await original(self, *args, **given)
+        finally:  # who gives up waiting has looked as well, and leaves the line
             if not strand.run.over:
                 awaits.pop(strand.index, None)
-        after = current()
-        if after is not None:
-            _touch(after, self, resource, kind)
-        return result
+            after = current()
+            if after is not None:
+                _touch(after, self, resource, kind)
 
     return method
 

@@ -99,8 +99,7 @@ class TrioLoop(Loop):
         if strand is None or strand.resume is not None or strand.run.over:
             return
         strand.resume, strand.since = task, strand.run.asked
-        if strand.run.running != strand.index:
-            strand.run.woke(strand)
+        strand.run.woke(strand)
 
     def exited(self, task: Any) -> None:
         """``task`` has come to its end."""

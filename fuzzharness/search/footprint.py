@@ -95,4 +95,4 @@ def _free(touches: Sequence[Touch]) -> list[Touch]:
 
 
 _BOUND = frozenset({Kind.LOCK, Kind.PASS, Kind.WAKE, Kind.WOKEN})
-_UNSURE = frozenset({Kind.TRY, Kind.WAKE, Kind.WOKEN})
+_UNSURE = frozenset({Kind.TRY, Kind.WAKE, Kind.WOKEN, Kind.IN_TIME})

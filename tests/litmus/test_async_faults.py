@@ -3,10 +3,13 @@
 import asyncio
 import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
+import trio
+
 import fuzzharness as fh
+from fuzzharness.oracle.compare import key_of
 
 Tool = Callable[..., Any]
 LOCK = threading.Lock()
@@ -89,3 +92,98 @@ def test_a_task_that_waits_for_a_lock_of_its_own_sleeping_thread_gets_it() -> No
 
     report = explored(waits, offloads)
     assert not report.findings, report.findings[0].explanation
+
+
+def same_by_class_and_one_by_one(*tools: Tool) -> fh.Report:
+    """One run of each class reaches what all interleavings do; returns what is known of the classes."""
+    every, by_class = explored(*tools, strategy="bounded"), explored(*tools, strategy="dpor")
+    assert every.exhausted
+    assert by_class.exhausted, by_class.reasons
+    assert endings(by_class) == endings(every)
+    return by_class
+
+
+def endings(report: fh.Report) -> set[Hashable]:
+    return set(map(key_of, report.outcomes))
+
+
+EVENT, TRIO_EVENT = asyncio.Event(), trio.Event()
+
+
+async def adds(ctx: Any) -> None:
+    ctx["y"] = ctx["y"] + 1
+
+
+async def adds_again(ctx: Any) -> None:
+    ctx["y"] = ctx["y"] + 1
+    await asyncio.sleep(0)
+    await adds(ctx)
+
+
+async def waits_a_while(ctx: Any) -> str:
+    try:
+        await asyncio.wait_for(EVENT.wait(), 1)
+    except TimeoutError:
+        return "late"
+    finally:
+        await adds(ctx)
+    return "in time"
+
+
+async def waits_a_while_on_trio(ctx: Any) -> str:
+    with trio.move_on_after(1) as scope:
+        await TRIO_EVENT.wait()
+    await adds(ctx)
+    return "late" if scope.cancelled_caught else "in time"
+
+
+async def sets() -> None:
+    EVENT.set()
+
+
+async def sets_on_trio() -> None:
+    TRIO_EVENT.set()
+    await trio.lowlevel.checkpoint()
+
+
+def test_each_call_that_only_passes_through_a_loop_comes_before_one_that_keeps_it() -> None:
+    async def keeps(ctx: Any) -> None:
+        await adds(ctx)
+        EVENT.set()
+
+    async def passes(ctx: Any) -> None:
+        await asyncio.to_thread(ctx.__setitem__, "x", 1)
+        EVENT.set()
+
+    async def passes_twice(ctx: Any) -> None:
+        seen = ctx["y"]
+        await asyncio.sleep(0)
+        ctx["y"] = seen + 1
+
+    assert same_by_class_and_one_by_one(keeps, passes, passes_twice).executions == 6
+
+
+def test_who_gives_up_waiting_may_do_so_before_or_after_all_that_others_did() -> None:
+    assert same_by_class_and_one_by_one(waits_a_while, sets).executions == 3
+    assert same_by_class_and_one_by_one(waits_a_while_on_trio, sets_on_trio).executions == 3
+    same_by_class_and_one_by_one(adds_again, waits_a_while, sets)
+    same_by_class_and_one_by_one(adds_again, waits_a_while_on_trio, sets_on_trio)
+
+
+def test_a_thread_that_ends_while_a_sibling_keeps_the_loop_was_not_awaited_by_that() -> None:
+    def add(ctx: Any) -> None:
+        ctx["x"] = ctx["x"] + 1
+
+    async def offloads(ctx: Any) -> bool:
+        await asyncio.to_thread(add, ctx)
+        return EVENT.is_set()
+
+    async def keeps(ctx: Any) -> int:
+        seen = ctx["y"]
+        await asyncio.sleep(0)
+        ctx["y"] = seen + 1
+        add(ctx)
+        return int(ctx["x"])
+
+    every, by_class = (explored(offloads, keeps, strategy=strategy) for strategy in ("bounded", "dpor"))
+    assert endings(by_class) == endings(every)
