@@ -84,10 +84,14 @@ class AsyncioLoop(Loop):
         timers = self._timers.setdefault(caller.index, [])
         heapq.heappush(timers, (handle.when(), next(self._numbers), handle))
 
+    def drain(self) -> list[Strand]:
+        """As there, one thing after another: so it is known for whom each is done."""
+        self._do((self._on, None))
+        return [self.askers.pop(0)]
+
     def _on(self, _: Any) -> bool:
-        asked, self._asked = self._asked, []
-        for handle in asked:
-            self._loop.push(handle)
+        if self._asked:
+            self._loop.push(self._asked.pop(0))
         return True
 
     def _go(self, strand: Strand) -> bool:
@@ -116,7 +120,8 @@ class AsyncioLoop(Loop):
 
     def _abort(self, turns: int) -> bool:
         self._timers.clear()
-        self._on(None)
+        while self._asked:
+            self._on(None)
         for strand in self._tasks.values():
             strand.deaf = True
             RUNNING[self.ident] = strand

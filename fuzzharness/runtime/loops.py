@@ -71,10 +71,11 @@ class Loop(ABC):
         """Go on with ``strand``."""
         self._do((self._go, strand))
 
-    def drain(self) -> None:
-        """Do what other threads have asked for, then ask who is next."""
-        self.askers = []
+    def drain(self) -> list[Strand]:
+        """Do what other threads have asked for, then ask who is next; returns who had asked for that."""
+        askers, self.askers = self.askers, []
         self._do((self._on, None))
+        return askers
 
     def fire(self, caller: Caller) -> None:
         """Let what waits until ``caller``'s earliest time go on."""

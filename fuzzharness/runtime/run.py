@@ -299,8 +299,7 @@ class Run(Standing):
         self.running, self._askers = running, []
         for loop in self.loops:
             if loop.askers and loop.inside is None:
-                self._askers = loop.askers
-                loop.drain()
+                self._askers = loop.drain()
                 return None
         promised, self._promised = self._promised, None
         if promised is not None:

@@ -187,3 +187,20 @@ def test_a_thread_that_ends_while_a_sibling_keeps_the_loop_was_not_awaited_by_th
 
     every, by_class = (explored(offloads, keeps, strategy=strategy) for strategy in ("bounded", "dpor"))
     assert endings(by_class) == endings(every)
+
+
+def test_what_two_threads_ask_of_a_loop_that_is_kept_is_told_apart() -> None:
+    def add(ctx: Any) -> None:
+        ctx["x"] = ctx["x"] + 1
+
+    async def offloads(ctx: Any) -> None:
+        await asyncio.to_thread(add, ctx)
+
+    async def offloads_and_reads(ctx: Any) -> int:
+        await offloads(ctx)
+        return int(ctx["x"])
+
+    every, by_class = (
+        explored(adds, offloads_and_reads, offloads, strategy=strategy) for strategy in ("bounded", "dpor")
+    )
+    assert (by_class.exhausted, by_class.executions, endings(by_class)) == (True, 12, endings(every))
