@@ -9,6 +9,7 @@ chosen.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import heapq
 import selectors
 from _thread import get_ident as _get_ident
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from fuzzharness.runtime.caller import OWNER, Caller
 from fuzzharness.runtime.loops import START, Loop
 from fuzzharness.runtime.steps import live, may_turn, step
-from fuzzharness.runtime.strand import RUNNING, Strand
+from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
 
 if TYPE_CHECKING:
     from fuzzharness.runtime.run import Run
@@ -39,10 +40,10 @@ class AsyncioLoop(Loop):
         self._numbers = count()
         self._starting: Strand | None = None
         self._asked: list[asyncio.Handle] = []
+        self._loop = _EventLoop(self)
         super().__init__()
 
     def _serve(self) -> None:
-        self._loop = _EventLoop(self)
         try:
             self._loop.run_forever()
         finally:
@@ -51,6 +52,7 @@ class AsyncioLoop(Loop):
     def begin(self, run: Run) -> None:
         super().begin(run)
         self._tasks, self._timers, self._starting, self._asked = {}, {}, None, []
+        self._loop.as_new()
 
     def deadline(self, caller: Caller) -> float | None:
         timers = self._timers.get(caller.index)
@@ -128,6 +130,9 @@ class AsyncioLoop(Loop):
             if strand.resume is not None:
                 self._loop.push(strand.resume)
                 strand.resume = None
+        for task in self._tasks:
+            if task.done() and isinstance(task._exception, Aborted):  # type: ignore[attr-defined]  # exception() would keep it from the log
+                task._log_traceback = False  # type: ignore[attr-defined]  # as above: the run has ended it
         left = [task for task in self._tasks if not task.done()]
         if not left or not turns:
             self._leave(left)
@@ -141,6 +146,7 @@ class AsyncioLoop(Loop):
         self.stubborn = bool(left)
         for task in left:
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # the run is told, not the log
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(task.get_coro()))  # nothing can end it: not even closing
         self._ended.release()
 
     def _close(self, _: Any) -> bool:
@@ -158,6 +164,12 @@ class _EventLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         caller = OWNER.get(None)
         return START if caller is None else START + caller.elapsed
+
+    def as_new(self) -> None:
+        """Take back what a call may have set: no call of another run is to find it."""
+        self._task_factory = self._exception_handler = self._default_executor = None
+        self._executor_shutdown_called = False
+        self.set_debug(False)
 
     def push(self, handle: asyncio.Handle) -> None:
         """Run ``handle`` as soon as the loop goes on."""

@@ -36,6 +36,9 @@ from fuzzharness.runtime.workers import Worker, release
 MOST_STEPS = 100_000
 """A call that takes more steps than this in one run goes round in circles: it counts as stuck."""
 
+MOST_BEHIND = 100
+"""So many steps, behind the end of its call, are enough to tell that something never ends."""
+
 
 _PAUSE = 0.001
 """Between two looks whether a thread that is under nobody's control has let a call go on."""
@@ -234,7 +237,7 @@ class Run(Standing):
         self._begin(strand, announced)
 
     def _begin(self, strand: Strand, announced: Sequence[Touch] = ()) -> None:
-        if strand.steps >= MOST_STEPS:
+        if strand.steps >= (MOST_BEHIND if strand.caller.main.done else MOST_STEPS):
             strand.spins = True
             self._decide(strand)
         self._open_step(strand, announced)
@@ -314,10 +317,7 @@ class Run(Standing):
         if not ready:
             return self._nobody_ready()
         self.asked += 1
-        try:
-            chosen = self.choose(ready, running, self.trail)
-        except BaseException as error:
-            self._failure, chosen = error, None
+        chosen = self._choice(ready, running)
         if chosen is None:
             self.trail.cut = True
             self._end()
@@ -327,6 +327,21 @@ class Run(Standing):
         self.running = self._chosen = chosen
         self._at = len(self.trail.order)
         return self._keep_on(self.callers[chosen])
+
+    def _choice(self, ready: Sequence[int], running: int | None) -> int | None:
+        """Whom the scheduler chooses; whatever it looks at meanwhile passes no gate."""
+        here = RUNNING.get(_thread.get_ident())
+        deaf = here is not None and here.deaf
+        if here is not None:
+            here.deaf = True
+        try:
+            return self.choose(ready, running, self.trail)
+        except BaseException as error:
+            self._failure = error
+            return None
+        finally:
+            if here is not None:
+                here.deaf = deaf
 
     def _keep_on(self, caller: Caller) -> Strand | None:
         """Go on with ``caller``, which was chosen to take the next step, if it can."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from fuzzharness.runtime.loops import LOOP
 from fuzzharness.runtime.results import raised, returned
+from fuzzharness.runtime.run import MOST_BEHIND
 from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
 
 MOST_TURNS = 10_000
@@ -35,7 +36,8 @@ def step(strand: Strand, go_on: Callable[[Any], Any], value: Any = None) -> Any:
 def may_turn(strand: Strand) -> bool:
     """Whether a task may take one more turn; one that took too many goes round in circles."""
     strand.turns += 1
-    strand.spins = strand.spins or strand.turns > MOST_TURNS
+    most = MOST_BEHIND if strand.caller.main.done else MOST_TURNS
+    strand.spins = strand.spins or strand.turns > most
     return not strand.spins
 
 

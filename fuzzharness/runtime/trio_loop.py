@@ -269,6 +269,8 @@ def _enter(scope: Any) -> Any:
     caller = OWNER.get(None)
     if caller is not None:
         caller.scopes[scope] = None
+        if caller.run.over:
+            scope.shield = False  # nothing may keep the run from unwinding
     return entered
 
 

@@ -29,12 +29,12 @@ Asleep = dict[int, int]
 
 
 _BEFORE_STANDSTILL = 200
-"""A call that goes round in circles could be left at every turn: only its first turns are looked at."""
+"""What goes round in circles could be left at every turn: only its first turns are looked at."""
 
 
 def _length(trail: Trail) -> int:
     """How many steps of a run are looked at."""
-    endless = trail.stood and not trail.deadlock
+    endless = trail.left or (trail.stood and not trail.deadlock)
     return min(len(trail.order), _BEFORE_STANDSTILL) if endless else len(trail.order)
 
 

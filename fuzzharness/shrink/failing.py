@@ -207,7 +207,7 @@ class _Rising:
 def cheapest_schedule(ran: Ran) -> Schedule:
     """The cheapest schedule of the class of ``ran``; its own where that cannot be told."""
     trail, calls = ran.trail, len(ran.positions)
-    found = None if trail.unforeseen or trail.stalled else cheapest(trail, calls)
+    found = None if trail.unforeseen or trail.stalled or trail.left else cheapest(trail, calls)
     if found is None:
         return ran.schedule
     return Schedule.from_order(ran.batch.fingerprint, ran.positions, *found, trail.stood)

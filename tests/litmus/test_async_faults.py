@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import pytest
 import trio
 
 import fuzzharness as fh
@@ -204,3 +205,61 @@ def test_what_two_threads_ask_of_a_loop_that_is_kept_is_told_apart() -> None:
         explored(adds, offloads_and_reads, offloads, strategy=strategy) for strategy in ("bounded", "dpor")
     )
     assert (by_class.exhausted, by_class.executions, endings(by_class)) == (True, 12, endings(every))
+
+
+def test_a_task_that_swallows_every_end_harms_nobody_when_it_is_collected() -> None:
+    async def swallows() -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except BaseException:  # noqa: S112  # that is what it does
+                continue
+
+    report = explored(swallows, adds)
+    assert {finding.mode for finding in report.findings} == {fh.Mode.DEADLOCK}
+    gc.collect()
+
+
+def test_a_shield_put_up_on_the_way_out_does_not_keep_the_loop() -> None:
+    async def lingers() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep_forever()
+
+    before = threading.active_count()
+    explored(lingers, sets_on_trio)
+    assert threading.active_count() == before
+
+
+def test_what_goes_on_for_ever_behind_its_call_is_left_soon(caplog: pytest.LogCaptureFixture) -> None:
+    async def leaves(ctx: Any) -> None:
+        async def beats() -> None:
+            while True:
+                await asyncio.sleep(5)
+                ctx["x"] = ctx["x"] + 1
+
+        ctx["task"] = str(asyncio.create_task(beats()))[:0]
+
+    async def reads(ctx: Any) -> int:
+        return int(ctx["x"])
+
+    report = explored(leaves, reads, max_executions=20)
+    assert "never ends" in str(report.escapes[0])
+    assert not caplog.records
+
+
+def test_what_a_call_sets_on_its_loop_is_gone_in_the_next_run() -> None:
+    async def sets_all(ctx: Any) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.to_thread(adds_plainly, ctx)
+        await loop.shutdown_default_executor()
+        loop.set_task_factory(lambda *_, **__: 1 / 0)  # type: ignore[arg-type, return-value]  # it fails
+        loop.set_debug(True)
+
+    def adds_plainly(ctx: Any) -> None:
+        ctx["y"] = ctx["y"] + 1
+
+    report = explored(sets_all, adds_plainly)
+    assert (report.exhausted, report.executions) == (True, 4)
