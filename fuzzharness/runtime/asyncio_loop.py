@@ -131,8 +131,8 @@ class AsyncioLoop(Loop):
                 self._loop.push(strand.resume)
                 strand.resume = None
         for task in self._tasks:
-            if task.done() and isinstance(task._exception, Aborted):  # type: ignore[attr-defined]  # exception() would keep it from the log
-                task._log_traceback = False  # type: ignore[attr-defined]  # as above: the run has ended it
+            if task.done() and isinstance(task._exception, Aborted):  # exception() would hide any other
+                task._log_traceback = False
         left = [task for task in self._tasks if not task.done()]
         if not left or not turns:
             self._leave(left)
@@ -146,7 +146,7 @@ class AsyncioLoop(Loop):
         self.stubborn = bool(left)
         for task in left:
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # the run is told, not the log
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(task.get_coro()))  # nothing can end it: not even closing
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(task.get_coro()))  # not even closing ends it
         self._ended.release()
 
     def _close(self, _: Any) -> bool:

@@ -47,7 +47,7 @@ class Loop(ABC):
         self.ident = 0
         self.inside: Strand | None = None
         self.askers: list[Strand] = []
-        self.taken = self.stubborn = False
+        self.taken = self.stubborn = self._ending = False
         self.run: Run | None = None
         self._sent: _Job | None = None
         self._own: _Job | None = None
@@ -65,7 +65,7 @@ class Loop(ABC):
 
     def begin(self, run: Run) -> None:
         """A run begins; the run before has ended."""
-        self.run, self.askers, self.inside = run, [], None
+        self.run, self.askers, self.inside, self._ending = run, [], None, False
 
     def go(self, strand: Strand) -> None:
         """Go on with ``strand``."""
@@ -92,12 +92,19 @@ class Loop(ABC):
     def deadline(self, caller: Caller) -> float | None:
         """The earliest time that something in ``caller`` waits for, in seconds since it began."""
 
+    def unwind(self) -> None:
+        """The run is over: let the task in the midst of a step unwind, and then take away what is left."""
+        self._ending = True
+        self._own = (self._abort, MOST_TURNS)  # two calls of its baton would be one
+        release(self.baton)
+
     def end(self, timeout: float) -> bool:
         """The run is over: take away what is left of it. False if that cannot be done."""
         run = self.run
-        if run is None or not any(s.loop is self and s.started and not s.done for s in run.strands):
-            return True
-        self._do((self._abort, MOST_TURNS))
+        if not self._ending:
+            if run is None or not any(s.loop is self and s.started and not s.done for s in run.strands):
+                return True
+            self._do((self._abort, MOST_TURNS))
         return self._ended.acquire(timeout=timeout) and not self.stubborn
 
     def stop(self) -> None:

@@ -119,8 +119,8 @@ class Run(Standing):
     def execute(self) -> Trail:
         """Run to the end and return the trail; results are in :attr:`results`.
 
-        Afterwards the workers are idle, unless :attr:`abandoned` says that one may not be. Garbage waits until
-        then: what is finalised in the midst of a run would pass gates wherever it happens to be collected.
+        Afterwards the workers are idle, unless :attr:`abandoned` says that one may not be. Garbage waits
+        until then: what is finalised in the midst of a run would pass gates wherever it is collected.
         """
         collects = gc.isenabled()
         gc.disable()
@@ -212,8 +212,10 @@ class Run(Standing):
             if strand.started and not strand.done:
                 if strand.stuck:
                     _raise_in(strand.home.ident)
-                elif strand.loop is None or strand.loop.inside is strand:
+                elif strand.loop is None:
                     release(strand.baton)
+                elif strand.loop.inside is strand:
+                    strand.loop.unwind()
         for loop in self.loops:
             if not loop.end(self.timeout):
                 self.abandoned = True
@@ -243,8 +245,13 @@ class Run(Standing):
         self._open_step(strand, announced)
 
     def woke(self, strand: Strand) -> None:
-        """``strand`` can go on; if strands of other calls let it, who runs or who asked its loop, that is noted."""
-        wakers = self._askers or ([] if self.holder is None or self.running == strand.index else [self.holder])
+        """``strand`` can go on; if that is due to other calls, their steps say so.
+
+        Due to whoever asked the loop for what it does now, else to the strand that runs.
+        """
+        wakers = self._askers
+        if not wakers and self.holder is not None and self.running != strand.index:
+            wakers = [self.holder]
         others = [waker for waker in wakers if waker.index != strand.index]
         if not others:
             return

@@ -11,6 +11,7 @@ import trio
 
 import fuzzharness as fh
 from fuzzharness.oracle.compare import key_of
+from fuzzharness.runtime.loops import Loop
 
 Tool = Callable[..., Any]
 LOCK = threading.Lock()
@@ -212,7 +213,7 @@ def test_a_task_that_swallows_every_end_harms_nobody_when_it_is_collected() -> N
         while True:
             try:
                 await asyncio.Event().wait()
-            except BaseException:  # noqa: S112  # that is what it does
+            except BaseException:  # that is what it does
                 continue
 
     report = explored(swallows, adds)
@@ -263,3 +264,26 @@ def test_what_a_call_sets_on_its_loop_is_gone_in_the_next_run() -> None:
 
     report = explored(sets_all, adds_plainly)
     assert (report.exhausted, report.executions) == (True, 4)
+
+
+def test_a_run_that_is_over_while_a_task_stands_at_a_gate_can_be_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lock = threading.Lock()
+
+    def add(ctx: Any) -> None:
+        with lock:
+            ctx["x"] = ctx["x"] + 1
+
+    async def offloads(ctx: Any) -> None:
+        await asyncio.to_thread(add, ctx)
+
+    async def keeps(ctx: Any) -> None:
+        ctx["x"] = ctx["x"] + 1
+        add(ctx)
+
+    ended: list[bool] = []
+    end = Loop.end
+    monkeypatch.setattr(Loop, "end", lambda *args: ended.append(end(*args)) or ended[-1])
+    assert explored(offloads, keeps, call_timeout=1).exhausted
+    assert all(ended)
