@@ -25,6 +25,9 @@ from fuzzharness.runtime.strand import RUNNING, Aborted, Strand
 if TYPE_CHECKING:
     from fuzzharness.runtime.run import Run
 
+_PATIENCE = 3
+"""So many turns of the loop in a row are left to callbacks."""
+
 _STEPS = frozenset({"task_wakeup", "__step", "__wakeup"})
 """The names of what goes on with a task, where it has one."""
 
@@ -40,6 +43,7 @@ class AsyncioLoop(Loop):
         self._numbers = count()
         self._starting: Strand | None = None
         self._asked: list[asyncio.Handle] = []
+        self._busy = 0
         self._loop = _EventLoop(self)
         super().__init__()
 
@@ -73,8 +77,21 @@ class AsyncioLoop(Loop):
             self._starting = None
             self._tasks[task], strand.task = strand, task
         strand.resume = handle
-        strand.since = caller.run.asked
+        strand.since = next(caller.run.ticks)
         caller.run.woke(strand)
+
+    def crowded(self) -> bool:
+        """Whether callbacks keep the loop busy, turn after turn, while a task waits to be chosen.
+
+        anyio cancels a task again and again until that has gone on.
+        """
+        self._busy += 1
+        waits = self._own is not None or any(s.resume is not None for s in self._tasks.values())
+        return waits and self._busy > _PATIENCE
+
+    def rest(self) -> None:
+        self._busy = 0
+        super().rest()
 
     def ask(self, strand: Strand, handle: asyncio.Handle) -> None:
         """A thread of a call wants ``handle`` to be run: that is done in no step of another call."""
@@ -233,6 +250,6 @@ class _Selector(selectors.DefaultSelector):
         self._keeper = keeper
 
     def select(self, timeout: float | None = None) -> Any:
-        if timeout is None or timeout > 0:
+        if timeout is None or timeout > 0 or self._keeper.crowded():
             self._keeper.rest()
         return super().select(0) if len(self.get_map()) > 1 else []

@@ -62,6 +62,14 @@ def _names(code: types.CodeType) -> list[str]:
     return [*code.co_names, *inner]
 
 
+def _plain(value: Any) -> bool:
+    """Whether asking for its attributes runs no code of the application."""
+    return not any(name in vars(kind) for kind in type(value).__mro__[:-1] for name in _ASKED)
+
+
+_ASKED = ("__getattr__", "__getattribute__")
+
+
 def _filled(cell: types.CellType) -> bool:
     try:
         return cell.cell_contents is not None
@@ -76,7 +84,7 @@ def _function(value: Any) -> types.FunctionType | None:
         value = value.__func__
     if isinstance(value, (type, types.ModuleType)):
         return None
-    value = getattr(value, "__wrapped__", value)
+    value = (getattr(value, "__dict__", None) or {}).get("__wrapped__", value) if _plain(value) else value
     if not isinstance(value, types.FunctionType):
         value = vars(type(value)).get("__call__")
     if not isinstance(value, types.FunctionType) or is_library(value.__code__.co_filename):

@@ -42,7 +42,8 @@ class GateLock:
 
     def _arrive(self, strand: Strand, waits: bool) -> None:
         """The gate before the lock is taken, or tried."""
-        touch = ("lock", (self.name,), Kind.LOCK if waits else Kind.TRY)
+        waits_apart = waits and strand.loop is None  # a task that waits keeps its whole loop waiting
+        touch = ("lock", (self.name,), Kind.LOCK if waits_apart else Kind.TRY)
         announced = (touch,)
         strand.run.take(strand, announced, self._taken if waits else lambda: False)
         if waits and strand.run.trail.announced[-1] is not announced:

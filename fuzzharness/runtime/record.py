@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 from fuzzharness.access import OF_LOCKS, Key, Kind, Place, Touch
@@ -27,6 +28,7 @@ class Record(ABC):
         self.detailed, self.fine = detailed, fine
         self.trail = Trail()
         self.asked = 0
+        self.ticks = count()
         self._idle: list[int] = []
 
     @abstractmethod

@@ -271,7 +271,7 @@ class Run(Standing):
         self.threaded = True
         with self._mutex:
             strand = Strand(parent.caller, self._crew.worker(), None, body)
-            strand.since = self.asked
+            strand.since = next(self.ticks)
         return strand
 
     # -- who is next ------------------------------------------------------------------------------
@@ -382,7 +382,7 @@ class Run(Standing):
     def _hand_to(self, strand: Strand) -> Strand:
         """``strand`` has the baton: wake the thread it runs on, unless it is this one."""
         before, self.holder = self.holder, strand
-        strand.since = self.asked
+        strand.since = next(self.ticks)
         if strand.loop is not None and strand.loop.inside is not strand:
             strand.loop.go(strand)
         elif strand is before and RUNNING.get(_thread.get_ident()) is strand:

@@ -98,7 +98,7 @@ class TrioLoop(Loop):
         strand = self._tasks.get(task)
         if strand is None or strand.resume is not None or strand.run.over:
             return
-        strand.resume, strand.since = task, strand.run.asked
+        strand.resume, strand.since = task, next(strand.run.ticks)
         strand.run.woke(strand)
 
     def exited(self, task: Any) -> None:
