@@ -51,7 +51,7 @@ async def live(strand: Strand) -> None:
         return
     except BaseException as error:
         if run.over:
-            raise
+            return  # whatever it raises on its way out would end the loop itself
         result = raised(error)
     run.ended(strand, result)
 

@@ -287,3 +287,20 @@ def test_a_run_that_is_over_while_a_task_stands_at_a_gate_can_be_ended(
     monkeypatch.setattr(Loop, "end", lambda *args: ended.append(end(*args)) or ended[-1])
     assert explored(offloads, keeps, call_timeout=1).exhausted
     assert all(ended)
+
+
+def test_what_is_raised_on_the_way_out_of_a_run_does_not_end_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def stands() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("on the way out")
+
+    died: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", died.append)
+    report = explored(stands, sets_on_trio)
+    assert not died
+    assert report.findings[0].mode is fh.Mode.HANG
+    assert {str(list(o.results.values())[1]) for o in report.outcomes} == {"returned None"}
