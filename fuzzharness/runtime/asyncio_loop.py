@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _PATIENCE = 3
 """So many turns of the loop in a row are left to callbacks."""
 
+_STEP_KINDS: set[type] = set()
+"""The type of what begins a task or goes on with it, which asyncio does not give out."""
+
 _STEPS = frozenset({"task_wakeup", "__step", "__wakeup"})
 """The names of what goes on with a task, where it has one."""
 
@@ -39,7 +42,6 @@ class AsyncioLoop(Loop):
 
     def __init__(self) -> None:
         self._tasks: dict[asyncio.Task[Any], Strand] = {}
-        self._timers: dict[int, list[tuple[float, int, asyncio.TimerHandle]]] = {}
         self._numbers = count()
         self._starting: Strand | None = None
         self._asked: list[asyncio.Handle] = []
@@ -55,11 +57,11 @@ class AsyncioLoop(Loop):
 
     def begin(self, run: Run) -> None:
         super().begin(run)
-        self._tasks, self._timers, self._starting, self._asked = {}, {}, None, []
+        self._tasks, self._starting, self._asked = {}, None, []
         self._loop.as_new()
 
     def deadline(self, caller: Caller) -> float | None:
-        timers = self._timers.get(caller.index)
+        timers = caller.timers
         while timers and timers[0][2].cancelled():
             heapq.heappop(timers)
         return timers[0][0] - START if timers else None
@@ -100,8 +102,7 @@ class AsyncioLoop(Loop):
 
     def timed(self, caller: Caller, handle: asyncio.TimerHandle) -> None:
         """``handle`` is to be run at its time, by the clock of ``caller``."""
-        timers = self._timers.setdefault(caller.index, [])
-        heapq.heappush(timers, (handle.when(), next(self._numbers), handle))
+        heapq.heappush(caller.timers, (handle.when(), next(self._numbers), handle))
 
     def drain(self) -> list[Strand]:
         """As there, one thing after another: so it is known for whom each is done."""
@@ -130,7 +131,7 @@ class AsyncioLoop(Loop):
         self._loop.create_task(live(strand), context=context)
 
     def _fire(self, caller: Caller) -> bool:
-        timers, now = self._timers[caller.index], START + caller.elapsed
+        timers, now = caller.timers, START + caller.elapsed
         while timers and timers[0][0] <= now:
             handle = heapq.heappop(timers)[2]
             if not handle.cancelled():
@@ -138,7 +139,8 @@ class AsyncioLoop(Loop):
         return bool(self._loop._ready)  # type: ignore[attr-defined]  # as in _go
 
     def _abort(self, turns: int) -> bool:
-        self._timers.clear()
+        for caller in () if self.run is None else self.run.callers:
+            caller.timers.clear()
         while self._asked:
             self._on(None)
         for strand in self._tasks.values():
@@ -186,7 +188,8 @@ class _EventLoop(asyncio.SelectorEventLoop):
         """Take back what a call may have set: no call of another run is to find it."""
         self._task_factory = self._exception_handler = self._default_executor = None
         self._executor_shutdown_called = False
-        self.set_debug(False)
+        if self.get_debug():  # asking for nothing new would wake the loop all the same
+            self.set_debug(False)
 
     def push(self, handle: asyncio.Handle) -> None:
         """Run ``handle`` as soon as the loop goes on."""
@@ -236,9 +239,15 @@ def _run(handle: asyncio.Handle) -> None:
 
 def _is_step(callback: Any) -> bool:
     """Whether ``callback`` goes on with a task (and is not, say, its ``cancel``)."""
+    kind = type(callback)
+    if kind in _STEP_KINDS:
+        return True
     name = getattr(callback, "__name__", None)
     if name is None:
-        return type(callback).__name__ == "TaskStepMethWrapper"
+        if kind.__name__ == "TaskStepMethWrapper":
+            _STEP_KINDS.add(kind)
+            return True
+        return False
     return name in _STEPS and isinstance(callback.__self__, asyncio.Task)
 
 

@@ -34,7 +34,9 @@ class Caller:
 
     ``elapsed`` is its own time, in seconds since it began: it passes only while all of its strands wait.
     ``draws`` counts the random bytes it asked for, ``rivals`` holds the numbers of strands that
-    could go on at once, pair by pair. ``scopes`` are the cancel scopes that its tasks have entered.
+    could go on at once, pair by pair; ``only`` is its strand as long as it has one alone. ``scopes``
+    are the cancel scopes that its tasks have entered, ``timers`` what asyncio is to do at a time, the
+    first first.
     """
 
     __slots__ = (
@@ -43,19 +45,23 @@ class Caller:
         "elapsed",
         "index",
         "loops",
+        "only",
         "place",
         "result",
         "rivals",
         "run",
         "scopes",
         "strands",
+        "timers",
     )
 
     def __init__(self, run: Run, index: int, place: int, body: Body) -> None:
         self.run, self.index, self.place, self.body = run, index, place, body
         self.strands: list[Strand] = []
+        self.only: Strand | None = None
         self.loops: list[Loop] = []
         self.scopes: dict[Any, None] = {}
+        self.timers: list[tuple[float, int, Any]] = []
         self.elapsed = 0.0
         self.draws = 0
         self.rivals: set[tuple[int, int]] = set()
@@ -79,9 +85,14 @@ class Caller:
     @property
     def able(self) -> bool:
         """Whether the call could go on now, be it by letting its time pass."""
-        for strand in self.strands:
-            if strand.able:
+        only = self.only
+        if only is None:
+            if any(strand.able for strand in self.strands):
                 return True
+        elif only.able:
+            return True
+        elif only.loop is None and only.timer is None:
+            return False
         return self.deadline is not None
 
     @property
@@ -93,10 +104,10 @@ class Caller:
 
     def next_strand(self, running: Strand | None) -> Strand | None:
         """The strand that goes on when this call is chosen, if one can."""
-        strands = self.strands
-        if len(strands) == 1:
-            return strands[0] if strands[0].able else None
-        able = [s for s in strands if s.able]
+        only = self.only
+        if only is not None:
+            return only if only.able else None
+        able = [s for s in self.strands if s.able]
         if len(able) > 1:
             self.rivals.update(combinations((s.number for s in able), 2))
         if running in able and running is not None and running.loop is None:
@@ -113,7 +124,7 @@ class Caller:
         """When the first of its strands gives up waiting, in its own time; None if none would."""
         first = None
         for loop in self.loops:
-            time = loop.due(self)
+            time = loop.due(self) if loop.inside is None else None
             if time is not None and (first is None or time < first):
                 first = time
         for strand in self.strands:

@@ -239,7 +239,8 @@ class Run(Standing):
         self._begin(strand, announced)
 
     def _begin(self, strand: Strand, announced: Sequence[Touch] = ()) -> None:
-        if strand.steps >= (MOST_BEHIND if strand.caller.main.done else MOST_STEPS):
+        steps = strand.steps
+        if steps >= MOST_STEPS or (steps >= MOST_BEHIND and strand.caller.main.done):
             strand.spins = True
             self._decide(strand)
         self._open_step(strand, announced)
@@ -320,7 +321,7 @@ class Run(Standing):
             strand = self._keep_on(self.callers[running])
             if strand is not None or self._promised is not None:
                 return strand
-        ready = [c.index for c in self.callers if c.able]
+        ready = [c.index for c in self.callers if _plainly_able(c) or (not _plainly_over(c) and c.able)]
         if not ready:
             return self._nobody_ready()
         self.asked += 1
@@ -397,6 +398,9 @@ class Run(Standing):
         return strand
 
     def _nobody_ready(self) -> Strand | None:
+        if all(caller.done for caller in self.callers):
+            self._end()
+            return None
         waiting = [s for s in self.strands if s.waits_for is not None]
         if waiting:
             return self._let_fail(waiting[0])
@@ -488,15 +492,31 @@ class Run(Standing):
     def ended(self, strand: Strand, result: Result | None = None) -> None:
         """``strand`` has come to its end; ``result`` is that of its call if it is the first of it."""
         strand.deaf = False
-        main = strand is strand.caller.main
-        idle = main and not any(s.steps for s in strand.caller.strands)
-        if strand.fresh and (idle or strand.debts):
+        main = strand.number == 0
+        if strand.fresh and (strand.debts or (main and not any(s.steps for s in strand.caller.strands))):
             self._begin(strand)
         if strand.owed:
             self._settle(strand)
         if main:
             strand.caller.result = result
         strand.done = strand.deaf = True
+
+
+def _plainly_able(caller: Caller) -> bool:
+    """Whether a call could go on, as far as one look can tell: no more than :attr:`Caller.able`."""
+    only = caller.only
+    if only is None or only.done or only.stuck or only.spins:
+        return False
+    loop = only.loop
+    if loop is None:
+        return only.blocked is None
+    return loop.inside is None and (only.resume is not None or not only.started)
+
+
+def _plainly_over(caller: Caller) -> bool:
+    """Whether nothing of a call is left, not even a timer, as far as one look can tell."""
+    only = caller.only
+    return only is not None and only.done and not caller.timers and not caller.scopes
 
 
 def _raise_in(ident: int) -> None:

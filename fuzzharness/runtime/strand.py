@@ -99,6 +99,7 @@ class Strand:
         self.later: list[Callable[[], None]] = []
         self.debts: list[Touch] = []
         self.polls: dict[object, int] = {}
+        caller.only = None if caller.strands else self
         caller.strands.append(self)
 
     @property

@@ -274,7 +274,11 @@ def displaced() -> list[str]:
     """What is no longer where any :class:`Replaced` has put it, by name; it is put back there."""
     if not _HELD:
         _HELD.extend(_held(place for replaced in _ACTIVE for place in replaced._places))
-    return [name for held in _HELD if not held.whole() for name in held.mend()]
+    try:
+        changed = [held for held in _HELD if held.read(held.space) != held.values]
+    except KeyError:  # a name was deleted
+        changed = _HELD
+    return [name for held in changed for name in held.mend()]
 
 
 _Place = tuple[Any, str, Any, Any]
@@ -285,22 +289,15 @@ class _Held:
     """Names of one module or class that are to stay what they are; a look costs next to nothing."""
 
     def __init__(self, owner: Any, expected: dict[str, Any]) -> None:
-        self._owner, self._space, self._expected = owner, vars(owner), expected
+        self._owner, self.space, self._expected = owner, vars(owner), expected
         names = tuple(expected) * (1 + (len(expected) == 1))  # of one name alone an itemgetter gives no tuple
-        self._read = itemgetter(*names)
-        self._values = tuple(expected[name] for name in names)
-
-    def whole(self) -> bool:
-        """Whether all of them are."""
-        try:
-            return bool(self._read(self._space) == self._values)
-        except KeyError:
-            return False
+        self.read = itemgetter(*names)
+        self.values = tuple(expected[name] for name in names)
 
     def mend(self) -> Iterator[str]:
         """Put right those that are not, and name them."""
         for name, value in self._expected.items():
-            if self._space.get(name) is not value:
+            if self.space.get(name) is not value:
                 setattr(self._owner, name, value)
                 yield f"{self._owner.__name__}.{name}"
 
