@@ -149,8 +149,9 @@ def reasons(facts: Facts) -> tuple[str, ...]:
     found += [f"a call waited outside the harness's control at {where}" for where in facts.stalled]
     found += [f"outside the world: {escape}" for escape in facts.escapes]
     found += [
-        f"{tool} does several things at once that touch what others touch. Their order among themselves was "
-        "kept as it came, only the order of calls was explored"
+        f"{tool} does several things at once that touch what others touch, or waits for such a thing no "
+        "longer than a time. Their order among themselves was kept as it came (no thread is too slow for its "
+        "own call), only the order of calls was explored"
         for tool in facts.rivals
     ]
     if facts.labels and len(facts.raised) == len(facts.labels):

@@ -29,14 +29,18 @@ class Body:
     loop: str | None = None
 
 
+TIME = -1
+"""Stands among the numbers of strands for a time that another strand of the call waits for."""
+
+
 class Caller:
     """The state of one call in one run; ``place`` is its place in the batch.
 
     ``elapsed`` is its own time, in seconds since it began: it passes only while all of its strands wait.
     ``draws`` counts the random bytes it asked for, ``rivals`` holds the numbers of strands that
-    could go on at once, pair by pair; ``only`` is its strand as long as it has one alone. ``scopes``
-    are the cancel scopes that its tasks have entered, ``timers`` what asyncio is to do at a time, the
-    first first.
+    could go on at once, pair by pair (``TIME`` is a time that could be up first); ``only`` is its
+    strand as long as it has one alone. ``scopes`` are the cancel scopes that its tasks have entered,
+    ``timers`` what asyncio is to do at a time, the first first.
     """
 
     __slots__ = (
@@ -111,8 +115,12 @@ class Caller:
         if len(able) > 1:
             self.rivals.update(combinations((s.number for s in able), 2))
         if running in able and running is not None and running.loop is None:
-            return running
-        return min(able, key=lambda s: (s.since, s.number), default=None)
+            chosen: Strand | None = running
+        else:
+            chosen = min(able, key=lambda s: (s.since, s.number), default=None)
+        if chosen is not None and chosen.loop is None and self.deadline is not None:
+            self.rivals.add((chosen.number, TIME))
+        return chosen
 
     @property
     def timed(self) -> bool:

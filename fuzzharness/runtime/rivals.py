@@ -7,11 +7,15 @@ have kept an ending from being reached. Searches none.
 from __future__ import annotations
 
 from fuzzharness.access import Touch, meet
+from fuzzharness.runtime.caller import TIME
 from fuzzharness.runtime.run import Run
 
 
 def rivals(run: Run) -> list[str]:
-    """The tools whose calls have two strands that touch the same, or both what other calls touch."""
+    """The tools whose calls have two strands that touch the same, or both what other calls touch.
+
+    A thread that a call waits for no longer than a time is a rival of that time: it could be slow.
+    """
     found = [caller for caller in run.callers if caller.rivals]
     if not found:
         return []
@@ -26,4 +30,4 @@ def _matters(call: int, pair: tuple[int, int], touched: dict[tuple[int, int], se
     if meet(one, other):
         return True
     foreign = {touch for (index, _), touches in touched.items() if index != call for touch in touches}
-    return meet(one, foreign) and meet(other, foreign)
+    return meet(one, foreign) and (pair[1] == TIME or meet(other, foreign))

@@ -261,6 +261,32 @@ def started(function: Tool) -> Tool:
     return tool
 
 
+def impatient_on_asyncio(function: Tool) -> Tool:
+    async def tool(ctx: Any) -> None:
+        await asyncio.wait_for(asyncio.to_thread(function, ctx), 30)
+
+    return tool
+
+
+def impatient_on_trio(function: Tool) -> Tool:
+    async def tool(ctx: Any) -> None:
+        with trio.move_on_after(30):
+            await trio.to_thread.run_sync(function, ctx, abandon_on_cancel=True)
+
+    return tool
+
+
+def impatient(function: Tool) -> Tool:
+    def tool(ctx: Any) -> None:
+        thread = threading.Thread(target=function, args=(ctx,))
+        thread.start()
+        thread.join(30)
+
+    return tool
+
+
+IMPATIENT = pytest.mark.parametrize("hand_in", [impatient_on_asyncio, impatient_on_trio, impatient])
+
 WORKERS = pytest.mark.parametrize("hand_in", [worker_on_asyncio, worker_on_trio, worker_of_anyio, started])
 
 
@@ -272,6 +298,25 @@ def add(ctx: Any) -> None:
 def test_a_worker_thread_has_the_classes_of_the_call_that_started_it(hand_in: Any) -> None:
     report = explored(hand_in(add), hand_in(add), x=0)
     assert (report.executions, report.exhausted) == (4, True)
+
+
+def read(ctx: Any) -> Any:
+    return ctx["x"]
+
+
+@IMPATIENT
+def test_that_a_call_may_not_wait_for_its_own_slow_thread_is_not_called_explored(hand_in: Any) -> None:
+    report = explored(hand_in(add), read, x=0)
+    assert not report.exhausted
+    assert "no longer than a time" in report.reasons[0]
+
+
+@IMPATIENT
+def test_impatience_with_a_thread_that_meets_no_sibling_is_no_matter(hand_in: Any) -> None:
+    def other(ctx: Any) -> None:
+        ctx["y"] = ctx["y"] + 1
+
+    assert explored(hand_in(add), other, x=0, y=0).exhausted
 
 
 CURRENT: contextvars.ContextVar[str] = contextvars.ContextVar("current", default="nobody")
