@@ -67,13 +67,18 @@ def without(tree: Mapping[Any, Any], patterns: Sequence[str], path: str = "") ->
     return kept
 
 
+_NONE = ("NoneType", None)
+
+
 def frozen(value: Any) -> Hashable:
     """A hashable value that is equal for two values exactly when they count as the same."""
     kind = type(value)
     if kind is str or kind is int:
         return value  # type: ignore[no-any-return]  # a str or an int
-    if isinstance(value, Mapping):
-        return ("map", frozenset((frozen(k), frozen(v)) for k, v in value.items()))
+    if value is None:
+        return _NONE
+    if kind is dict or isinstance(value, Mapping):  # the first spares most values the dear second
+        return ("map", frozenset([(frozen(k), frozen(v)) for k, v in value.items()]))
     if isinstance(value, (list, tuple)):
         return ("list", tuple(map(frozen, value)))
     if isinstance(value, (set, frozenset)):

@@ -58,12 +58,12 @@ def _plain(value: Any, above: frozenset[int], named: bool) -> Any:
     kind = type(value)
     if kind in _SCALARS:
         return value
-    if isinstance(value, _KEPT):
+    if kind is not dict and isinstance(value, _KEPT):
         return value
     if id(value) in above:
         return "(itself)"
     above = above | {id(value)}
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return _with_fields({_key(k): _plain(v, above, named) for k, v in value.items()}, value, above, named)
     if isinstance(value, tuple):
         return tuple(_plain(v, above, named) for v in value)
