@@ -104,6 +104,15 @@ class ThreadGate:
         strand = current()
         return False if strand is None else strand.run.wait(strand, resource)
 
+    def stand(self, resource: str, key: Key) -> bool:
+        strand = current()
+        return False if strand is None else strand.run.suspend(strand, (resource, key))
+
+    def rouse(self, resource: str, key: Key) -> None:
+        strand = current()
+        if strand is not None:
+            strand.run.rouse(strand, (resource, key))
+
     def unlock(self, resource: str, key: Key) -> None:
         strand = current()
         if strand is not None:

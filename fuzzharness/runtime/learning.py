@@ -138,6 +138,12 @@ class LearningGate:
     def wait(self, resource: str) -> bool:
         return self._gate.wait(resource)
 
+    def stand(self, resource: str, key: Key) -> bool:
+        return self._gate.stand(resource, key)
+
+    def rouse(self, resource: str, key: Key) -> None:
+        self._gate.rouse(resource, key)
+
     def unlock(self, resource: str, key: Key) -> None:
         self._gate.unlock(resource, key)
 

@@ -236,7 +236,7 @@ class Stage:
     @property
     def learned(self) -> int:
         """Grows whenever what was run before turns out not to be comparable with what comes."""
-        return self._state.learned + self._ways
+        return self._state.learned + self._ways + self.world.learned
 
     @property
     def stateful(self) -> bool:

@@ -8,7 +8,6 @@ everything. Reading SQL is sqlglot's part; nothing here is ever executed.
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -18,65 +17,33 @@ from sqlglot import expressions as exp
 from sqlglot.errors import SqlglotError
 
 from fuzzharness.access import ANY, Kind
+from fuzzharness.world.dialects import COMMENT, SCHEMA, SQLITE, Dialect
 from fuzzharness.world.schema import SEVERAL, Schema
 from fuzzharness.world.statement import EVERYTHING, NOTHING, RESHAPING, Footprint, Param, Part
 
-_TEXTS = r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]"""
-_COMMENTS = r"--[^\n]*|/\*.*?\*/"
-_MARK = re.compile(rf"{_TEXTS}|{_COMMENTS}|\?(\d*)", re.DOTALL)
-
-
-_SCHEMA = "sqlite_master"
 _ALIASES = frozenset({"sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"})
-_READING_PRAGMAS = frozenset(
-    {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list"}
-)
-_CONNECTION_PRAGMAS = frozenset(
-    """
-    auto_vacuum busy_timeout cache_size case_sensitive_like compile_options database_list
-    defer_foreign_keys encoding foreign_keys function_list journal_mode journal_size_limit locking_mode
-    mmap_size optimize page_size query_only read_uncommitted recursive_triggers secure_delete
-    synchronous temp_store threads trusted_schema wal_autocheckpoint
-    """.split()  # noqa: SIM905  # a list of so many quoted names is no easier to read
-)
-
-
 _LOG = logging.getLogger("sqlglot")
-_REPLACE = re.compile(r"\s*REPLACE\s+INTO\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
-def _parsed(sql: str) -> tuple[Any, ...]:
+def _parsed(sql: str, dialect: Dialect) -> tuple[Any, ...]:
     quiet, _LOG.disabled = (
         _LOG.disabled,
         True,
     )  # it warns of statements it does not know; they touch everything
     try:
-        return tuple(sqlglot.parse(_numbered(_REPLACE.sub("INSERT OR REPLACE INTO", sql)), read="sqlite"))
+        return tuple(sqlglot.parse(dialect.numbered(sql), read=dialect.name))
     except (SqlglotError, RecursionError):
         return ()
     finally:
         _LOG.disabled = quiet
 
 
-def _numbered(sql: str) -> str:
-    count = 0
-
-    def name(match: re.Match[str]) -> str:
-        nonlocal count
-        if match.group(1) is None:
-            return match.group(0)
-        count = int(match.group(1)) if match.group(1) else count + 1
-        return f":fz_{count - 1}"
-
-    return _MARK.sub(name, sql)
-
-
 class Reader:
-    """Footprints of statements on one schema, remembered by text."""
+    """Footprints of statements on one schema, in the SQL of one ``dialect``, remembered by text."""
 
-    def __init__(self, schema: Schema) -> None:
-        self._schema = schema
+    def __init__(self, schema: Schema, dialect: Dialect = SQLITE) -> None:
+        self._schema, self._dialect = schema, dialect
         self._known: dict[str, Footprint] = {}
 
     def read(self, sql: str) -> Footprint:
@@ -87,52 +54,49 @@ class Reader:
         return known
 
     def _read(self, sql: str) -> Footprint:
-        text = _COMMENT.sub(" ", sql).strip().rstrip(";").strip()
+        text = COMMENT.sub(" ", sql).strip().rstrip(";").strip()
         words = text.upper().replace("(", " (").split()
         if not words:
             return Footprint()
-        if words[0] in _ONE_STATEMENT and ";" not in text:
-            return self._control(words, text)
-        if words[0] in {"ATTACH", "DETACH"}:
-            return replace(EVERYTHING, alters=True, leaves=words[0] == "ATTACH")
-        if words[:2] in (["CREATE", "TEMP"], ["CREATE", "TEMPORARY"]):
-            return replace(RESHAPING, alters=True)
-        trees = _parsed(sql)
+        control = self._dialect.control(words, text)
+        if control is not None:
+            return control
+        trees = _parsed(sql, self._dialect)
         if len(trees) != 1 or trees[0] is None:
             return RESHAPING
         return self._of(trees[0])
 
-    def _control(self, words: list[str], text: str) -> Footprint:
-        if words[0] == "PRAGMA":
-            return self._pragma(text)
-        if words[0] == "BEGIN":
-            return Footprint(locks=bool({"IMMEDIATE", "EXCLUSIVE"} & set(words)))
-        if words[0] == "ROLLBACK":
-            return Footprint(undoes="TO" not in words)
-        return Footprint(commits=words[0] in {"COMMIT", "END", "RELEASE"})
-
-    def _pragma(self, text: str) -> Footprint:
-        found = re.match(r"PRAGMA\s+(?:\w+\s*\.\s*)?(\w+)", text, re.IGNORECASE)
-        name = found.group(1).lower() if found else ""
-        if name in _READING_PRAGMAS:
-            return Footprint((Part(_SCHEMA, Kind.READ),))
-        if name in _CONNECTION_PRAGMAS:
-            return Footprint(alters=True)
-        return replace(EVERYTHING, alters=True)
-
     def _of(self, tree: Any) -> Footprint:
+        if self._calls_unknown(tree) or any(inner is not tree for inner in tree.find_all(*_CHANGING)):
+            return EVERYTHING
         if isinstance(tree, (exp.Insert, exp.Update, exp.Delete)):
             return self._writing(tree)
-        if isinstance(tree, exp.Query):
-            return Footprint(tuple(self._reads(tree, _checks_only(tree))), writes=False)
-        return RESHAPING
+        if isinstance(tree, exp.Query) and tree.args.get("into") is None:
+            return self._reading(tree)
+        return EVERYTHING if isinstance(tree, (exp.Merge, exp.Copy)) else RESHAPING
+
+    def _reading(self, tree: Any) -> Footprint:
+        parts = tuple(self._reads(tree, _checks_only(tree)))
+        locks = list(tree.find_all(exp.Lock))
+        if not locks:
+            return Footprint(parts)
+        exclusive = all(lock.args.get("update") and lock.args.get("wait") is None for lock in locks)
+        keyed = len(parts) == 1 and bool(parts[0].rows)
+        kind = Kind.LOCK if exclusive and keyed else Kind.TRY
+        claims = tuple(replace(part, kind=kind) for part in parts)
+        return Footprint(parts, claims=claims, plain=exclusive and keyed)
+
+    def _calls_unknown(self, tree: Any) -> bool:
+        """Whether a statement calls functions that may do anything."""
+        called = {name for function in tree.find_all(exp.Func) for name in _names(function)}
+        return bool(called & self._schema.functions)
 
     def _writing(self, tree: Any) -> Footprint:
         target = tree.this.find(exp.Table) if tree.this is not None else None
         if target is None:
             return EVERYTHING
         table = target.name.lower()
-        if table not in self._schema.tables or not _in_main(target):
+        if table not in self._schema.tables or not self._at_home(target):
             return EVERYTHING
         affected = self._affected(tree, table)
         if affected is None:
@@ -145,7 +109,14 @@ class Reader:
         if kind is not None:
             parts.append(Part(table, kind, rows, affinity))
         parts += [Part(table, Kind.WRITE, rows, affinity), *affected]
-        return Footprint(tuple(parts), writes=True, simple=not others)
+        claims = (Part(table, Kind.LOCK, rows, affinity), *self._shared(parts, table))
+        plain = isinstance(tree, exp.Insert) or bool(self._rows(tree, table))
+        plain = plain and not others and not list(tree.find_all(exp.Query))
+        return Footprint(tuple(parts), writes=True, simple=not others, claims=claims, plain=plain)
+
+    def _shared(self, parts: list[Part], table: str) -> list[Part]:
+        """The rows that are locked because they are referred to."""
+        return [part for part in parts if part.kind is Kind.CHECK and part.table != table]
 
     def _looks(self, tree: Any, table: str) -> Kind | None:
         """How a writing statement looks at what it changes."""
@@ -194,15 +165,18 @@ class Reader:
         alone = len(tables) == 1 and not list(tree.find_all(exp.Subquery, exp.CTE))
         parts = []
         for table in sorted({t.name.lower() for t in tables} - names):
-            if table == _SCHEMA or table in _ALIASES:
-                parts.append(Part(_SCHEMA, kind))
-            elif table not in self._schema.tables or not all(map(_in_main, tables)):
+            if table == SCHEMA or table in _ALIASES:
+                parts.append(Part(SCHEMA, kind))
+            elif table not in self._schema.tables or not all(map(self._at_home, tables)):
                 return [Part(ANY, Kind.READ)]  # type: ignore[arg-type]  # ANY stands for all tables
             else:
                 parts.append(
                     Part(table, kind, self._rows(tree, table) if alone else (), self._affinity(table))
                 )
         return parts
+
+    def _at_home(self, table: Any) -> bool:
+        return table.text("db").lower() in self._dialect.homes
 
     def _rows(self, tree: Any, table: str) -> tuple[Any, ...]:
         key = self._schema.key(table)
@@ -242,10 +216,14 @@ class Reader:
         return parts
 
 
-_COMMENT = re.compile(_COMMENTS, re.DOTALL)
-_ONE_STATEMENT = frozenset(
-    {"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "EXPLAIN"}
-)
+_CHANGING = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
+
+
+def _names(function: Any) -> set[str]:
+    """The names under which a function may be called."""
+    if isinstance(function, exp.Anonymous):
+        return {str(function.this).lower()}
+    return {name.lower() for name in function.sql_names()}
 
 
 def _pinned(term: Any, key: str) -> tuple[Any, ...]:
@@ -272,10 +250,6 @@ def _inserted_values(tree: Any, column: str) -> list[Any]:
     return [] if NOTHING in rows else rows
 
 
-def _in_main(table: Any) -> bool:
-    return table.text("db").lower() in ("", "main")
-
-
 def _assigned(term: Any) -> list[Any]:
     """The columns that one term of a SET clause gives values to."""
     left = term.left if isinstance(term, exp.EQ) else term
@@ -295,6 +269,8 @@ def _set_values(tree: Any, column: str) -> list[Any]:
 
 
 def _literal(value: Any) -> Any:
+    while isinstance(value, (exp.Cast, exp.Paren)):  # a value is compared as the column holds it
+        value = value.this
     if isinstance(value, exp.Placeholder) and isinstance(value.this, str):
         name = value.this
         return Param(int(name[3:]) if name.startswith("fz_") else name)

@@ -70,6 +70,14 @@ class Gate(Protocol):
         """Stand back until :meth:`wake`; False when nobody is left who could wake this call."""
         ...
 
+    def stand(self, resource: str, key: Key) -> bool:
+        """Stand in line for ``key`` until :meth:`rouse`; False when nobody is left who could."""
+        ...
+
+    def rouse(self, resource: str, key: Key) -> None:
+        """Let the calls that stand in line for ``key`` go on."""
+        ...
+
     def unlock(self, resource: str, key: Key) -> None:
         """Say that the lock ``key``, announced before as :attr:`Kind.LOCK`, is free again."""
         ...

@@ -33,7 +33,7 @@ class Schema:
 
     ``keys`` holds the primary key of tables where one column is it and equal values are written
     alike: ``(column, affinity)``. ``unique`` are the columns of further unique indexes, with ``*`` for
-    expressions. A table that is not among ``tables`` may be anything: a view, a virtual table.
+    expressions, ``functions`` those whose code is the application's. A table that is not among ``tables`` may be anything: a view, a virtual table.
     """
 
     tables: frozenset[str] = frozenset()
@@ -42,6 +42,7 @@ class Schema:
     children: Mapping[str, tuple[Foreign, ...]] = field(default_factory=dict)
     unique: Mapping[str, frozenset[str]] = field(default_factory=dict)
     triggers: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
 
     def key(self, table: str) -> str | None:
         """The column that names a row of ``table``."""

@@ -75,6 +75,11 @@ class WatchedConnection(sqlite3.Connection):
     _has_read = False
     _mark: object = None
 
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """What a call may have set on it, to tell whether another can have it as it is."""
+        return self.isolation_level, self.row_factory, self.text_factory
+
     def watch(self, scratch: Scratch) -> None:
         """Announce to ``scratch`` from now on."""
         self._unpublished = {}

@@ -6,6 +6,7 @@ are one. How a statement is read is decided in ``footprint``.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +32,8 @@ class Footprint:
 
     ``writes``: it changes data; ``simple``: and reads no other table to do so; ``locks``: it takes
     the write lock without writing; ``commits``: it may end a transaction and publish what that wrote;
+    ``claims``: the rows it locks; ``plain``: nothing it does tells whether a sibling that holds such a row
+    has committed or is about to;
     ``undoes``: it takes back what a transaction wrote; ``alters``: it changes the connection rather
     than the database; ``reshapes``: it changes the schema; ``leaves``: it reaches other databases.
     """
@@ -44,17 +47,30 @@ class Footprint:
     alters: bool = False
     reshapes: bool = False
     leaves: bool = False
+    claims: tuple[Part, ...] = ()
+    plain: bool = True
 
     def accesses(self, params: Any) -> list[tuple[Key, Kind]]:
         """The keys and kinds of this statement with these parameters (a sequence or a mapping)."""
-        found: dict[tuple[Key, Kind], None] = {}
-        for part in self.parts:
-            for row in part.rows or (NOTHING,):
-                found.setdefault(((part.table, _value(row, params, part.affinity)), part.kind))
-        return list(found)
+        return _touched(self.parts, params)
+
+    def claimed(self, params: Any) -> list[tuple[Key, Kind]]:
+        """The rows it locks with these parameters, as :meth:`accesses`."""
+        return _touched(self.claims, params)
 
 
-EVERYTHING = Footprint((Part(ANY, Kind.READ), Part(ANY, Kind.WRITE)), writes=True)  # type: ignore[arg-type]  # ANY stands for all tables
+def _touched(parts: Sequence[Part], params: Any) -> list[tuple[Key, Kind]]:
+    found: dict[tuple[Key, Kind], None] = {}
+    for part in parts:
+        for row in part.rows or (NOTHING,):
+            found.setdefault(((part.table, _value(row, params, part.affinity)), part.kind))
+    return list(found)
+
+
+_ALL = Part(ANY, Kind.WRITE)  # type: ignore[arg-type]  # ANY stands for all tables
+EVERYTHING = Footprint(
+    (replace(_ALL, kind=Kind.READ), _ALL), writes=True, claims=(replace(_ALL, kind=Kind.TRY),), plain=False
+)
 RESHAPING = replace(EVERYTHING, reshapes=True)
 
 
@@ -78,6 +94,8 @@ def _as_stored(value: Any, affinity: str) -> Any:
     """A key as the column holds it, since 7 and '7' can name one row; ANY where that is not certain."""
     if affinity == "INTEGER":
         return _whole_number(value)
+    if affinity == "UUID":
+        return _uuid(value)
     if affinity == "TEXT":
         return value if type(value) is str else ANY
     return value if affinity == "BLOB" and type(value) in (int, str, bytes) else ANY
@@ -88,6 +106,13 @@ def _whole_number(value: Any) -> Any:
         return int(value)
     try:
         return int(value) if isinstance(value, str) and value.strip() == value else ANY
+    except ValueError:
+        return ANY
+
+
+def _uuid(value: Any) -> Any:
+    try:
+        return str(uuid.UUID(str(value)))
     except ValueError:
         return ANY
 

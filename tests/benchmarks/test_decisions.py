@@ -93,7 +93,7 @@ def test_restoring_pages_is_cheaper_than_a_backup_since_no_schema_is_read_again(
             runs(on, 50)
 
     with stage(credit_row, fh.World(db=fh.Database("sqlite://", setup=fill))) as on:
-        image = on.world._resources["db"]._image
+        image = on.world._resources["db"]._store._image
         on.world.reset()
         pristine[id(image)] = sqlite3.connect(":memory:")
         image._own.backup(pristine[id(image)])

@@ -453,7 +453,7 @@ def test_connections_that_tools_forget_are_not_kept(run_once: Run, tmp_path: Pat
         own = sqlite3.connect(path)
         own.execute("SELECT 1")
         own.close()
-        seen.kept = len(database.connections)
+        seen.kept = len(database._store.connections)
 
     seen = types.SimpleNamespace(kept=99)
     run_once(fh.World(db=database), tool, again=20)
@@ -562,7 +562,7 @@ def test_a_setup_that_fails_is_told_with_what_it_was_and_leaves_nothing(tmp_path
     ("url", "message"),
     [
         ("nonsense", "'nonsense', which SQLAlchemy refuses.*Expected a URL such as"),
-        ("sqlite+aiosqlite://", "refuses|not async"),
+        ("sqlite+aiosqlite://", "refuses|no other driver"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_in_words(url: str, message: str) -> None:

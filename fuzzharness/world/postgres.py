@@ -1,0 +1,368 @@
+"""psycopg connections that announce every statement and wait for locks by the schedule.
+
+Decides what a statement touches when: rows it reads and locks it takes at the statement, rows it wrote at the
+commit. What a statement names is decided in ``footprint``, whether the server lets it wait in
+``postgres_waits``.
+
+As long as every statement is *plain* (read committed, one row by its key, no time-out, no savepoint undone)
+a lock held by a sibling is foreseen, and a commit that directly follows the last statement it publishes is
+the same step: nothing can tell them apart. The first other statement makes the store *apart*: then a commit is
+a step of its own, and a statement that has to wait is a step that is made and stands in line.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from psycopg import sql as composed
+from psycopg.pq import TransactionStatus
+
+from fuzzharness.access import ANY, Key, Kind, Place
+from fuzzharness.world.statement import Footprint, parameters
+
+if TYPE_CHECKING:
+    from fuzzharness.world.postgres_store import PostgresStore
+
+SNAPSHOT: Key = ("(snapshot)",)
+"""What the first statement of a repeatable transaction fixes, and every commit changes."""
+
+SERIAL: Key = ("(serializable)",)
+"""What the server keeps of serializable transactions, which each of their statements may change."""
+
+_OWN: frozenset[Key] = frozenset({SNAPSHOT, SERIAL})
+_READY, _PATIENCE = 0.002, 0.02
+_COMMITTED = {None, psycopg.IsolationLevel.READ_COMMITTED, psycopg.IsolationLevel.READ_UNCOMMITTED}
+
+Pairs = list[tuple[Key, Kind]]
+Run = Callable[[], Any]
+Driven = Generator[None, None, Any]
+
+
+class Session:
+    """One connection to the scratch database of ``store``, as far as siblings may notice it.
+
+    ``pid`` is its process in the server, ``deadlock`` how the cycle went in which its statement had to fail.
+    ``_unpublished`` holds what its transaction wrote so far, ``claims`` the rows it locked, ``_mark`` the step
+    of the last write.
+    """
+
+    def __init__(self, store: PostgresStore, connection: Any) -> None:
+        self.store, self.connection = store, connection
+        self.pid: int = connection.pgconn.backend_pid
+        self.deadlock = ""
+        self.altered = False
+        self.claims: set[Key] = set()
+        self.call: object = None
+        self._unpublished: dict[Key, Place | None] = {}
+        self._reads: Pairs = []
+        self._begun = False
+        self._mark: object = None
+
+    @property
+    def shown(self) -> str:
+        """How a report calls it: by the call, or as the server does."""
+        return f"call {self.call}" if self.call is not None else f"process {self.pid}"
+
+    @property
+    def status(self) -> TransactionStatus:
+        return TransactionStatus(self.connection.pgconn.transaction_status)
+
+    @property
+    def serializable(self) -> bool:
+        return bool(self.connection.isolation_level == psycopg.IsolationLevel.SERIALIZABLE)
+
+    # -- statements --------------------------------------------------------------------------------
+
+    def begin(self, query: Any, rows: Sequence[Any]) -> Footprint | None:
+        """The gate before a statement; what it is, or None outside of calls."""
+        store = self.store
+        if not store.gate.inside:
+            return None
+        footprint = store.reader.read(self._text(query))
+        self.call = store.gate.caller()
+        self.altered = self.altered or footprint.alters
+        if footprint.commits:
+            self._before_publishing()
+            return footprint
+        found = [(footprint.accesses(row), footprint.claimed(row)) for row in map(parameters, rows)]
+        pairs = [pair for touched, _ in found for pair in touched]
+        claims = [(("(row)", *key), kind) for _, claimed in found for key, kind in claimed]
+        exclusive = [key for key, kind in claims if kind is not Kind.CHECK]
+        if not footprint.plain or len(exclusive) > 1 or self.connection.isolation_level not in _COMMITTED:
+            store.learn()
+        self._reads = [pair for pair in pairs if pair[1] is not Kind.WRITE]
+        announced = list(dict.fromkeys([*self._reads, *claims, *self._of_isolation(footprint)]))
+        if announced:
+            store.gate.accesses(store.name, announced, store.peek, self._taken(exclusive))
+        self._wrote = [key for key, kind in pairs if kind is Kind.WRITE]
+        self.claims.update(key for key, _ in claims)
+        store.hold(self, exclusive)
+        return footprint
+
+    def _text(self, query: Any) -> str:
+        if isinstance(query, composed.Composable):
+            return query.as_string(self.connection)
+        return query.decode() if isinstance(query, bytes) else str(query)
+
+    def _of_isolation(self, footprint: Footprint) -> Pairs:
+        if self.connection.isolation_level in _COMMITTED or not footprint.parts:
+            return []
+        first = not self._begun
+        self._begun = True
+        return [*([(SNAPSHOT, Kind.SNAPSHOT)] if first else []), *self._in_series()]
+
+    def _in_series(self) -> Pairs:
+        return [(SERIAL, Kind.UNLOCK)] if self.serializable else []
+
+    def _taken(self, exclusive: Sequence[Key]) -> Callable[[], bool] | None:
+        """Whether a sibling holds the row, where that can be foreseen."""
+        if self.store.apart or len(exclusive) != 1 or ANY in exclusive[0]:
+            return None
+        return lambda: self.store.holder(exclusive[0]) not in (None, self)
+
+    def end(self, footprint: Footprint, failed: BaseException | None) -> None:
+        """After a statement: remember what it wrote, or say that it is published."""
+        store = self.store
+        if footprint.reshapes:
+            store.reshape()
+        if footprint.commits or footprint.undoes:
+            self._over(published=footprint.commits and failed is None)
+            return
+        if isinstance(failed, psycopg.errors.IntegrityError):
+            for table in {key[0] for key in self._wrote}:
+                store.gate.note(store.name, (table, ANY), Kind.CHECK)
+        if failed is None and footprint.writes:
+            here = store.gate.here()
+            self._unpublished.update(dict.fromkeys(self._wrote, here))
+            self._mark = store.gate.mark() if footprint.simple and not store.apart else None
+        if self.status is not TransactionStatus.INTRANS:
+            self._over(published=failed is None)
+        else:
+            store.settle()
+
+    # -- transactions ------------------------------------------------------------------------------
+
+    def publish(self, commit: Run) -> Any:
+        """Commit: a gate of its own, unless it directly follows the last statement it publishes."""
+        if not self.store.gate.inside or self.status is TransactionStatus.IDLE:
+            return commit()
+        self._before_publishing()
+        done = False
+        try:
+            result = commit()
+            done = True
+        finally:
+            self._over(published=done)
+        return result
+
+    def _before_publishing(self) -> None:
+        store = self.store
+        if not (self._unpublished or (store.apart and (self.claims or self.serializable))):
+            return
+        if store.apart or self._mark is None or self._mark != store.gate.mark():
+            written = [(key, Kind.WRITE) for key in self._unpublished]
+            freed = [(key, Kind.UNLOCK) for key in self.claims] if store.apart else []
+            told = [(SNAPSHOT, Kind.PUBLISH)] if written else []
+            store.gate.accesses(store.name, [*written, *told, *freed, *self._in_series()], store.peek)
+            self._unpublished.clear()
+
+    def abandon(self, rollback: Run) -> Any:
+        """Roll back: what was locked is free again."""
+        result = rollback()
+        if self.store.gate.inside:
+            self._over(published=False)
+        return result
+
+    def _over(self, published: bool) -> None:
+        store = self.store
+        if published and self._unpublished:
+            store.gate.note(store.name, SNAPSHOT, Kind.PUBLISH)
+            for key, place in self._unpublished.items():
+                store.gate.note(store.name, key, Kind.WRITE, lambda k=key: store.peek(k), place)  # type: ignore[misc]  # mypy cannot infer a default's type
+        for key in self.claims:
+            store.gate.unlock(store.name, key)
+        self.forget()
+        store.settle()
+
+    def forget(self) -> None:
+        """Its transaction is over, whoever ended it."""
+        self.store.free(self)
+        self.claims.clear()
+        self._unpublished, self._begun, self._mark = {}, False, None
+
+    # -- waiting -----------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> Key:
+        """What it stands in line for while it waits."""
+        return ("(server)", self.call if self.call is not None else self.pid)
+
+    def answered(self, seconds: float) -> bool:
+        """Whether the server has sent something, within ``seconds``."""
+        return bool(select.select([self.connection.pgconn.socket], [], [], seconds)[0])
+
+    def drive(self, steps: Any) -> Driven:
+        """Go through the exchange ``steps`` with the server; yields whenever the call has to stand in line."""
+        try:
+            wanted = next(steps)
+            while True:
+                ready = self._ready(wanted)
+                if ready:
+                    wanted = steps.send(ready)
+                elif self.store.waits.blockers(self):
+                    self.store.learn_of_wait()
+                    if self.store.waits.stand(self):
+                        yield
+                        self.store.waits.leave(self)
+        except StopIteration as end:
+            return end.value
+        except psycopg.errors.QueryCanceled as error:
+            if not self.deadlock:
+                raise
+            self._failed_in_cycle(error)
+        except psycopg.Error:
+            raise
+        except BaseException:
+            self._break_off()
+            raise
+
+    def _ready(self, wanted: int) -> int:
+        socket = self.connection.pgconn.socket
+        reads, writes = [socket] * (wanted & 1), [socket] * bool(wanted & 2)
+        readable, writable, _ = select.select(reads, writes, [], _READY)
+        return (1 if readable else 0) | (2 if writable else 0)
+
+    def _failed_in_cycle(self, error: BaseException) -> None:
+        cycle, self.deadlock = self.deadlock, ""
+        raise psycopg.errors.DeadlockDetected(f"deadlock detected\nDETAIL:  {cycle}") from error
+
+    def _break_off(self) -> None:
+        """The call is gone: so is what it asked for."""
+        self.store.waits.leave(self)
+        self.store.waits.cancel(self)
+        self.connection.pgconn.finish()
+
+    def went_on(self) -> Pairs:
+        """What its statement touched by going on, in the step of the sibling that let it."""
+        return [(key, Kind.UNLOCK) for key, _ in self._reads] + [(key, Kind.UNLOCK) for key in self.claims]
+
+
+class Watched:
+    """What sync and async connections share: the session, and which statements pass by it."""
+
+    session: Session | None = None
+
+    def watch(self, store: PostgresStore) -> None:
+        """Announce to ``store`` from now on."""
+        self.session = Session(store, self)
+
+    @property
+    def altered(self) -> bool:
+        """Whether a statement has changed the connection itself."""
+        return self.session is not None and self.session.altered
+
+    @altered.setter
+    def altered(self, value: bool) -> None:
+        if self.session is not None:
+            self.session.altered = value
+
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """What a call may have set on it, to tell whether another can have it as it is."""
+        me: Any = self
+        return me.autocommit, me.isolation_level, me.read_only, me.deferrable, me.row_factory
+
+
+class WatchedConnection(Watched, psycopg.Connection[Any]):
+    """A connection to a scratch database."""
+
+    def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
+        session = self.session
+        if session is None or not session.store.gate.inside:
+            return super().wait(gen, *args, **options)
+        driven = session.drive(gen)
+        while True:
+            try:
+                next(driven)
+            except StopIteration as end:
+                return end.value
+            session.store.gate.stand(session.store.name, session.key)
+
+    def commit(self) -> None:
+        run = super().commit
+        return run() if self.session is None else self.session.publish(run)
+
+    def rollback(self) -> None:
+        run = super().rollback
+        return run() if self.session is None else self.session.abandon(run)
+
+    def close(self) -> None:
+        super().close()
+        if self.session is not None:
+            self.session.store.gone(self.session)
+
+
+class WatchedCursor(psycopg.Cursor[Any]):
+    """A cursor whose every statement passes the gate first."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        run = super().execute
+        return announced(self, query, [params], lambda: run(query, params, **options))
+
+    def executemany(self, query: Any, params_seq: Iterable[Any], *, returning: bool = False) -> None:
+        session = session_of(self)
+        if session is None or not session.store.gate.inside:
+            return super().executemany(query, params_seq, returning=returning)
+        rows = list(params_seq)
+        if returning:
+            run = super().executemany
+            session.store.gate.unforeseen()
+            return announced(self, query, rows, lambda: run(query, rows, returning=True))  # type: ignore[no-any-return]  # None
+        count = 0
+        for row in rows:
+            self.execute(query, row)
+            count += max(self.rowcount, 0)
+        self._rowcount = count
+        return None
+
+    def stream(self, query: Any, params: Any = None, **options: Any) -> Any:
+        outside(self, "stream() reads rows while others go on")
+        return super().stream(query, params, **options)
+
+    def copy(self, statement: Any, params: Any = None, **options: Any) -> Any:
+        outside(self, "copy() moves rows while others go on")
+        return super().copy(statement, params, **options)
+
+
+def session_of(cursor: Any) -> Session | None:
+    session: Session | None = getattr(cursor.connection, "session", None)
+    return session
+
+
+def announced(cursor: Any, query: Any, rows: Sequence[Any], run: Run) -> Any:
+    """Run one statement of a call, between its gate and what is said of it afterwards."""
+    session = session_of(cursor)
+    footprint = None if session is None else session.begin(query, rows)
+    if session is None or footprint is None:
+        return run()
+    failed: BaseException | None = None
+    try:
+        return run()
+    except BaseException as error:
+        failed = error
+        raise
+    finally:
+        session.end(footprint, failed)
+
+
+def outside(cursor: Any, what: str) -> None:
+    """Report a way to the database that is not watched."""
+    session = session_of(cursor)
+    if session is not None and session.store.gate.inside:
+        session.store.gate.escape(f"{session.store.name}: {what}")
+
+
+UNWATCHED: Final = "a connection to it was open before: what it does cannot be seen"

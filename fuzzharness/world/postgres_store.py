@@ -1,0 +1,399 @@
+"""A PostgreSQL database as a resource: a scratch database on the same server that every run starts from.
+
+Decides where the rows of a run live, which connections lead there, and how they are reset, captured and
+perturbed. Statements are announced in ``postgres``. The database that the URL or engine names is only the
+template of the scratch database.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
+from sqlalchemy.engine import Engine
+
+from fuzzharness.access import ANY, MISSING, Key
+from fuzzharness.errors import WorldError
+from fuzzharness.world.dialects import POSTGRES
+from fuzzharness.world.footprint import Reader
+from fuzzharness.world.perturbation import another
+from fuzzharness.world.pool import CallPool
+from fuzzharness.world.postgres import Session, WatchedConnection, WatchedCursor
+from fuzzharness.world.postgres_catalog import SHAPE, Table, schema_of, tables_of
+from fuzzharness.world.postgres_undo import Undo
+from fuzzharness.world.postgres_waits import Waits
+from fuzzharness.world.references import Replaced
+from fuzzharness.world.resource import Gate
+from fuzzharness.world.schema import Schema, quoted
+from fuzzharness.world.store import Setup, first_line, run_setup
+
+_PREFIX = "fuzzharness_"
+_NUMBERS = count(1)
+
+
+class PostgresStore:
+    """The scratch database behind a :class:`~fuzzharness.world.database.Database` on PostgreSQL."""
+
+    roots: tuple[str, ...] = ()
+    learns = True
+
+    def __init__(self, engine: Engine, setup: Setup | None, borrowed: bool) -> None:
+        self._engine, self._setup, self._borrowed = engine, setup, borrowed
+        self.apart = False
+        self.learned = 0
+        self.sessions: list[Session] = []
+        self._holders: dict[Key, Session] = {}
+        self._admin: Any = None
+        self._own: Any = None
+        self._opened = False
+        self.waits = Waits()
+
+    # -- open and close ----------------------------------------------------------------------------
+
+    def open(self, name: str, gate: Gate) -> None:
+        self.name, self.gate = name, gate
+        self._opened, self._forced = True, False
+        self._names: tuple[str, str] = ("", "")
+        self._found_pool = self._engine.pool
+        self._replaced = Replaced()
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    def _build(self) -> None:
+        args, options = self._engine.dialect.create_connect_args(self._engine.url)
+        options.pop("context", None)
+        self._target = conninfo_to_dict(make_conninfo(*args, **options))
+        self._database = str(self._target.get("dbname") or self._target.get("user") or "postgres")
+        if self._borrowed:
+            self._found_pool.dispose()
+        self._admin = self._connect_admin()
+        _drop_left(self._admin)
+        names = self._names = self._taken_names()
+        self._create(names[0], self._database)
+        self._redirect()
+        run_setup(self._engine_for_setup(), self._setup, self.name)
+        self.mark()
+
+    def _connect_admin(self) -> Any:
+        other = "template1" if self._database == "postgres" else "postgres"
+        try:
+            admin = self._plain(other)
+        except psycopg.Error as error:
+            raise WorldError(
+                f"the PostgreSQL server of the database {self.name!r} cannot be reached: {first_line(error)}. "
+                "Expected a server that answers, and a role that may connect to it. Start it, or correct the URL."
+            ) from error
+        (may,) = admin.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+        if not may:
+            admin.close()
+            raise WorldError(
+                f"the role {self._target.get('user')!r} of the database {self.name!r} is no superuser. Expected "
+                "one, on a server for tests: rows are put back past triggers and foreign keys, which no other "
+                "role may do. Use such a role in the URL."
+            )
+        return admin
+
+    def _plain(self, database: str) -> Any:
+        """A connection of the harness's own."""
+        info = make_conninfo(**{**self._target, "dbname": database, "connect_timeout": "10"})
+        connection = psycopg.Connection.__dict__["connect"].__func__(
+            psycopg.Connection, info, autocommit=True, prepare_threshold=5
+        )
+        connection.execute("SET synchronous_commit = off; SET datestyle = 'ISO'; SET lock_timeout = '10s'")
+        return connection
+
+    def _taken_names(self) -> tuple[str, str]:
+        """Two names for databases, that no other process takes or drops as long as the admin lives."""
+        while True:
+            name = f"{_PREFIX}{os.getpid()}_{next(_NUMBERS)}"
+            if self._admin.execute(f"SELECT pg_try_advisory_lock(hashtext('{name}'))").fetchone()[0]:
+                return name, f"{name}_start"
+
+    def _create(self, name: str, template: str) -> None:
+        try:
+            self._admin.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE {quoted(template)}")
+        except psycopg.errors.ObjectInUse as error:
+            raise WorldError(
+                f"the database {template!r} cannot be copied while others are connected to it: "
+                f"{first_line(error)}. Expected no connection to it, since every run starts from a copy. Close "
+                "them (engine.dispose(), psql), or name a database that is there for tests."
+            ) from error
+        except psycopg.Error as error:
+            raise WorldError(
+                f"the database {template!r} cannot be copied: {first_line(error)}. Expected a database of "
+                "that name, and a role that may create databases. Create it, or correct the URL."
+            ) from error
+
+    def _redirect(self) -> None:
+        engine = self._engine
+        engine.pool = CallPool(self._connect, engine)
+        self._replaced.replace([(psycopg.connect, self._stand_in(psycopg.connect))])
+
+    def _stand_in(self, original: Any) -> Any:
+        def connect(conninfo: str = "", **options: Any) -> Any:
+            if self._forced or self._leads_here(conninfo, options):
+                return self._made(conninfo, options)
+            if self.gate.inside:
+                self.gate.escape("a connection to another PostgreSQL database was opened")
+            return original(conninfo, **options)
+
+        return connect
+
+    def _leads_here(self, conninfo: str, options: Any) -> bool:
+        keys = {k: v for k, v in options.items() if k in ("host", "hostaddr", "port", "dbname", "user")}
+        asked = conninfo_to_dict(conninfo, **keys)
+        return all(
+            str(asked.get(k) or default) == str(self._target.get(k) or default)
+            for k, default in (("host", ""), ("port", "5432"), ("dbname", self._database))
+        )
+
+    def _made(self, conninfo: str, options: Any) -> WatchedConnection:
+        options = {**options, "dbname": self._names[0], "prepare_threshold": None}
+        factory = options.pop("cursor_factory", None) or WatchedCursor
+        connect = psycopg.Connection.__dict__["connect"].__func__
+        connection: WatchedConnection = connect(
+            WatchedConnection, conninfo, cursor_factory=factory, **options
+        )
+        connection.watch(self)
+        assert connection.session is not None
+        self.sessions.append(connection.session)
+        return connection
+
+    def _connect(self) -> Any:
+        with self._forcing():
+            return self._found_pool._creator()  # type: ignore[call-arg]  # SQLAlchemy wraps creators that take a record
+
+    @contextmanager
+    def _forcing(self) -> Iterator[None]:
+        self._forced = True
+        try:
+            yield
+        finally:
+            self._forced = False
+
+    def _engine_for_setup(self) -> Engine:
+        return self._engine
+
+    def close(self) -> None:
+        if not self._opened:
+            return
+        self._opened = False
+        self._replaced.restore()
+        self._close_connections()
+        self._engine.pool = self._found_pool
+        if not self._borrowed:
+            self._engine.dispose()
+        if self._own is not None:
+            self._own.close()
+            self._own = None
+        if self._admin is not None:
+            with suppress(psycopg.Error):  # a server that died has nothing left to drop
+                for name in filter(None, self._names):
+                    _drop(self._admin, name)
+            self._admin.close()
+            self._admin = None
+
+    def _close_connections(self) -> None:
+        if isinstance(self._engine.pool, CallPool):
+            self._engine.pool.dispose()
+        for session in list(self.sessions):
+            session.connection.pgconn.finish()
+        self.sessions.clear()
+
+    # -- the state ---------------------------------------------------------------------------------
+
+    def mark(self) -> None:
+        self._close_connections()
+        if self._own is not None:
+            self._own.close()
+        scratch, start = self._names
+        self._own = self._plain(scratch)
+        self.waits.own = self._own
+        self._tables = tables_of(self._own)
+        (home,) = self._own.execute("SELECT coalesce(current_schema(), 'public')").fetchone()
+        self._schema = schema_of(self._own, self._tables, home)
+        self._sql = replace(POSTGRES, homes=frozenset({"", home}))
+        self._undo = Undo(self._own, self._tables)
+        (self._shape,) = self._own.execute(SHAPE).fetchone()
+        self._begin()
+        self._base = {table.name: self._rows(table) for table in self._tables}
+        self._own.close()
+        _drop(self._admin, start)
+        self._create(start, scratch)
+        self._own = self.waits.own = self._undo._own = self._plain(scratch)
+
+    def _begin(self) -> None:
+        self._reshaped = False
+        self._holders.clear()
+        self.waits.standing.clear()
+        self.waits.cycles.clear()
+        self.reader = self._known = getattr(self, "_known", None) or Reader(self._schema, self._sql)
+        if self._known._schema is not self._schema:
+            self.reader = self._known = Reader(self._schema, self._sql)
+
+    def reset(self) -> None:
+        self._abandon()
+        if self._reshaped and self._own.execute(SHAPE).fetchone()[0] != self._shape:
+            self._rebuild()
+        else:
+            self._undo.restore()
+        self._begin()
+
+    def _rebuild(self) -> None:
+        """A run has changed the schema: start from a new copy."""
+        scratch, start = self._names
+        self._close_connections()
+        self._own.close()
+        _drop(self._admin, scratch)
+        self._create(scratch, start)
+        self._own = self.waits.own = self._undo._own = self._plain(scratch)
+
+    def _abandon(self) -> None:
+        """End what a finished call left open, as the end of its thread would."""
+        for session in list(self.sessions):
+            pgconn = session.connection.pgconn
+            if session.connection.closed:
+                self.gone(session)
+            elif session.status is not psycopg.pq.TransactionStatus.IDLE:
+                pgconn.finish()
+                self.gone(session)
+            session.forget()
+
+    def capture(self) -> dict[str, Any]:
+        self._abandon()
+        if self._reshaped and self._own.execute(SHAPE).fetchone()[0] != self._shape:
+            return {table.name: self._rows(table) for table in tables_of(self._own)}
+        return {**self._base, **{table.name: self._now(table) for table in self._undo.touched()}}
+
+    def _now(self, table: Table) -> dict[Any, Any]:
+        if self._undo.small(table) or not table.key:
+            return self._rows(table)
+        rows = dict(self._base[table.name])
+        for key in self._undo.changed(table):
+            name = key[0] if len(key) == 1 else key
+            found = self._fetch(table, key)
+            rows.pop(name, None)
+            if found:
+                rows[name] = found[0]
+        return rows
+
+    def _fetch(self, table: Table, key: Sequence[Any]) -> list[dict[str, Any]]:
+        where = " AND ".join(f"{quoted(name)} = %s" for name in table.key)
+        with self._own.cursor(row_factory=dict_row) as cursor:
+            found: list[dict[str, Any]] = cursor.execute(
+                f"SELECT * FROM ONLY {table.place} WHERE {where}", tuple(key)
+            ).fetchall()
+        return found
+
+    def _rows(self, table: Table) -> dict[Any, Any]:
+        order = f"ORDER BY {', '.join(map(quoted, table.key))}" if table.key else ""
+        with self._own.cursor(row_factory=dict_row) as cursor:
+            found = cursor.execute(f"SELECT * FROM ONLY {table.place} {order}").fetchall()
+        if not table.key:
+            return dict(enumerate(found, 1))
+        one = len(table.key) == 1
+        return {row[table.key[0]] if one else tuple(row[k] for k in table.key): row for row in found}
+
+    def peek(self, key: Key) -> Any:
+        """The row or rows at ``key``, as they are committed."""
+        if len(key) != 2 or key[0] is ANY:
+            return None
+        table = next((t for t in self._tables if t.relation.lower() == key[0]), None)
+        if table is None:
+            return None
+        if key[1] is ANY:
+            rows = self._rows(table) if self._undo.small(table) else {}
+            return list(rows.values())[:20]
+        found = self._fetch(table, key[1:])
+        return found[0] if found else MISSING
+
+    def perturb(self, key: Key) -> bool:
+        found = self.peek(key)
+        table = next((t for t in self._tables if t.relation.lower() == key[0]), None)
+        if table is None or not isinstance(found, dict):
+            return False
+        fixed = {name.lower() for name in table.key}
+        fixed |= {foreign.column for foreign in self._schema.parents.get(key[0], ())}
+        changed, values = another({k: v for k, v in found.items() if k.lower() not in fixed})
+        if not changed:
+            return False
+        sets = ", ".join(f"{quoted(name)} = %s" for name in values)
+        try:
+            self._own.execute(
+                f"UPDATE ONLY {table.place} SET {sets} WHERE {quoted(table.key[0])} = %s",
+                (*values.values(), key[1]),
+            )
+        except psycopg.Error:
+            return False
+        return True
+
+    # -- what sessions say -------------------------------------------------------------------------
+
+    def learn(self) -> None:
+        """A statement can tell a commit that is about to come from one that is made."""
+        if not self.apart:
+            self.apart = True
+            self.learned += 1
+
+    def learn_of_wait(self) -> None:
+        """The server lets a statement wait that was taken to go on."""
+        self.learn()
+
+    def reshape(self) -> None:
+        """The schema may have changed: until the next run every statement may touch anything."""
+        self._reshaped = True
+        self.reader = Reader(Schema(), self._sql)
+
+    def hold(self, session: Session, keys: Sequence[Key]) -> None:
+        """``session`` holds the locks of rows ``keys`` until its transaction is over."""
+        for key in keys:
+            self._holders.setdefault(key, session)
+
+    def holder(self, key: Key) -> Session | None:
+        """Who holds the lock of a row, of those that are foreseen."""
+        return self._holders.get(key)
+
+    def free(self, session: Session) -> None:
+        """``session`` holds nothing any more."""
+        for key in [key for key, holder in self._holders.items() if holder is session]:
+            del self._holders[key]
+
+    def settle(self) -> None:
+        """After a step that may have ended waits: let those go on whose statement is over."""
+        for session in self.waits.settle():
+            for key, kind in session.went_on():
+                self.gate.note(self.name, key, kind)
+            self.gate.rouse(self.name, session.key)
+
+    def gone(self, session: Session) -> None:
+        """The connection of ``session`` is closed."""
+        if session in self.sessions:
+            self.sessions.remove(session)
+        session.forget()
+
+
+def _drop(admin: Any, name: str) -> None:
+    admin.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
+
+
+def _drop_left(admin: Any) -> None:
+    """Drop what processes left behind that are no more."""
+    found = admin.execute(
+        f"SELECT datname FROM pg_database WHERE datname LIKE '{_PREFIX.replace('_', chr(92) + '_')}%'"
+    ).fetchall()
+    for (name,) in found:
+        base = str(name).removesuffix("_start")
+        (mine,) = admin.execute(f"SELECT pg_try_advisory_lock(hashtext('{base}'))").fetchone()
+        if mine:
+            _drop(admin, name)
+            admin.execute(f"SELECT pg_advisory_unlock(hashtext('{base}'))")

@@ -1,0 +1,239 @@
+"""An SQLite database as a resource: a scratch copy that every run starts from.
+
+Decides where the rows of a run live and how they are reset, captured and perturbed. Statements are
+announced in ``sqlite``. The database that the URL or engine names is only ever read.
+
+For as long as the world is open a scratch file stands in for the database: a copy of what it holds,
+plus what ``setup`` builds. Engines get a pool that gives every call connections of its own, as the
+threads of an application would have, whatever pool they came with.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import weakref
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy.engine import Engine
+
+from fuzzharness.access import ANY, MISSING, Key
+from fuzzharness.world import sqlite
+from fuzzharness.world.footprint import Reader
+from fuzzharness.world.image import Image
+from fuzzharness.world.perturbation import another
+from fuzzharness.world.pool import CallPool
+from fuzzharness.world.resource import Gate
+from fuzzharness.world.schema import Schema, key_columns, quoted, schema_of, tables_of
+from fuzzharness.world.store import Setup, run_setup
+
+
+class SqliteStore:
+    """The scratch file behind a :class:`~fuzzharness.world.database.Database` on SQLite.
+
+    ``borrowed``: the engine is the application's, not made from a URL.
+    """
+
+    learned = 0
+    """Nothing of what is learned of an SQLite database makes runs incomparable."""
+
+    def __init__(self, engine: Engine, setup: Setup | None, borrowed: bool) -> None:
+        self._engine, self._setup, self._borrowed = engine, setup, borrowed
+        self._folder: str | None = None
+        self._image: Image | None = None
+        self.connections: weakref.WeakSet[sqlite.WatchedConnection] = weakref.WeakSet()
+        self.writer: weakref.ref[sqlite.WatchedConnection] | None = None
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The paths below which file accesses are the database's own."""
+        return () if self._folder is None else (self._folder,)
+
+    def open(self, name: str, gate: Gate) -> None:
+        self.name, self.gate = name, gate
+        self.reader = self._known = Reader(Schema())
+        shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self._folder = tempfile.mkdtemp(prefix="fuzzharness-", dir=shared)
+        self._path = os.path.join(self._folder, "scratch.db")
+        self._found_pool = self._engine.pool
+        self._target = ""
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    def _build(self) -> None:
+        in_file = sqlite.file_name(self._engine.url.database or "")
+        if in_file and not in_file.startswith("memory:"):
+            self._copy_in()
+        self._own = sqlite3.dbapi2.Connection(self._path, check_same_thread=False, isolation_level=None)
+        self._own.execute("PRAGMA synchronous=OFF")
+        if not in_file or in_file.startswith("memory:"):
+            self._copy_in()
+        self._redirect()
+        run_setup(self._engine, self._setup, self.name)
+        self.mark()
+
+    def _copy_in(self) -> None:
+        """Copy what the database holds now: a file as it lies there, another through the engine."""
+        file = self._target = sqlite.file_name(self._engine.url.database or "")
+        if file and not file.startswith("memory:"):
+            for suffix in ("", "-wal", "-journal"):
+                if os.path.exists(file + suffix):
+                    shutil.copyfile(file + suffix, self._path + suffix)
+            return
+        if not file and not self._borrowed:
+            return
+        made: list[object] = []
+
+        def remember(raw: object, _record: object) -> None:
+            made.append(raw)
+
+        sqlalchemy.event.listen(self._engine, "connect", remember)
+        with self._engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            raw.backup(self._own)
+            if raw in made:
+                connection.detach()  # so that the application's pool is left as it was
+        sqlalchemy.event.remove(self._engine, "connect", remember)
+        if not self._borrowed:
+            self._engine.dispose()
+
+    def _redirect(self) -> None:
+        engine = self._engine
+        self._found_pool = engine.pool
+        engine.pool = CallPool(self._connect, engine)
+        sqlite.redirect(self._target or self._path, self._make)
+        for _ in range(sqlite.connections_to(self._target, known=self._found_pool)):
+            self.gate.escape(f"a connection to {self._target} was open before: what it does cannot be seen")
+        with engine.connect():
+            """What is done to each new connection (journal_mode, say) is done before the first run."""
+
+    def _connect(self) -> Any:
+        with sqlite.forced(self._make):
+            return self._found_pool._creator()  # type: ignore[call-arg]  # SQLAlchemy wraps creators that take a record
+
+    def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> sqlite.WatchedConnection:
+        connection = sqlite.open_scratch(self._path, args, kwargs)
+        connection.watch(self)
+        if not connection.patient:
+            self.gate.escape(f"{self.name}: {sqlite.IMPATIENT}")
+        return connection
+
+    def mark(self) -> None:
+        self._close_connections()
+        if self._image is not None:
+            self._image.close()
+        self._image = Image(self._path, self._own)
+        self._layout: tuple[object, dict[str, list[str]]] = (None, {})
+        self._schema = schema_of(self._own)
+        self.reader = self._known = Reader(self._schema)
+
+    def reset(self) -> None:
+        self._abandon()
+        self.writer = None
+        assert self._image is not None
+        if self._image.restore():
+            self._close_connections()
+
+    def capture(self) -> dict[str, Any]:
+        self._abandon()
+        version = self._own.execute("PRAGMA schema_version").fetchone()[0]
+        if version != self._layout[0]:
+            tables = {table: key_columns(self._own, table) for table in tables_of(self._own)}
+            self._layout = version, tables
+        try:
+            return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
+        except sqlite3.OperationalError:
+            self._own.text_factory = _readable  # there is text that is not UTF-8; this reads it, slowly
+            return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
+
+    def _abandon(self) -> None:
+        """End what a finished call left open, as the end of its thread would."""
+        for connection in [c for c in self.connections if c.in_transaction]:
+            connection.rollback()
+        if self.reader is not self._known:
+            self.reader = self._known
+
+    def forget_schema(self) -> None:
+        """The schema has changed: until the next run every statement may touch anything."""
+        self.reader = Reader(Schema())
+
+    def _rows(self, table: str, keys: list[str]) -> dict[Any, dict[str, Any]]:
+        order = ", ".join(map(quoted, keys)) or "rowid"
+        found = self._own.execute(f"SELECT * FROM {quoted(table)} ORDER BY {order}")
+        columns = [column[0] for column in found.description]
+        rows: dict[Any, dict[str, Any]] = {}
+        for number, values in enumerate(found, 1):
+            row = dict(zip(columns, values, strict=True))
+            key = tuple(row[k] for k in keys)
+            name = key[0] if len(key) == 1 else key or number
+            rows[(name, number) if name in rows else name] = row  # NULL may stand in several keys
+        return rows
+
+    def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
+        """The row or rows at ``key``, as ``connection`` sees them or as they are committed."""
+        table, row = key[0], key[1] if len(key) > 1 else ANY
+        if table is ANY:
+            return None
+        column = self._schema.key(table)
+        where = "" if row is ANY or column is None else f" WHERE {quoted(column)} = ?"
+        try:
+            seen = sqlite3.Connection.cursor(connection or self._own, sqlite3.Cursor)
+            seen.execute(f"SELECT * FROM {quoted(table)}{where} LIMIT 20", (row,) if where else ())
+        except sqlite3.Error:
+            return None
+        rows = [dict(zip((c[0] for c in seen.description), r, strict=True)) for r in seen.fetchall()]
+        return rows if not where else (rows[0] if rows else MISSING)
+
+    def perturb(self, key: Key) -> bool:
+        table, row = key[0], key[1] if len(key) > 1 else ANY
+        column = self._schema.key(table)
+        if row is ANY or column is None:
+            return False
+        found = self.look(None, key)
+        fixed = {column, *(foreign.column for foreign in self._schema.parents.get(table, ()))}
+        free = {k: v for k, v in found.items() if k.lower() not in fixed} if isinstance(found, dict) else {}
+        changed, values = another(free)
+        if not changed:
+            return False
+        sets = ", ".join(f"{quoted(name)} = ?" for name in values)
+        try:
+            self._own.execute(
+                f"UPDATE {quoted(table)} SET {sets} WHERE {quoted(column)} = ?", (*values.values(), row)
+            )
+        except sqlite3.Error:
+            return False
+        return True
+
+    def close(self) -> None:
+        if self._folder is None:
+            return
+        sqlite.restore(self._target or self._path)
+        self._close_connections()
+        self._engine.pool = self._found_pool
+        if not self._borrowed:
+            self._engine.dispose()
+        if self._image is not None:
+            self._image.close()
+            self._image = None
+        if self._own is not None:
+            self._own.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
+
+    def _close_connections(self) -> None:
+        if isinstance(self._engine.pool, CallPool):
+            self._engine.pool.dispose()
+        for connection in list(self.connections):
+            connection.close()
+        self.connections.clear()
+
+
+def _readable(content: bytes) -> str:
+    return content.decode(errors="backslashreplace")
