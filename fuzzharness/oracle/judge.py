@@ -67,6 +67,9 @@ class Judge:
             return None
         if key in self.serial.endings or (not self.serial.complete and is_serializable(ran.trail)):
             return self._of_order(ran, self._is_benign(ran))
+        if ran.trail.cycles:
+            spots = frozenset((resource, key) for cycle in ran.trail.cycles for _, resource, key in cycle)
+            return Diagnosis(Mode.DEADLOCK, "deadlock", False, None, spots)
         witness = anomaly_of(ran.trail)
         return _shown(Mode.SHARED_STATE, witness.anomaly if witness else UNNAMED, False, witness)
 

@@ -15,8 +15,10 @@ from fuzzharness.access import (
     SEMAPHORE,
     TASK_LOCK,
     Key,
+    location,
 )
 from fuzzharness.finding import Mode
+from fuzzharness.model import Raised
 from fuzzharness.oracle.judge import awaited_by, holders
 from fuzzharness.runtime.stage import Ran
 from fuzzharness.schedule import letter
@@ -38,7 +40,9 @@ _WAITS = {
 
 
 def standstill(mode: Mode, ran: Ran) -> str:
-    """A sentence or two on the calls of ``ran`` that never came back."""
+    """A sentence or two on the calls of ``ran`` that never came back, or of which a server let one fail."""
+    if mode is Mode.DEADLOCK and ran.trail.cycles and not ran.unfinished:
+        return _broken(ran)
     labels = dict(zip(ran.labels, range(len(ran.labels)), strict=True))
     waits = "; ".join(
         f"{letter(labels[label])} {ran.batch.calls[ran.positions[labels[label]]]} stands at {where}"
@@ -52,6 +56,19 @@ def standstill(mode: Mode, ran: Ran) -> str:
     if list(ran.trail.order) == sorted(ran.trail.order):
         return f"{told} It does so in the recorded order already: no sibling is needed for it."
     return f"{told} The others were let go on first."
+
+
+def _broken(ran: Ran) -> str:
+    (cycle, *_) = ran.trail.cycles
+    holders = [call for call, *_ in (*cycle[1:], cycle[0])]
+    waits = "; ".join(
+        f"{letter(call)} {ran.batch.calls[ran.positions[call]]} waits for {location(resource, key)}, "
+        f"which {letter(holder)} holds"
+        for (call, resource, key), holder in zip(cycle, holders, strict=True)
+    )
+    failed = [label for label, result in ran.outcome.results.items() if isinstance(result, Raised)]
+    told = f", and {', '.join(failed)} ends with an error" if failed else ""
+    return f"A deadlock: {waits}. The database breaks it by letting a statement fail{told}."
 
 
 def _for_what(ran: Ran, call: int) -> str:

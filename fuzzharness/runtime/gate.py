@@ -113,6 +113,11 @@ class ThreadGate:
         if strand is not None:
             strand.run.rouse(strand, (resource, key))
 
+    def broken(self, cycle: Sequence[tuple[object, str, Key]]) -> None:
+        strand = current()
+        if strand is not None and all(isinstance(call, int) for call, *_ in cycle):
+            strand.run.trail.cycles.append(tuple(cycle))  # type: ignore[arg-type]  # as was just asked
+
     def unlock(self, resource: str, key: Key) -> None:
         strand = current()
         if strand is not None:

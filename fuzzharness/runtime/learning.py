@@ -144,6 +144,9 @@ class LearningGate:
     def rouse(self, resource: str, key: Key) -> None:
         self._gate.rouse(resource, key)
 
+    def broken(self, cycle: Sequence[tuple[object, str, Key]]) -> None:
+        self._gate.broken(cycle)
+
     def unlock(self, resource: str, key: Key) -> None:
         self._gate.unlock(resource, key)
 

@@ -20,7 +20,20 @@ _STDLIB = tuple(
 )
 _LIBRARIES = tuple(
     f"-packages{os.sep}{name}{os.sep}"
-    for name in ("sqlalchemy", "sqlglot", "_pytest", "pluggy", "trio", "anyio", "outcome", "sniffio")
+    for name in (
+        "sqlalchemy",
+        "sqlglot",
+        "psycopg",
+        "psycopg_pool",
+        "asyncpg",
+        "aiosqlite",
+        "_pytest",
+        "pluggy",
+        "trio",
+        "anyio",
+        "outcome",
+        "sniffio",
+    )
 )
 _FOREIGN: dict[str, bool] = {}
 

@@ -14,6 +14,9 @@ from fuzzharness.access import UNTOLD, Access, Key, Place, Touch
 Channel = tuple[str, Key]
 """What calls wait for until another wakes them: a resource and a key there."""
 
+Cycle = tuple[tuple[int, str, Key], ...]
+"""Calls that wait for each other: each with the resource and the key that the next one holds."""
+
 
 @dataclass(slots=True)
 class Trail:
@@ -26,7 +29,8 @@ class Trail:
     that a run without that choice is the same. ``unforeseen`` counts the waits that nothing announced,
     ``attempts`` the steps that may make their call wait until another wakes it; ``awaits`` is by call: what
     it waits for, while it does. ``numbers`` tells which strand of its call took each step, ``left`` holds the
-    strands that went on behind the end of their call and came to none: the call and where.
+    strands that went on behind the end of their call and came to none: the call and where. ``cycles`` are the
+    deadlocks that a server has broken by letting a call fail: who waited for what, each for the next one.
     """
 
     order: list[int] = field(default_factory=list)
@@ -45,6 +49,7 @@ class Trail:
     numbers: list[int] = field(default_factory=list)
     left: list[tuple[int, Place | None]] = field(default_factory=list)
     deadlock: bool = False
+    cycles: list[Cycle] = field(default_factory=list)
     cut: bool = False
 
     def accesses(self, step: int) -> tuple[Access, ...]:

@@ -44,7 +44,7 @@ Driven = Generator[None, None, Any]
 class Session:
     """One connection to the scratch database of ``store``, as far as siblings may notice it.
 
-    ``pid`` is its process in the server, ``deadlock`` how the cycle went in which its statement had to fail.
+    ``pid`` is its process in the server, ``victim``: its statement fails to break a cycle; ``wanted`` is the row it asked for last.
     ``_unpublished`` holds what its transaction wrote so far, ``claims`` the rows it locked, ``_mark`` the step
     of the last write.
     """
@@ -52,7 +52,8 @@ class Session:
     def __init__(self, store: PostgresStore, connection: Any) -> None:
         self.store, self.connection = store, connection
         self.pid: int = connection.pgconn.backend_pid
-        self.deadlock = ""
+        self.victim = False
+        self.wanted: Key = ()
         self.altered = False
         self.claims: set[Key] = set()
         self.call: object = None
@@ -60,11 +61,6 @@ class Session:
         self._reads: Pairs = []
         self._begun = False
         self._mark: object = None
-
-    @property
-    def shown(self) -> str:
-        """How a report calls it: by the call, or as the server does."""
-        return f"call {self.call}" if self.call is not None else f"process {self.pid}"
 
     @property
     def status(self) -> TransactionStatus:
@@ -93,6 +89,7 @@ class Session:
         exclusive = [key for key, kind in claims if kind is not Kind.CHECK]
         if not footprint.plain or len(exclusive) > 1 or self.connection.isolation_level not in _COMMITTED:
             store.learn()
+        self.wanted = exclusive[-1][1:] if exclusive else ()
         self._reads = [pair for pair in pairs if pair[1] is not Kind.WRITE]
         announced = list(dict.fromkeys([*self._reads, *claims, *self._of_isolation(footprint)]))
         if announced:
@@ -212,17 +209,16 @@ class Session:
                 ready = self._ready(wanted)
                 if ready:
                     wanted = steps.send(ready)
-                elif self.store.waits.blockers(self):
-                    self.store.learn_of_wait()
-                    if self.store.waits.stand(self):
-                        yield
-                        self.store.waits.leave(self)
+                elif self.store.waits.blockers(self) and self.store.stand(self):
+                    yield
+                    self.store.waits.leave(self)
         except StopIteration as end:
             return end.value
         except psycopg.errors.QueryCanceled as error:
-            if not self.deadlock:
+            if not self.victim:
                 raise
-            self._failed_in_cycle(error)
+            self.victim = False
+            raise psycopg.errors.DeadlockDetected("deadlock detected") from error
         except psycopg.Error:
             raise
         except BaseException:
@@ -234,10 +230,6 @@ class Session:
         reads, writes = [socket] * (wanted & 1), [socket] * bool(wanted & 2)
         readable, writable, _ = select.select(reads, writes, [], _READY)
         return (1 if readable else 0) | (2 if writable else 0)
-
-    def _failed_in_cycle(self, error: BaseException) -> None:
-        cycle, self.deadlock = self.deadlock, ""
-        raise psycopg.errors.DeadlockDetected(f"deadlock detected\nDETAIL:  {cycle}") from error
 
     def _break_off(self) -> None:
         """The call is gone: so is what it asked for."""
@@ -289,7 +281,10 @@ class WatchedConnection(Watched, psycopg.Connection[Any]):
                 next(driven)
             except StopIteration as end:
                 return end.value
-            session.store.gate.stand(session.store.name, session.key)
+            try:
+                session.store.gate.stand(session.store.name, session.key)
+            except BaseException as error:
+                driven.throw(error)
 
     def commit(self) -> None:
         run = super().commit

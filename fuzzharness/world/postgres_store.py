@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from sqlalchemy.engine import Engine
 
-from fuzzharness.access import ANY, MISSING, Key
+from fuzzharness.access import ANY, MISSING, Key, Kind
 from fuzzharness.errors import WorldError
 from fuzzharness.world.dialects import POSTGRES
 from fuzzharness.world.footprint import Reader
@@ -36,6 +36,8 @@ from fuzzharness.world.store import Setup, first_line, run_setup
 
 _PREFIX = "fuzzharness_"
 _NUMBERS = count(1)
+WAITS: Key = ("(waits)",)
+"""What the server keeps of waits, since the order in which they began tells who fails in a cycle."""
 
 
 class PostgresStore:
@@ -236,7 +238,6 @@ class PostgresStore:
         self._reshaped = False
         self._holders.clear()
         self.waits.standing.clear()
-        self.waits.cycles.clear()
         self.reader = self._known = getattr(self, "_known", None) or Reader(self._schema, self._sql)
         if self._known._schema is not self._schema:
             self.reader = self._known = Reader(self._schema, self._sql)
@@ -345,10 +346,6 @@ class PostgresStore:
             self.apart = True
             self.learned += 1
 
-    def learn_of_wait(self) -> None:
-        """The server lets a statement wait that was taken to go on."""
-        self.learn()
-
     def reshape(self) -> None:
         """The schema may have changed: until the next run every statement may touch anything."""
         self._reshaped = True
@@ -368,12 +365,23 @@ class PostgresStore:
         for key in [key for key, holder in self._holders.items() if holder is session]:
             del self._holders[key]
 
-    def settle(self) -> None:
+    def stand(self, session: Session) -> bool:
+        """``session`` waits for another; False if it need not after all, since a cycle was broken."""
+        self.learn()
+        self.gate.note(self.name, WAITS, Kind.UNLOCK)
+        cycle = self.waits.stand(session)
+        if cycle:
+            self.gate.broken([(s.call, self.name, s.wanted) for s in cycle])
+        self.settle(session)
+        return session in self.waits.standing
+
+    def settle(self, running: Session | None = None) -> None:
         """After a step that may have ended waits: let those go on whose statement is over."""
         for session in self.waits.settle():
-            for key, kind in session.went_on():
-                self.gate.note(self.name, key, kind)
-            self.gate.rouse(self.name, session.key)
+            if session is not running:
+                for key, kind in session.went_on():
+                    self.gate.note(self.name, key, kind)
+                self.gate.rouse(self.name, session.key)
 
     def gone(self, session: Session) -> None:
         """The connection of ``session`` is closed."""

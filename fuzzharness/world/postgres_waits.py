@@ -16,27 +16,25 @@ if TYPE_CHECKING:
 class Waits:
     """The sessions whose statement waits for another session, the one that has waited longest first.
 
-    ``own`` is the harness's connection, ``cycles`` those that were broken in this run.
+    ``own`` is the harness's connection.
     """
 
     def __init__(self) -> None:
         self.own: Any = None
         self.standing: list[Session] = []
-        self.cycles: list[str] = []
 
     def blockers(self, session: Session) -> list[int]:
         """The server's processes that ``session`` waits for; none if it is at work."""
         (pids,) = self.own.execute(f"SELECT pg_blocking_pids({session.pid})").fetchone()
         return list(pids)
 
-    def stand(self, session: Session) -> bool:
-        """``session`` waits; False where it need not, since breaking a cycle has let it go on."""
+    def stand(self, session: Session) -> list[Session]:
+        """``session`` waits; a cycle that this closes is broken, and returned."""
         self.standing.append(session)
         cycle = self._cycle(session)
         if cycle:
             self._break(cycle)
-            self.settle()
-        return session in self.standing
+        return cycle
 
     def settle(self) -> list[Session]:
         """After a step that may have ended waits: those that have gone on, whose statement is over."""
@@ -80,10 +78,7 @@ class Waits:
 
     def _break(self, cycle: list[Session]) -> None:
         victim = min(cycle, key=self.standing.index)
-        nexts = [*cycle[1:], cycle[0]]
-        lines = [f"{a.shown} waits for {b.shown}" for a, b in zip(cycle, nexts, strict=True)]
-        victim.deadlock = "; ".join(lines)
-        self.cycles.append(victim.deadlock)
+        victim.victim = True
         self.cancel(victim)
         while not victim.answered(0.02):
             pass

@@ -78,6 +78,10 @@ class Gate(Protocol):
         """Let the calls that stand in line for ``key`` go on."""
         ...
 
+    def broken(self, cycle: Sequence[tuple[object, str, Key]]) -> None:
+        """Report a deadlock that a server has broken: who waits for what, which the next one holds."""
+        ...
+
     def unlock(self, resource: str, key: Key) -> None:
         """Say that the lock ``key``, announced before as :attr:`Kind.LOCK`, is free again."""
         ...
