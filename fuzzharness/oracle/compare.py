@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 from fuzzharness.access import MISSING
 from fuzzharness.finding import Change
 from fuzzharness.model import Outcome, Raised, Result, Returned
+from fuzzharness.world.rows import Rows
 
 Path = tuple[object, ...]
 
@@ -63,7 +65,11 @@ def without(tree: Mapping[Any, Any], patterns: Sequence[str], path: str = "") ->
         here = f"{path}.{name}" if path else str(name)
         if any(fnmatchcase(here, pattern) for pattern in patterns):
             continue
-        kept[name] = without(value, patterns, here) if isinstance(value, Mapping) else value
+        if isinstance(value, Rows):
+            value = value.less((tuple(patterns), here), partial(without, patterns=patterns, path=here))
+        elif isinstance(value, Mapping):
+            value = without(value, patterns, here)
+        kept[name] = value
     return kept
 
 
@@ -78,6 +84,8 @@ def frozen(value: Any) -> Hashable:
     if value is None:
         return _NONE
     if kind is dict or isinstance(value, Mapping):  # the first spares most values the dear second
+        if kind is Rows:
+            return ("rows", value)
         return ("map", frozenset([(frozen(k), frozen(v)) for k, v in value.items()]))
     if isinstance(value, (list, tuple)):
         return ("list", tuple(map(frozen, value)))
@@ -94,13 +102,16 @@ def frozen(value: Any) -> Hashable:
 
 def differences(baseline: Outcome, here: Outcome, ignore: Sequence[str] = ()) -> tuple[Change, ...]:
     """The places where two outcomes differ, by key, row, file and call, in a stable order."""
-    before, after = without(as_tree(baseline), ignore), without(as_tree(here), ignore)
+    before, after = as_tree(baseline), as_tree(here)
+    if ignore:
+        before, after = without(before, ignore), without(after, ignore)
     return tuple(_changes(before, after, ()))
 
 
 def _changes(before: Any, after: Any, path: Path) -> Iterator[Change]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for name in dict.fromkeys([*before, *after]):
+        known = before.differing(after) if isinstance(before, Rows) else None
+        for name in dict.fromkeys([*before, *after]) if known is None else known:
             yield from _changes(before.get(name, MISSING), after.get(name, MISSING), (*path, name))
     elif _is_list(before) and _is_list(after) and len(before) == len(after) and _nested(before):
         for place, (old, new) in enumerate(zip(before, after, strict=True)):

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
 from fuzzharness.world.resource import Gate
-from fuzzharness.world.store import Setup, Store, first_line
+from fuzzharness.world.store import Checked, Setup, Store, first_line
 
 
 class Database:
@@ -66,6 +66,11 @@ class Database:
 
     def capture(self) -> dict[str, Any]:
         return self._store.capture()
+
+    def check(self) -> None:
+        """Report what was changed unseen."""
+        if isinstance(self._store, Checked):
+            self._store.check()
 
     def perturb(self, key: Key) -> bool:
         return self._store.perturb(key)

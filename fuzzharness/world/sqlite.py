@@ -50,6 +50,11 @@ class Scratch(Protocol):
     reader: Reader
     connections: weakref.WeakSet[WatchedConnection]
     writer: weakref.ref[WatchedConnection] | None
+    touched: set[Key]
+
+    def committed(self) -> None:
+        """A transaction that has written is over."""
+        ...
 
     def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
         """The rows at ``key`` as this connection sees them; None for what is committed."""
@@ -85,6 +90,10 @@ class WatchedConnection(sqlite3.Connection):
         self._unpublished = {}
         self.scratch = scratch
         scratch.connections.add(self)
+
+    def keep_journal(self) -> None:
+        """Let commits zero the journal rather than delete it, where that is what they would do."""
+        sqlite3.Connection.execute(self, "PRAGMA journal_mode=PERSIST")
 
     def cursor(self, factory: Any = None) -> Any:
         return super().cursor(WatchedCursor if factory is None else _watched(factory, WatchedCursor))
@@ -190,6 +199,7 @@ class WatchedConnection(sqlite3.Connection):
         scratch = self.scratch
         assert scratch is not None
         if footprint.writes:
+            scratch.touched.update(key for key, kind in pairs if kind is Kind.WRITE)
             here = scratch.gate.here()
             self._unpublished.update({key: here for key, kind in pairs if kind is Kind.WRITE})
             self._mark = scratch.gate.mark() if footprint.simple else None
@@ -250,10 +260,13 @@ class WatchedConnection(sqlite3.Connection):
 
     def _over(self) -> None:
         """The transaction has ended: forget it, and let those that wait try again."""
+        wrote = bool(self._unpublished)
         self._unpublished, self._has_read, self._mark = {}, False, None
         scratch = self.scratch
         if scratch is None:
             return
+        if wrote:
+            scratch.committed()
         if scratch.writer is not None and scratch.writer() in (self, None):
             scratch.writer = None
             scratch.gate.unlock(scratch.name, WRITE_LOCK)
@@ -290,7 +303,10 @@ class WatchedCursor(sqlite3.Cursor):
     def _announced(self, sql: str, rows: Sequence[Any], run: Callable[[], Any]) -> Any:
         connection = self.connection
         scratch = connection.scratch
-        if scratch is None or not scratch.gate.inside:
+        if scratch is None:
+            return run()
+        if not scratch.gate.inside:
+            scratch.touched.add((ANY, ANY))
             return run()
         footprint = scratch.reader.read(sql)
         connection.altered = connection.altered or footprint.alters
@@ -461,7 +477,7 @@ def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
     asked.pop("uri", None)
     connection: WatchedConnection = _ORIGINAL(path, **asked)
     connection.patient = patient
-    for pragma in ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY"):
+    for pragma in ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY", "PRAGMA wal_autocheckpoint=0"):
         sqlite3.Connection.execute(connection, pragma)
     ask_python(connection)
     return connection

@@ -27,8 +27,10 @@ from fuzzharness.world.image import Image
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.resource import Gate
-from fuzzharness.world.schema import Schema, key_columns, quoted, schema_of, tables_of
+from fuzzharness.world.schema import Schema, quoted, schema_of
+from fuzzharness.world.sqlite_content import ALL, Content, Tables
 from fuzzharness.world.store import Setup, run_setup
+from fuzzharness.world.wal_image import WalImage
 
 
 class SqliteStore:
@@ -37,13 +39,13 @@ class SqliteStore:
     ``borrowed``: the engine is the application's, not made from a URL.
     """
 
-    learned = 0
-    """Nothing of what is learned of an SQLite database makes runs incomparable."""
-
     def __init__(self, engine: Engine, setup: Setup | None, borrowed: bool) -> None:
         self._engine, self._setup, self._borrowed = engine, setup, borrowed
         self._folder: str | None = None
-        self._image: Image | None = None
+        self._image: Image | WalImage | None = None
+        self._content: Content | None = None
+        self.learned = 0
+        self.touched: set[Key] = set()
         self.connections: weakref.WeakSet[sqlite.WatchedConnection] = weakref.WeakSet()
         self.writer: weakref.ref[sqlite.WatchedConnection] | None = None
 
@@ -121,6 +123,8 @@ class SqliteStore:
     def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> sqlite.WatchedConnection:
         connection = sqlite.open_scratch(self._path, args, kwargs)
         connection.watch(self)
+        if self._image is not None and self._image.keeps_journal:
+            connection.keep_journal()
         if not connection.patient:
             self.gate.escape(f"{self.name}: {sqlite.IMPATIENT}")
         return connection
@@ -129,29 +133,42 @@ class SqliteStore:
         self._close_connections()
         if self._image is not None:
             self._image.close()
-        self._image = Image(self._path, self._own)
-        self._layout: tuple[object, dict[str, list[str]]] = (None, {})
+        self._image = None
+        wal = self._own.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        self._image = (WalImage if wal else Image)(self._path, self._own, self._doubt)
         self._schema = schema_of(self._own)
+        self._content = Content(self._own, self._schema, self._doubt, self._content)
         self.reader = self._known = Reader(self._schema)
+        self.touched = set()
+
+    def _doubt(self) -> None:
+        """What was not read or not restored may have been changed, in runs that are over."""
+        self.learned += 1
 
     def reset(self) -> None:
         self._abandon()
         self.writer = None
         assert self._image is not None
+        assert self._content is not None
         if self._image.restore():
             self._close_connections()
+            self._content.forget_layout()
+        self.touched.clear()
 
-    def capture(self) -> dict[str, Any]:
+    def capture(self) -> Tables:
         self._abandon()
-        version = self._own.execute("PRAGMA schema_version").fetchone()[0]
-        if version != self._layout[0]:
-            tables = {table: key_columns(self._own, table) for table in tables_of(self._own)}
-            self._layout = version, tables
-        try:
-            return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
-        except sqlite3.OperationalError:
-            self._own.text_factory = _readable  # there is text that is not UTF-8; this reads it, slowly
-            return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
+        assert self._content is not None
+        return self._content.after(self.touched)
+
+    def check(self) -> None:
+        """Compare everything once more with what was taken to be there, and report what differs."""
+        if self._image is None or self._content is None:
+            return
+        self._abandon()
+        known = self._content.check(self.touched)
+        self.reset()
+        if not (known and self._image.is_as_it_was()):
+            self.gate.escape(f"the database {self.name!r} was changed in a way that is not watched")
 
     def _abandon(self) -> None:
         """End what a finished call left open, as the end of its thread would."""
@@ -164,17 +181,10 @@ class SqliteStore:
         """The schema has changed: until the next run every statement may touch anything."""
         self.reader = Reader(Schema())
 
-    def _rows(self, table: str, keys: list[str]) -> dict[Any, dict[str, Any]]:
-        order = ", ".join(map(quoted, keys)) or "rowid"
-        found = self._own.execute(f"SELECT * FROM {quoted(table)} ORDER BY {order}")
-        columns = [column[0] for column in found.description]
-        rows: dict[Any, dict[str, Any]] = {}
-        for number, values in enumerate(found, 1):
-            row = dict(zip(columns, values, strict=True))
-            key = tuple(row[k] for k in keys)
-            name = key[0] if len(key) == 1 else key or number
-            rows[(name, number) if name in rows else name] = row  # NULL may stand in several keys
-        return rows
+    def committed(self) -> None:
+        """A transaction that has written is over."""
+        if self._image is not None:
+            self._image.committed()
 
     def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
         """The row or rows at ``key``, as ``connection`` sees them or as they are committed."""
@@ -209,6 +219,7 @@ class SqliteStore:
             )
         except sqlite3.Error:
             return False
+        self.touched.add(key if table not in self._schema.triggers | self._schema.children.keys() else ALL)
         return True
 
     def close(self) -> None:
@@ -233,7 +244,3 @@ class SqliteStore:
         for connection in list(self.connections):
             connection.close()
         self.connections.clear()
-
-
-def _readable(content: bytes) -> str:
-    return content.decode(errors="backslashreplace")

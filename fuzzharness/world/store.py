@@ -6,7 +6,7 @@ Decides what a database may ask of it, and how ``setup`` is run. One implementat
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy.engine import Connection, Engine
 
@@ -41,6 +41,15 @@ class Store(Protocol):
     def perturb(self, key: Key) -> bool: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A store that restores and reads by what was announced, and can look whether that was everything."""
+
+    def check(self) -> None:
+        """Report what was changed unseen."""
+        ...
 
 
 def run_setup(engine: Engine, setup: Setup | None, name: str) -> None:
