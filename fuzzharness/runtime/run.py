@@ -403,7 +403,7 @@ class Run(Standing):
             return None
         waiting = [s for s in self.strands if s.waits_for is not None]
         if waiting:
-            return self._let_fail(waiting[0])
+            return self._let_fail(waiting)
         self.holder = None
         left = [s for s in self.strands if not s.done]
         if left and self.strangers and not self._awaited:
@@ -419,8 +419,18 @@ class Run(Standing):
         self._end()
         return None
 
-    def _let_fail(self, strand: Strand) -> Strand:
+    def _let_fail(self, waiting: Sequence[Strand]) -> Strand | None:
+        """One of those that wait gives up and fails: the scheduler says whose patience ends first."""
         self.trail.unforeseen += 1
+        strand, calls = waiting[0], sorted({s.index for s in waiting})
+        if len(calls) > 1 and all(s.foreseen and s.waits_for is not WAITING for s in waiting):
+            self.asked += 1
+            chosen = self._choice(calls, None)
+            if chosen is None:
+                self.trail.cut = True
+                self._end()
+                return None
+            strand = next(s for s in waiting if s.index == chosen)
         strand.given_up = True
         strand.waits_for = None
         self._idle.clear()

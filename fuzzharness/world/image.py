@@ -30,9 +30,6 @@ class Image:
     ``doubt`` is called when earlier runs turn out not to have begun with this content.
     """
 
-    keeps_journal = True
-    """Whether connections are to leave their journal where it can be read."""
-
     def __init__(self, path: str, own: sqlite3.Connection, doubt: Callable[[], None]) -> None:
         self._own, self._doubt = own, doubt
         self._journal = f"{path}-journal"
@@ -48,6 +45,10 @@ class Image:
 
     def _page(self, number: int) -> bytes:
         return os.pread(self._descriptor, self._size, (number - 1) * self._size)
+
+    def keeps_journal(self) -> bool:
+        """Whether connections are to leave their journal where it can be read, rather than delete it."""
+        return os.pread(self._descriptor, _HEADER, 0)[_WRITES_WAL] != b"\2"
 
     # -- what was written ------------------------------------------------------------------------
 

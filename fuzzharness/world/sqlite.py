@@ -1,4 +1,4 @@
-"""SQLite connections that announce every statement, wait instead of failing, and can be redirected.
+"""SQLite connections that announce every statement and wait instead of failing.
 
 Decides when a write is published and when "database is locked" means waiting. What a statement
 touches is decided in ``footprint``.
@@ -10,25 +10,20 @@ step: nothing can tell them apart, since SQLite lets one connection write at a t
 
 from __future__ import annotations
 
-import gc
-import os
 import re
 import sqlite3
-import sqlite3.dbapi2
-import threading
 import types
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final, Protocol
-from urllib.parse import unquote
 
 from fuzzharness.access import ANY, Key, Kind, Place
 from fuzzharness.world.footprint import Reader
-from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.sqlite_functions import ask_python
+from fuzzharness.world.sqlite_redirects import CONNECT
 from fuzzharness.world.statement import Footprint, parameters
 
 _BUSY, _LOCKED = 5, 6
@@ -65,19 +60,38 @@ class Scratch(Protocol):
         ...
 
 
+_IN_LINE: list[tuple[object, Scratch]] = []
+"""The calls that ask for the write lock of a database, and which."""
+
+
+def _cycle(first: tuple[object, Scratch]) -> list[tuple[object, str, Key]]:
+    """Who waits for which write lock that the next one holds; nothing if one of them waits for none."""
+    way, found = first, list[tuple[object, Scratch]]()
+    while way not in found:
+        found.append(way)
+        holder = None if way[1].writer is None else way[1].writer()
+        following = [w for w in _IN_LINE if holder is not None and w[0] == holder.call]
+        if not following:
+            return []
+        way = first if first in following else following[0]
+    return [(call, scratch.name, WRITE_LOCK) for call, scratch in found[found.index(way) :]]
+
+
 class WatchedConnection(sqlite3.Connection):
     """A connection to a scratch database.
 
     ``altered`` is True once a statement has changed the connection itself, ``patient`` unless it was
-    opened with a timeout of 0. ``_unpublished`` holds what its transaction wrote so far, ``_mark`` the
-    step of the last write.
+    opened with a timeout of 0; ``call`` is who took the write lock by it. ``_unpublished`` holds what its
+    transaction wrote so far, ``_mark`` the step of the last write, ``_to_do`` pragmas that had to wait.
     """
 
     altered = False
     patient = True
+    call: object = None
     scratch: Scratch | None = None
     _unpublished: dict[Key, Place | None]
     _has_read = False
+    _to_do: list[str]
     _mark: object = None
 
     @property
@@ -87,13 +101,20 @@ class WatchedConnection(sqlite3.Connection):
 
     def watch(self, scratch: Scratch) -> None:
         """Announce to ``scratch`` from now on."""
-        self._unpublished = {}
+        self._unpublished, self._to_do = {}, []
         self.scratch = scratch
         scratch.connections.add(self)
 
-    def keep_journal(self) -> None:
-        """Let commits zero the journal rather than delete it, where that is what they would do."""
-        sqlite3.Connection.execute(self, "PRAGMA journal_mode=PERSIST")
+    def set_up(self, pragmas: Sequence[str]) -> None:
+        """Run ``pragmas``, which can wait: before some later statement, if the file is locked just now."""
+        self._to_do = list(pragmas)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        with suppress(sqlite3.OperationalError):
+            while self._to_do and not self.in_transaction:
+                sqlite3.Connection.execute(self, self._to_do[0])
+                del self._to_do[0]
 
     def cursor(self, factory: Any = None) -> Any:
         return super().cursor(WatchedCursor if factory is None else _watched(factory, WatchedCursor))
@@ -162,20 +183,45 @@ class WatchedConnection(sqlite3.Connection):
             announced.append((WRITE_LOCK, Kind.LOCK if waits else Kind.TRY))
         elif announced and self.in_transaction:
             announced.append((SNAPSHOT, Kind.SNAPSHOT))
-        if announced:
-            taken = self._locked_out if taking and waits else None
-            scratch.gate.accesses(scratch.name, announced, self._seen, taken)
+        hopeless = False
+        if taking and waits:
+            hopeless = not self._in_line(announced)
+        elif announced:
+            scratch.gate.accesses(scratch.name, announced, self._seen)
+        if self._to_do:
+            self._catch_up()
         try:
-            return self.patiently(run)
+            return run() if hopeless else self.patiently(run)
         except sqlite3.IntegrityError:
             self._refused(pairs)
             raise
+        except sqlite3.OperationalError:
+            if footprint.writes:
+                scratch.gate.note(scratch.name, SNAPSHOT, Kind.PUBLISH)  # a reader may have kept it from that
+            raise
         finally:
             if taking and self.in_transaction and not self._locked_out():
-                scratch.writer = weakref.ref(self)
+                scratch.writer, self.call = weakref.ref(self), scratch.gate.caller()
             elif taking and waits and scratch.writer is None:
                 scratch.gate.unlock(scratch.name, WRITE_LOCK)
             self._after(footprint, pairs, bool(announced))
+
+    def _in_line(self, announced: Pairs) -> bool:
+        """The gate before the write lock; False if another still has it: all wait, and this call gives up."""
+        scratch = self.scratch
+        assert scratch is not None
+        waits = scratch.gate.caller(), scratch
+        _IN_LINE.append(waits)
+        try:
+            scratch.gate.accesses(scratch.name, announced, self._seen, self._locked_out)
+            if not self._locked_out():
+                return True
+            cycle = _cycle(waits)
+            if cycle:
+                scratch.gate.broken(cycle)
+            return False
+        finally:
+            _IN_LINE.remove(waits)
 
     def _refused(self, pairs: Pairs) -> None:
         """A statement that a constraint refuses has looked for rows that others put there, whichever."""
@@ -220,7 +266,11 @@ class WatchedConnection(sqlite3.Connection):
         if apart:
             written = [*((key, Kind.WRITE) for key in self._unpublished), (SNAPSHOT, Kind.PUBLISH)]
             scratch.gate.accesses(scratch.name, written, self._committed)
-        result = self.patiently(commit)
+        try:
+            result = self.patiently(commit)
+        except sqlite3.OperationalError:
+            scratch.gate.note(scratch.name, SNAPSHOT, Kind.PUBLISH)
+            raise
         if self.in_transaction and not getattr(self, "autocommit", True):
             self._over()  # the next transaction has begun by itself
         elif not self.in_transaction:
@@ -387,87 +437,10 @@ _UNSEEN = re.compile(
 """Pragmas that share a value, or make a connection give up where others wait."""
 
 
-# ---- redirecting connections -------------------------------------------------------------------
-
-Make = Callable[[tuple[Any, ...], dict[str, Any]], WatchedConnection]
-
-_ORIGINAL = sqlite3.dbapi2.connect
-_REDIRECTS: dict[str, Make] = {}
-_REPLACED = Replaced()
-_FORCED = threading.local()
-
-
-def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
-    """``sqlite3.connect`` for as long as a scratch database stands in for a file."""
-    make = getattr(_FORCED, "make", None) or _REDIRECTS.get(file_name(database))
-    return _ORIGINAL(database, *args, **kwargs) if make is None else make(args, kwargs)
-
-
-def file_name(database: Any) -> str:
-    """The real path a database name stands for; the empty text for a private one in memory."""
-    try:
-        text = os.fsdecode(database)
-    except TypeError:
-        return ""
-    if text.startswith("file:"):
-        name, _, options = text[5:].partition("?")
-        if "mode=memory" in options or name == ":memory:":
-            return f"memory:{name}" if "cache=shared" in options else ""
-        text = unquote(name[name.find("/", 2) :] if name.startswith("//") else name)
-    return "" if text in ("", ":memory:") else os.path.realpath(text)
-
-
-def redirect(target: str, make: Make) -> None:
-    """Let connections to the file ``target`` be made by ``make`` from now on."""
-    if not _REDIRECTS:
-        _REPLACED.replace([(_ORIGINAL, connect)])
-    _REDIRECTS[target] = make
-
-
-def restore(target: str) -> None:
-    """Let connections to ``target`` go to the file again."""
-    _REDIRECTS.pop(target, None)
-    if not _REDIRECTS:
-        _REPLACED.restore()
-
-
-def connections_to(file: str, known: object) -> int:
-    """How many open connections lead to ``file`` itself, beside those that the pool ``known`` keeps."""
-    if not file:
-        return 0
-    found = [o for o in gc.get_objects() if isinstance(o, sqlite3.Connection) and _leads_to(o, file)]
-    return sum(not any(_keeps(known, record) for record in gc.get_referrers(o)) for o in found)
-
-
-def _leads_to(connection: sqlite3.Connection, file: str) -> bool:
-    try:
-        names = [row[2] for row in sqlite3.Connection.execute(connection, "PRAGMA database_list")]
-    except sqlite3.Error:  # closed, or of another thread
-        return False
-    return any(name and os.path.realpath(name) == file for name in names)
-
-
-def _keeps(pool: object, record: Any) -> bool:
-    """Whether an SQLAlchemy connection record, or its fields, belong to ``pool``."""
-    fields = record if isinstance(record, dict) else {}
-    name = "_ConnectionRecord__pool"
-    return fields.get(name, getattr(record, name, None)) is pool
-
-
-@contextmanager
-def forced(make: Make) -> Iterator[None]:
-    """Within it every new connection of this thread is made by ``make``, whatever it asks for."""
-    _FORCED.make = make
-    try:
-        yield
-    finally:
-        _FORCED.make = None
-
-
 def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> WatchedConnection:
     """A connection to the scratch file ``path`` with the settings another was asked for.
 
-    It never waits inside SQLite, and does not sync: both change when, never what.
+    It never waits inside SQLite, which changes when, never what.
     """
     names = ("timeout", "detect_types", "isolation_level", "check_same_thread", "factory")
     asked = {**dict(zip(names, args, strict=False)), **kwargs}
@@ -475,10 +448,8 @@ def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
     factory = _watched(asked.get("factory") or sqlite3.Connection, WatchedConnection)
     asked |= {"timeout": 0, "check_same_thread": False, "factory": factory}
     asked.pop("uri", None)
-    connection: WatchedConnection = _ORIGINAL(path, **asked)
+    connection: WatchedConnection = CONNECT(path, **asked)
     connection.patient = patient
-    for pragma in ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY", "PRAGMA wal_autocheckpoint=0"):
-        sqlite3.Connection.execute(connection, pragma)
     ask_python(connection)
     return connection
 

@@ -21,7 +21,7 @@ import sqlalchemy
 from sqlalchemy.engine import Engine
 
 from fuzzharness.access import ANY, MISSING, Key
-from fuzzharness.world import sqlite
+from fuzzharness.world import sqlite, sqlite_redirects
 from fuzzharness.world.footprint import Reader
 from fuzzharness.world.image import Image
 from fuzzharness.world.perturbation import another
@@ -31,6 +31,9 @@ from fuzzharness.world.schema import Schema, quoted, schema_of
 from fuzzharness.world.sqlite_content import ALL, Content, Tables
 from fuzzharness.world.store import Setup, run_setup
 from fuzzharness.world.wal_image import WalImage
+
+_QUIETLY = ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY", "PRAGMA wal_autocheckpoint=0")
+"""Of every scratch connection: none of it changes what calls see."""
 
 
 class SqliteStore:
@@ -69,7 +72,7 @@ class SqliteStore:
             raise
 
     def _build(self) -> None:
-        in_file = sqlite.file_name(self._engine.url.database or "")
+        in_file = sqlite_redirects.file_name(self._engine.url.database or "")
         if in_file and not in_file.startswith("memory:"):
             self._copy_in()
         self._own = sqlite3.dbapi2.Connection(self._path, check_same_thread=False, isolation_level=None)
@@ -82,7 +85,7 @@ class SqliteStore:
 
     def _copy_in(self) -> None:
         """Copy what the database holds now: a file as it lies there, another through the engine."""
-        file = self._target = sqlite.file_name(self._engine.url.database or "")
+        file = self._target = sqlite_redirects.file_name(self._engine.url.database or "")
         if file and not file.startswith("memory:"):
             for suffix in ("", "-wal", "-journal"):
                 if os.path.exists(file + suffix):
@@ -110,21 +113,21 @@ class SqliteStore:
         engine = self._engine
         self._found_pool = engine.pool
         engine.pool = CallPool(self._connect, engine)
-        sqlite.redirect(self._target or self._path, self._make)
-        for _ in range(sqlite.connections_to(self._target, known=self._found_pool)):
+        sqlite_redirects.redirect(self._target or self._path, self._make)
+        for _ in range(sqlite_redirects.connections_to(self._target, known=self._found_pool)):
             self.gate.escape(f"a connection to {self._target} was open before: what it does cannot be seen")
         with engine.connect():
             """What is done to each new connection (journal_mode, say) is done before the first run."""
 
     def _connect(self) -> Any:
-        with sqlite.forced(self._make):
+        with sqlite_redirects.forced(self._make):
             return self._found_pool._creator()  # type: ignore[call-arg]  # SQLAlchemy wraps creators that take a record
 
     def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> sqlite.WatchedConnection:
         connection = sqlite.open_scratch(self._path, args, kwargs)
         connection.watch(self)
-        if self._image is not None and self._image.keeps_journal:
-            connection.keep_journal()
+        keeps = self._image is not None and self._image.keeps_journal()
+        connection.set_up((*_QUIETLY, "PRAGMA journal_mode=PERSIST") if keeps else _QUIETLY)
         if not connection.patient:
             self.gate.escape(f"{self.name}: {sqlite.IMPATIENT}")
         return connection
@@ -134,6 +137,7 @@ class SqliteStore:
         if self._image is not None:
             self._image.close()
         self._image = None
+        self._own.execute("SELECT count(*) FROM sqlite_master").fetchone()  # else it knows an older mode
         wal = self._own.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         self._image = (WalImage if wal else Image)(self._path, self._own, self._doubt)
         self._schema = schema_of(self._own)
@@ -225,7 +229,7 @@ class SqliteStore:
     def close(self) -> None:
         if self._folder is None:
             return
-        sqlite.restore(self._target or self._path)
+        sqlite_redirects.restore(self._target or self._path)
         self._close_connections()
         self._engine.pool = self._found_pool
         if not self._borrowed:

@@ -29,8 +29,6 @@ class WalImage:
     ``doubt`` is called when earlier runs turn out not to have begun with this content.
     """
 
-    keeps_journal = False
-
     def __init__(self, path: str, own: sqlite3.Connection, doubt: Callable[[], None]) -> None:
         self._own, self._doubt = own, doubt
         own.execute("PRAGMA wal_autocheckpoint=0")
@@ -49,6 +47,10 @@ class WalImage:
         self._schema = self._own.execute("PRAGMA schema_version").fetchone()[0]
         self._known = os.pread(self._shared, _LENGTH, 0)
         self._pages = self._own.serialize()
+
+    def keeps_journal(self) -> bool:
+        """There is none."""
+        return False
 
     def committed(self) -> None:
         """Nothing is to be learned from a commit."""

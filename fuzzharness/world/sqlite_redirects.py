@@ -1,0 +1,95 @@
+"""Connections to SQLite files, led elsewhere for as long as a scratch database stands in for a file.
+
+Decides which calls of ``sqlite3.connect`` are led to a scratch file, and which connections were made before
+that could be. What such a connection announces is decided in ``sqlite``.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sqlite3
+import sqlite3.dbapi2
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote
+
+from fuzzharness.world.references import Replaced
+
+Make = Callable[[tuple[Any, ...], dict[str, Any]], sqlite3.Connection]
+
+CONNECT = sqlite3.dbapi2.connect
+"""What connects to the file that it names."""
+
+_REDIRECTS: dict[str, Make] = {}
+_REPLACED = Replaced()
+_FORCED = threading.local()
+
+
+def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
+    """``sqlite3.connect`` for as long as a scratch database stands in for a file."""
+    make = getattr(_FORCED, "make", None) or _REDIRECTS.get(file_name(database))
+    return CONNECT(database, *args, **kwargs) if make is None else make(args, kwargs)
+
+
+def file_name(database: Any) -> str:
+    """The real path a database name stands for; the empty text for a private one in memory."""
+    try:
+        text = os.fsdecode(database)
+    except TypeError:
+        return ""
+    if text.startswith("file:"):
+        name, _, options = text[5:].partition("?")
+        if "mode=memory" in options or name == ":memory:":
+            return f"memory:{name}" if "cache=shared" in options else ""
+        text = unquote(name[name.find("/", 2) :] if name.startswith("//") else name)
+    return "" if text in ("", ":memory:") else os.path.realpath(text)
+
+
+def redirect(target: str, make: Make) -> None:
+    """Let connections to the file ``target`` be made by ``make`` from now on."""
+    if not _REDIRECTS:
+        _REPLACED.replace([(CONNECT, connect)])
+    _REDIRECTS[target] = make
+
+
+def restore(target: str) -> None:
+    """Let connections to ``target`` go to the file again."""
+    _REDIRECTS.pop(target, None)
+    if not _REDIRECTS:
+        _REPLACED.restore()
+
+
+def connections_to(file: str, known: object) -> int:
+    """How many open connections lead to ``file`` itself, beside those that the pool ``known`` keeps."""
+    if not file:
+        return 0
+    found = [o for o in gc.get_objects() if isinstance(o, sqlite3.Connection) and _leads_to(o, file)]
+    return sum(not any(_keeps(known, record) for record in gc.get_referrers(o)) for o in found)
+
+
+def _leads_to(connection: sqlite3.Connection, file: str) -> bool:
+    try:
+        names = [row[2] for row in sqlite3.Connection.execute(connection, "PRAGMA database_list")]
+    except sqlite3.Error:  # closed, or of another thread
+        return False
+    return any(name and os.path.realpath(name) == file for name in names)
+
+
+def _keeps(pool: object, record: Any) -> bool:
+    """Whether an SQLAlchemy connection record, or its fields, belong to ``pool``."""
+    fields = record if isinstance(record, dict) else {}
+    name = "_ConnectionRecord__pool"
+    return fields.get(name, getattr(record, name, None)) is pool
+
+
+@contextmanager
+def forced(make: Make) -> Iterator[None]:
+    """Within it every new connection of this thread is made by ``make``, whatever it asks for."""
+    _FORCED.make = make
+    try:
+        yield
+    finally:
+        _FORCED.make = None
