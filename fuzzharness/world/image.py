@@ -22,15 +22,19 @@ _WRITES_WAL = slice(18, 19)
 _SCHEMA = slice(40, 44)
 _VALID_FOR = slice(92, 96)
 _HEADER = 100
+_SMALL = 1 << 17
 
 
 class Image:
     """The content of the file at ``path`` as it stands now; ``own`` is a connection to it.
 
-    ``doubt`` is called when earlier runs turn out not to have begun with this content.
+    ``doubt`` is called when earlier runs turn out not to have begun with this content. Of a file of up to
+    ``small`` bytes all is written back at once, which costs less than to learn what was written.
     """
 
-    def __init__(self, path: str, own: sqlite3.Connection, doubt: Callable[[], None]) -> None:
+    def __init__(
+        self, path: str, own: sqlite3.Connection, doubt: Callable[[], None], small: int = _SMALL
+    ) -> None:
         self._own, self._doubt = own, doubt
         self._journal = f"{path}-journal"
         self._descriptor = os.open(path, os.O_RDWR)
@@ -41,14 +45,14 @@ class Image:
         self._trunks, self._leaves = free_pages(self._pages, self._page) if self._size else (set(), set())
         self._written: set[int] | None = set()
         self._restored = 0
-        self._is_trusted = bool(self._size)
+        self._is_trusted = len(self._pages) > small
 
     def _page(self, number: int) -> bytes:
         return os.pread(self._descriptor, self._size, (number - 1) * self._size)
 
     def keeps_journal(self) -> bool:
         """Whether connections are to leave their journal where it can be read, rather than delete it."""
-        return os.pread(self._descriptor, _HEADER, 0)[_WRITES_WAL] != b"\2"
+        return self._is_trusted and os.pread(self._descriptor, _HEADER, 0)[_WRITES_WAL] != b"\2"
 
     # -- what was written ------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import types
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, Protocol
 
 from fuzzharness.access import ANY, Key, Kind, Place
@@ -360,13 +360,13 @@ class WatchedCursor(sqlite3.Cursor):
             return run()
         footprint = scratch.reader.read(sql)
         connection.altered = connection.altered or footprint.alters
-        if _UNSEEN.search(sql):
+        if _is_unseen(sql):
             scratch.gate.escape(f"{scratch.name}: {' '.join(sql.split())} is neither gated nor compared")
         if footprint.leaves:
             scratch.gate.escape(f"{scratch.name}: another database was attached")
         if footprint.commits:
             return connection.publish(run)
-        pairs = _pairs(footprint, rows)
+        pairs = _known_pairs(scratch.reader, sql, footprint, rows)
         result = connection.statement(footprint, pairs, run)
         if self.description is not None:
             self._ended, self._single = False, _single(pairs)
@@ -418,6 +418,28 @@ class _Open:
             scratch.gate.unforeseen()
 
 
+def _known_pairs(reader: Reader, sql: str, footprint: Footprint, rows: Sequence[Any]) -> Pairs:
+    """As :func:`_pairs`; it remembers the statements that come in every run."""
+    (params,) = rows if len(rows) == 1 else (None,)
+    if type(params) is not tuple:
+        return _pairs(footprint, rows)
+    sign = sql, params, *map(type, params)  # 7 and 7.0 are not one key everywhere
+    try:
+        known = reader.pairs.get(sign)
+    except TypeError:
+        return _pairs(footprint, rows)
+    if known is None:
+        known = _pairs(footprint, rows)
+        if len(reader.pairs) < _MOST_KNOWN:
+            reader.pairs[sign] = known
+    return known
+
+
+@lru_cache(maxsize=1024)
+def _is_unseen(sql: str) -> bool:
+    return _UNSEEN.search(sql) is not None
+
+
 def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
     if len(rows) == 1:
         return footprint.accesses(parameters(rows[0]))
@@ -428,6 +450,8 @@ def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
         found.update(dict.fromkeys(footprint.accesses(parameters(row))))
     return list(found)
 
+
+_MOST_KNOWN = 4_096
 
 IMPATIENT: Final = "a connection does not wait for locks, and where it would give up is not explored"
 

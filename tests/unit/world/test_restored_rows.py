@@ -72,7 +72,7 @@ def test_pages_that_are_written_back_are_all_that_were_written(
     own = connected(path, pragmas)
     fill(own, seed)
     before = list(own.iterdump())
-    image = Image(str(path), own, doubts)
+    image = Image(str(path), own, doubts, small=0)
     connections = [connected(path, f"{pragmas}; PRAGMA journal_mode=PERSIST") for _ in range(2)]
     partly = 0
     for _ in range(30):
@@ -97,7 +97,7 @@ def test_where_the_journal_does_not_tell_everything_is_written_back(mode: str, t
     own = connected(path, "")
     fill(own, 1)
     before = list(own.iterdump())
-    image = Image(str(path), own, Doubts())
+    image = Image(str(path), own, Doubts(), small=0)
     known, other = (connected(path, f"PRAGMA journal_mode={m}") for m in ("PERSIST", mode))
     for turn in range(20):
         for connection in chance.choices([known, other], k=3):
