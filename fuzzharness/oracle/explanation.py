@@ -11,7 +11,7 @@ from typing import Any
 from fuzzharness.access import ANY, MISSING, Access, Kind, location
 from fuzzharness.finding import Change, Mode
 from fuzzharness.literal import literal
-from fuzzharness.oracle.anomaly import Event
+from fuzzharness.oracle.anomaly import REFUSED, Event
 from fuzzharness.oracle.judge import Diagnosis
 from fuzzharness.oracle.standstill import standstill
 from fuzzharness.runtime.stage import Ran
@@ -158,6 +158,10 @@ def _short(text: str) -> str:
 
 def _moral(diagnosis: Diagnosis, told: _Story) -> str:
     witness = diagnosis.witness
+    if diagnosis.anomaly == REFUSED:
+        return (
+            "The database lets a call fail rather than break its isolation, and the tool does not try again."
+        )
     if witness is None:
         return "No serial order ends like this, and no known pattern of reads and writes accounts for it."
     a, b = (told.name(call) for call in witness.calls)

@@ -12,7 +12,7 @@ from functools import cached_property
 from fuzzharness.access import Kind, Touch
 from fuzzharness.finding import Mode
 from fuzzharness.model import Raised
-from fuzzharness.oracle.anomaly import UNNAMED, Event, Witness, anomaly_of, events_of
+from fuzzharness.oracle.anomaly import REFUSED, UNNAMED, Event, Witness, anomaly_of, events_of
 from fuzzharness.oracle.benign import is_benign
 from fuzzharness.oracle.compare import as_tree, key_of, without
 from fuzzharness.oracle.experiment import Spot, follows_value, hands_over
@@ -70,6 +70,8 @@ class Judge:
         if ran.trail.cycles:
             spots = frozenset((resource, key) for cycle in ran.trail.cycles for _, resource, key in cycle)
             return Diagnosis(Mode.DEADLOCK, "deadlock", False, None, spots)
+        if _not_serialized(ran):
+            return Diagnosis(Mode.SHARED_STATE, REFUSED, False, None)
         witness = anomaly_of(ran.trail)
         return _shown(Mode.SHARED_STATE, witness.anomaly if witness else UNNAMED, False, witness)
 
@@ -151,6 +153,12 @@ def _awaited(ran: Ran) -> frozenset[Spot]:
         call = -1 if lock is None else holder.get(lock, -1)
     circle = chain[chain.index(call) :] if call in chain else chain
     return frozenset(lock for lock in map(awaited.get, circle) if lock is not None)
+
+
+def _not_serialized(ran: Ran) -> bool:
+    """Whether a call ends with a database's refusal to serialize it, which it did not try again."""
+    results = ran.outcome.results.values()
+    return any(isinstance(r, Raised) and "could not serialize access" in r.message for r in results)
 
 
 def _lock_of(pending: Sequence[Touch]) -> Spot | None:

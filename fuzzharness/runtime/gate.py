@@ -104,6 +104,18 @@ class ThreadGate:
         strand = current()
         return False if strand is None else strand.run.wait(strand, resource)
 
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        strand = current()
+        if strand is None:
+            yield
+            return
+        strand.deaf = True
+        try:
+            yield
+        finally:
+            strand.deaf = False
+
     def stand(self, resource: str, key: Key) -> bool:
         strand = current()
         return False if strand is None else strand.run.suspend(strand, (resource, key))

@@ -163,10 +163,11 @@ class PostgresStore:
         options = {**options, "dbname": self._names[0], "prepare_threshold": None}
         factory = options.pop("cursor_factory", None) or WatchedCursor
         connect = psycopg.Connection.__dict__["connect"].__func__
-        connection: WatchedConnection = connect(
-            WatchedConnection, conninfo, cursor_factory=factory, **options
-        )
-        connection.watch(self)
+        with self.gate.unseen():  # the clock of a call knows nothing of how long a server takes
+            connection: WatchedConnection = connect(
+                WatchedConnection, conninfo, cursor_factory=factory, **options
+            )
+            connection.watch(self)
         assert connection.session is not None
         self.sessions.append(connection.session)
         return connection

@@ -7,6 +7,7 @@ a file of its own in this folder.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 from fuzzharness.access import Key, Kind, Place
@@ -68,6 +69,10 @@ class Gate(Protocol):
 
     def wait(self, resource: str) -> bool:
         """Stand back until :meth:`wake`; False when nobody is left who could wake this call."""
+        ...
+
+    def unseen(self) -> AbstractContextManager[None]:
+        """What is done inside is no call's: it passes every gate, in real time."""
         ...
 
     def stand(self, resource: str, key: Key) -> bool:
