@@ -85,7 +85,7 @@ class Session:
             return footprint
         found = [(footprint.accesses(row), footprint.claimed(row)) for row in map(parameters, rows)]
         pairs = [pair for touched, _ in found for pair in touched]
-        claims = [(("(row)", *key), kind) for _, claimed in found for key, kind in claimed]
+        claims = self._claims([pair for _, claimed in found for pair in claimed])
         exclusive = [key for key, kind in claims if kind is not Kind.CHECK]
         if not footprint.plain or len(exclusive) > 1 or self.connection.isolation_level not in _COMMITTED:
             store.learn()
@@ -103,6 +103,12 @@ class Session:
         if isinstance(query, composed.Composable):
             return query.as_string(self.connection)
         return query.decode() if isinstance(query, bytes) else str(query)
+
+    def _claims(self, claimed: Pairs) -> Pairs:
+        """The locks to announce: those foreseen are waited for, others only tried, and shared ones told then."""
+        if self.store.apart:
+            return [(("(row)", *key), Kind.TRY if kind is Kind.LOCK else kind) for key, kind in claimed]
+        return [(("(row)", *key), kind) for key, kind in claimed if kind is not Kind.CHECK]
 
     def _of_isolation(self, footprint: Footprint) -> Pairs:
         if self.connection.isolation_level in _COMMITTED or not footprint.parts:
