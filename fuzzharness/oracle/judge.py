@@ -155,10 +155,14 @@ def _awaited(ran: Ran) -> frozenset[Spot]:
     return frozenset(lock for lock in map(awaited.get, circle) if lock is not None)
 
 
+_REFUSALS = ("could not serialize access", "database is locked")
+"""How PostgreSQL and SQLite put it."""
+
+
 def _not_serialized(ran: Ran) -> bool:
     """Whether a call ends with a database's refusal to serialize it, which it did not try again."""
     results = ran.outcome.results.values()
-    return any(isinstance(r, Raised) and "could not serialize access" in r.message for r in results)
+    return any(isinstance(r, Raised) and word in r.message for r in results for word in _REFUSALS)
 
 
 def _lock_of(pending: Sequence[Touch]) -> Spot | None:
