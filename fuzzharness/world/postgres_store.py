@@ -15,6 +15,7 @@ from itertools import count
 from typing import Any
 
 import psycopg
+import sqlalchemy
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from sqlalchemy.engine import Engine
@@ -25,7 +26,8 @@ from fuzzharness.world.dialects import POSTGRES
 from fuzzharness.world.footprint import Reader
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
-from fuzzharness.world.postgres import Session, WatchedConnection, WatchedCursor
+from fuzzharness.world.postgres import Session, Watched, WatchedConnection, WatchedCursor
+from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, connected
 from fuzzharness.world.postgres_catalog import SHAPE, Table, schema_of, tables_of
 from fuzzharness.world.postgres_undo import Undo
 from fuzzharness.world.postgres_waits import Waits
@@ -36,6 +38,9 @@ from fuzzharness.world.store import Setup, first_line, run_setup
 
 _PREFIX = "fuzzharness_"
 _NUMBERS = count(1)
+_CONNECT: Any = psycopg.Connection.__dict__["connect"].__func__
+"""The real one: while a store is open another stands in for it."""
+
 WAITS: Key = ("(waits)",)
 """What the server keeps of waits, since the order in which they began tells who fails in a cycle."""
 
@@ -65,6 +70,7 @@ class PostgresStore:
         self._names: tuple[str, str] = ("", "")
         self._found_pool = self._engine.pool
         self._replaced = Replaced()
+        self._found: list[tuple[Any, Any]] = []
         try:
             self._build()
         except BaseException:
@@ -108,9 +114,7 @@ class PostgresStore:
     def _plain(self, database: str) -> Any:
         """A connection of the harness's own."""
         info = make_conninfo(**{**self._target, "dbname": database, "connect_timeout": "10"})
-        connection = psycopg.Connection.__dict__["connect"].__func__(
-            psycopg.Connection, info, autocommit=True, prepare_threshold=5
-        )
+        connection = _CONNECT(psycopg.Connection, info, autocommit=True)
         connection.execute("SET synchronous_commit = off; SET datestyle = 'ISO'; SET lock_timeout = '10s'")
         return connection
 
@@ -139,17 +143,28 @@ class PostgresStore:
     def _redirect(self) -> None:
         engine = self._engine
         engine.pool = CallPool(self._connect, engine)
-        self._replaced.replace([(psycopg.connect, self._stand_in(psycopg.connect))])
+        self._found = [
+            (kind, kind.__dict__["connect"]) for kind in (psycopg.Connection, psycopg.AsyncConnection)
+        ]
+        for kind, original in self._found:
+            kind.connect = classmethod(self._stand_in(original.__func__))  # type: ignore[assignment,attr-defined]  # put back in close
+        self._replaced.replace([(psycopg.connect, psycopg.Connection.connect)])
 
     def _stand_in(self, original: Any) -> Any:
-        def connect(conninfo: str = "", **options: Any) -> Any:
-            if self._forced or self._leads_here(conninfo, options):
-                return self._made(conninfo, options)
-            if self.gate.inside:
-                self.gate.escape("a connection to another PostgreSQL database was opened")
-            return original(conninfo, **options)
+        def connect(kind: Any, conninfo: str = "", **options: Any) -> Any:
+            if issubclass(kind, Watched) or not (self._forced or self._leads_here(conninfo, options)):
+                self._note_elsewhere(kind)
+                return original(kind, conninfo, **options)
+            options = {**options, "dbname": self._names[0], "prepare_threshold": None}
+            if issubclass(kind, psycopg.AsyncConnection):
+                return self._made_async(conninfo, options)
+            return self._made(original, conninfo, options)
 
         return connect
+
+    def _note_elsewhere(self, kind: Any) -> None:
+        if self.gate.inside and not issubclass(kind, Watched):
+            self.gate.escape("a connection to another PostgreSQL database was opened")
 
     def _leads_here(self, conninfo: str, options: Any) -> bool:
         keys = {k: v for k, v in options.items() if k in ("host", "hostaddr", "port", "dbname", "user")}
@@ -159,18 +174,24 @@ class PostgresStore:
             for k, default in (("host", ""), ("port", "5432"), ("dbname", self._database))
         )
 
-    def _made(self, conninfo: str, options: Any) -> WatchedConnection:
-        options = {**options, "dbname": self._names[0], "prepare_threshold": None}
-        factory = options.pop("cursor_factory", None) or WatchedCursor
-        connect = psycopg.Connection.__dict__["connect"].__func__
+    def _made(self, connect: Any, conninfo: str, options: dict[str, Any]) -> WatchedConnection:
+        options["cursor_factory"] = options.get("cursor_factory") or WatchedCursor
         with self.gate.unseen():  # the clock of a call knows nothing of how long a server takes
-            connection: WatchedConnection = connect(
-                WatchedConnection, conninfo, cursor_factory=factory, **options
-            )
-            connection.watch(self)
+            made: WatchedConnection = connect(WatchedConnection, conninfo, **options)
+            self._watched(made)
+        return made
+
+    async def _made_async(self, conninfo: str, options: dict[str, Any]) -> WatchedAsyncConnection:
+        options["cursor_factory"] = options.get("cursor_factory") or WatchedAsyncCursor
+        with self.gate.unseen():
+            made = connected(conninfo, options)
+            self._watched(made)
+        return made
+
+    def _watched(self, connection: Watched) -> None:
+        connection.watch(self)
         assert connection.session is not None
         self.sessions.append(connection.session)
-        return connection
 
     def _connect(self) -> Any:
         with self._forcing():
@@ -185,13 +206,19 @@ class PostgresStore:
             self._forced = False
 
     def _engine_for_setup(self) -> Engine:
-        return self._engine
+        """The engine itself; of an async one a plain twin."""
+        if not self._engine.dialect.is_async:
+            return self._engine
+        url = self._engine.url.set(drivername="postgresql+psycopg", database=self._names[0])
+        return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
 
     def close(self) -> None:
         if not self._opened:
             return
         self._opened = False
         self._replaced.restore()
+        for kind, original in self._found:
+            kind.connect = original  # type: ignore[assignment]  # as it was
         self._close_connections()
         self._engine.pool = self._found_pool
         if not self._borrowed:
@@ -270,6 +297,9 @@ class PostgresStore:
                 pgconn.finish()
                 self.gone(session)
             session.forget()
+        pool = self._engine.pool
+        if self._engine.dialect.is_async and isinstance(pool, CallPool):
+            pool.abandon()
 
     def capture(self) -> dict[str, Any]:
         self._abandon()
@@ -382,7 +412,7 @@ class PostgresStore:
             if session is not running:
                 for key, kind in session.went_on():
                     self.gate.note(self.name, key, kind)
-                self.gate.rouse(self.name, session.key)
+                session.go_on()
 
     def gone(self, session: Session) -> None:
         """The connection of ``session`` is closed."""

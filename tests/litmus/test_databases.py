@@ -48,9 +48,7 @@ def balance(connection: sa.Connection, account: int, lock: str = "") -> int:
 
 
 def put(connection: sa.Connection, account: int, amount: int) -> None:
-    connection.execute(
-        text("UPDATE accounts SET balance = :b WHERE id = :id"), {"b": amount, "id": account}
-    )
+    connection.execute(text("UPDATE accounts SET balance = :b WHERE id = :id"), {"b": amount, "id": account})
 
 
 def add_credit(account: int, amount: int, begin: str, db: sa.Engine) -> None:

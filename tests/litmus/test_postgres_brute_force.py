@@ -39,7 +39,9 @@ PLAIN = "rRaAbcfFdimj"
 def fill(connection: sa.Connection) -> None:
     connection.execute(sa.text("CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL)"))
     connection.execute(
-        sa.text("CREATE TABLE kids (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, t int REFERENCES t ON DELETE CASCADE)")
+        sa.text(
+            "CREATE TABLE kids (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, t int REFERENCES t ON DELETE CASCADE)"
+        )
     )
     connection.execute(sa.text("INSERT INTO t VALUES (1, 1), (2, 2)"))
 
@@ -99,6 +101,8 @@ def check(url: str, calls: list[tuple[str, list[str]]]) -> str:
 
 @PROPERTY
 @given(seed=st.integers(0, 2**32))
-def test_classes_reach_exactly_the_endings_of_all_interleavings(postgres: Callable[[], str], seed: int) -> None:
+def test_classes_reach_exactly_the_endings_of_all_interleavings(
+    postgres: Callable[[], str], seed: int
+) -> None:
     """With commits told from the statements before them, as no class needs."""
     check(postgres(), program(random.Random(seed)))
