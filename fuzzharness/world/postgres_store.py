@@ -15,10 +15,10 @@ from itertools import count
 from typing import Any
 
 import psycopg
-import sqlalchemy
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from sqlalchemy.engine import Engine
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from fuzzharness.access import ANY, MISSING, Key, Kind
 from fuzzharness.errors import WorldError
@@ -27,7 +27,7 @@ from fuzzharness.world.footprint import Reader
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.postgres import Session, Watched, WatchedConnection, WatchedCursor
-from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, connected
+from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, at_once, connected
 from fuzzharness.world.postgres_catalog import SHAPE, Table, schema_of, tables_of
 from fuzzharness.world.postgres_undo import Undo
 from fuzzharness.world.postgres_waits import Waits
@@ -89,7 +89,10 @@ class PostgresStore:
         names = self._names = self._taken_names()
         self._create(names[0], self._database)
         self._redirect()
-        run_setup(self._engine_for_setup(), self._setup, self.name)
+        if self._engine.dialect.is_async:
+            at_once(greenlet_spawn(self._first_time))
+        else:
+            self._first_time()
         self.mark()
 
     def _connect_admin(self) -> Any:
@@ -205,12 +208,12 @@ class PostgresStore:
         finally:
             self._forced = False
 
-    def _engine_for_setup(self) -> Engine:
-        """The engine itself; of an async one a plain twin."""
-        if not self._engine.dialect.is_async:
-            return self._engine
-        url = self._engine.url.set(drivername="postgresql+psycopg", database=self._names[0])
-        return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    def _first_time(self) -> None:
+        """Build the rows; what is done to an engine's first connection is done before any call has one."""
+        if self._setup is None:
+            with self._engine.connect():
+                return
+        run_setup(self._engine, self._setup, self.name)
 
     def close(self) -> None:
         if not self._opened:
