@@ -92,11 +92,48 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Renamed:
+    """What has other names here than in the baseline, and is the same otherwise.
+
+    ``what`` is ``id`` (of a row of the table at ``where``), ``key``, ``uuid`` or ``time``, or ``entry``,
+    ``line`` or ``row``: then the names are places, from 1. ``pairs`` are (baseline, here).
+    """
+
+    where: str
+    what: str
+    pairs: tuple[tuple[object, object], ...]
+
+    def __str__(self) -> str:
+        lead = self.where or self.what
+        if self.what in _PLURALS:
+            return f"{lead}: {_PLURALS[self.what]} {self._moves()}"
+        told = dict(self.pairs)
+        swapped = {a for a, b in self.pairs if told.get(b) == a}
+        first = [
+            (a, b) for n, (a, b) in enumerate(self.pairs) if a in swapped and (b, a) not in self.pairs[:n]
+        ]
+        swaps = [f"{a} ↔ {b}" for a, b in first]
+        return (
+            f"{lead}: {', '.join([*swaps, *(f'{a} is {b} here' for a, b in self.pairs if a not in swapped)])}"
+        )
+
+    def _moves(self) -> str:
+        before, here = zip(*self.pairs, strict=True)
+        if len(before) == 2 and set(before) == set(here):
+            return f"{before[0]} and {before[1]} in the other order"
+        return f"{', '.join(map(str, before))} stand here as {', '.join(map(str, here))}"
+
+
+_PLURALS = {"entry": "entries", "line": "lines", "row": "rows"}
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A divergence from the baseline, shrunk and explained.
 
     ``execution`` is the run of the minimal schedule with the values read and written, ``baseline``
-    the serial run of the same calls that it is compared with. ``calls`` holds their ids.
+    the serial run of the same calls that it is compared with. ``calls`` holds their ids. Where the
+    finding is benign, ``mapping`` says what has other names here or stands in another order.
     """
 
     mode: Mode
@@ -112,6 +149,7 @@ class Finding:
     execution: Execution
     baseline: Execution
     batch: Batch
+    mapping: tuple[Renamed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
