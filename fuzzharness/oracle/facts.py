@@ -144,5 +144,6 @@ class _Reading:
         return [Name(kind, number) for kind in kinds if number in self._ids[kind]]
 
     def _blank(self, found: list[Name], form: Any, shape: list[Any], names: list[Name]) -> None:
+        found = sorted(found, key=lambda name: str(name.kind))
         shape.append((form, *(name.kind for name in found)))
         names.extend(found)

@@ -110,7 +110,7 @@ class Start:
             table = Table(("id",), generated=True)
         if not value:
             yield Place(path, NO_KEYS)
-        for key in before.keys() - value.keys():
+        for key in [key for key in before if key not in value]:
             yield Place((*path, _part(key, table, path)), GONE)
         for key, item in value.items():
             yield from self._below(item, before.get(key, MISSING), (*path, _part(key, table, path)))
