@@ -2,8 +2,7 @@
 
 Decides when a difference is none. In doubt it is one. What counts as a name is decided in ``facts``, what
 as an entry in ``places``, whether one bijection carries an ending to the other in ``renaming``. Here is what
-speaks against a bijection once it is found: it moves a UUID of which a part stands somewhere by itself, or,
-where no serial order ends like this, a number that a call was given and no serial order moves.
+speaks against a bijection once it is found: it moves a UUID of which a part stands somewhere by itself.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from fuzzharness.oracle.renaming import Names, Structure, renaming
 from fuzzharness.world.layout import Layout
 
 _PART_OF_UUID = 8
-_ENDINGS_ASKED = 24
 
 
 class Likeness:
@@ -43,26 +41,10 @@ class Likeness:
             return None
         return names
 
-    def serial(self, here: Structure, endings: Sequence[Structure]) -> Structure | None:
-        """The one among the ``endings`` of serial orders that ``here`` is up to names, though it is none."""
-        for there in endings:
-            names = self.between(here, there) if here.sign == there.sign else None
-            if names is not None and self._as_serial(names, endings):
-                return there
-        return None
-
-    def _as_serial(self, names: Names, endings: Sequence[Structure]) -> bool:
-        given = {n for n in moved(names) if type(n.value) is int and n.value in self._naming.numbers}
-        return given <= self._moved_by_order(endings) if given else True
-
-    def _moved_by_order(self, endings: Sequence[Structure]) -> set[Name]:
-        """The names that change hands between serial orders: no caller has chosen these."""
-        firsts: dict[Any, Structure] = {}
-        found: set[Name] = set()
-        for ending in endings[:_ENDINGS_ASKED]:
-            first = firsts.setdefault(ending.sign, ending)
-            found |= moved(self.between(ending, first) or {})
-        return found
+    def among(self, here: Structure, endings: Sequence[Structure]) -> bool:
+        """Whether ``here`` is one of the ``endings``, up to names."""
+        alike = (there for there in endings if there.sign == here.sign)
+        return any(self.between(here, there) is not None for there in alike)
 
 
 def moved(names: Names) -> set[Name]:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from fuzzharness.oracle.compare import frozen
 from fuzzharness.oracle.fields import Kind, is_id, is_time, told_by
-from fuzzharness.oracle.naming import Naming, field_of
+from fuzzharness.oracle.naming import Naming, field_of, fields_of
 from fuzzharness.oracle.places import RESULTS, Entry, Item, Mark, Place, Row
 from fuzzharness.oracle.tokens import LINE_TIME, TOKEN, bare, is_iso, is_random
 
@@ -58,8 +58,9 @@ class _Reading:
 
     def __init__(self, naming: Naming, places: list[Place]) -> None:
         self._naming, self._places = naming, places
+        fields = naming.fields | fields_of(places)
         self._ids = {
-            kind: {v for v in values - naming.known.get(kind, set()) if not naming.given(kind, v)}
+            kind: {v for v in values - naming.known.get(kind, set()) if not naming.given(kind, v, fields)}
             for kind, values in naming.ids(places).items()
         }
         parts = [part for path, _ in places for part in path if isinstance(part, Row)]

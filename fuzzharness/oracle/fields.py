@@ -34,6 +34,12 @@ def is_id(field: str) -> bool:
     return words(field) in (["id"], ["ids"])
 
 
+def subject(field: str) -> str:
+    """What a field is about, whether it holds that or an id of it."""
+    told = words(field)
+    return " ".join(told[:-1] if len(told) > 1 and told[-1] == "id" else told)
+
+
 def told_by(field: str, kinds: Iterable[Kind], bare: bool) -> list[Kind]:
     """The kinds that a field can hold ids of; ``bare``: also where it only bears the name of one row."""
     told = words(field)

@@ -88,7 +88,7 @@ class Judge:
                 not self.serial.complete and is_serializable(ran.trail)
             )
             if not as_serial:
-                as_serial = self._likeness.serial(here, self._structures) is not None
+                as_serial = self._likeness.among(here, self._structures)
             names = self._likeness.between(here, baseline) if as_serial else None
             self._likes[key] = as_serial, None if names is None else told(names)
         return self._likes[key]

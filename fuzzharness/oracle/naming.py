@@ -3,8 +3,8 @@
 Decides it by where a number stands: as the key of a row that was not there at the start, where the database
 makes it itself (``INTEGER PRIMARY KEY``), the rows are numbered entries of a plain mapping, or it is the
 ``id`` of entries of a list; as a foreign key; in a field ``order_id`` or, in what a call returns, ``id``,
-``order`` or the value itself. Elsewhere a number is what it is. One that a call was given under such a name,
-or that the start refers to, is no id of a new row.
+``order`` or the value itself. Elsewhere a number is what it is. One that the start refers to, or that a call
+may have been given as such an id, is no id of a new row.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from fuzzharness.model import Call
-from fuzzharness.oracle.fields import Kind, is_id, named_in, told_by
+from fuzzharness.oracle.fields import Kind, is_id, named_in, subject, told_by
 from fuzzharness.oracle.places import RESULTS, SAID, Entry, Item, Place, Row, Start
 from fuzzharness.oracle.tokens import TOKEN, bare
 
@@ -79,15 +79,28 @@ class Naming:
         own = table.generated and self._key_of(row.table) == row.table
         return row.table if own else None
 
-    def given(self, kind: Kind, value: int) -> bool:
-        """Whether a call was given ``value`` under a name that says it is an id of this kind."""
+    @cached_property
+    def fields(self) -> frozenset[str]:
+        """What fields there are at the start."""
+        begin = Start({}, self.start.layout)
+        return fields_of(begin.places(self.start.state))
+
+    def given(self, kind: Kind, value: int, fields: frozenset[str]) -> bool:
+        """Whether a call may have been given ``value`` as an id of this kind.
+
+        It was if the argument's name says so, and may have been if that is no other one of ``fields`` of
+        the state and speaks of no other table.
+        """
         table = self.start.layout.tables.get(kind)
-        keys = table.keys if table is not None else ()
+        keys = table.keys if table is not None else ("id",)
         for path, atom in self._given:
-            field = field_of(path)
             if not _is_number(atom) or int(atom) != value:
                 continue
+            field = field_of(path)
             if is_id(field) or field in keys or told_by(field, [kind], bare=True):
+                return True
+            others = [other for other in self.start.layout.tables if other != kind]
+            if subject(field) not in fields and not told_by(field, others, bare=True):
                 return True
         return False
 
@@ -132,6 +145,11 @@ class Naming:
                 break
             seen.append((table[0], parent))
         return seen[-1]
+
+
+def fields_of(places: Iterable[Place]) -> frozenset[str]:
+    """What the fields at these places speak of."""
+    return frozenset(subject(part) for path, _ in places for part in path[1:] if isinstance(part, str))
 
 
 def _atoms(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
