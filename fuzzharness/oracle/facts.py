@@ -25,7 +25,7 @@ from fuzzharness.oracle.compare import frozen
 from fuzzharness.oracle.fields import Kind, is_id, is_time, told_by
 from fuzzharness.oracle.naming import Naming, field_of, fields_of
 from fuzzharness.oracle.places import RESULTS, Entry, Item, Mark, Place, Row
-from fuzzharness.oracle.tokens import LINE_TIME, TOKEN, bare, is_iso, is_random
+from fuzzharness.oracle.tokens import DIGIT, LINE_TIME, TOKEN, bare, is_iso, is_random
 
 UUID: Kind = ("uuid",)
 TIME: Kind = ("time",)
@@ -63,8 +63,9 @@ class _Reading:
             kind: {v for v in values - naming.known.get(kind, set()) if not naming.given(kind, v, fields)}
             for kind, values in naming.ids(places).items()
         }
-        parts = [part for path, _ in places for part in path if isinstance(part, Row)]
-        self._keys = {bare(v) for part in parts for v in part.values if isinstance(v, str)}
+        parts = [part for path, _ in places if path[0] != RESULTS for part in path[1:-1]]
+        values = [v for part in parts for v in (part.values if isinstance(part, Row) else (part,))]
+        self._keys = {bare(v) for v in values if isinstance(v, str)}
 
     def facts(self) -> Iterator[Fact]:
         for path, value in self._places:
@@ -88,7 +89,7 @@ class _Reading:
             self._leaf(part, (), shape, names)
 
     def _leaf(self, value: Any, path: tuple[Any, ...], shape: list[Any], names: list[Name]) -> None:
-        if type(value) is int and path:
+        if type(value) is int and path and self._ids:
             kinds = [k for k in self._naming.kinds_at(path, self._ids) if value in self._ids.get(k, ())]
             if kinds:
                 self._blank([Name(kind, value) for kind in kinds], "id", shape, names)
@@ -112,6 +113,9 @@ class _Reading:
     def _text(self, text: str, path: tuple[Any, ...], shape: list[Any], names: list[Name]) -> None:
         shape.append(type(text).__name__)
         at = 0
+        if not DIGIT.search(text):
+            shape.append(text)
+            return
         is_line = bool(path) and isinstance(path[-1], Entry)
         if is_line and (time := LINE_TIME.match(text)) and time["time"] not in self._naming.texts:
             shape.append(text[: time.start("time")])
@@ -133,9 +137,9 @@ class _Reading:
             is_new = bare(text) not in known and (match["uuid"] or bare(text) in self._keys)
             return [Name(UUID, bare(text))] if is_new else []
         if match["serial"]:
-            digits = int(re.split("[-_]", text)[1])
+            digits = int(text.partition("-")[2])
             is_new = text in self._keys and text not in known and digits not in self._naming.numbers
-            return [Name(("serial", re.split(r"\d", text)[0]), text)] if is_new else []
+            return [Name(("serial", text.partition("-")[0]), text)] if is_new else []
         kinds = list(self._ids)
         word, number = match["word"], int(match["number"])
         if word and not is_id(word):

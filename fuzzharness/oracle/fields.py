@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 Kind = tuple[Any, ...]
@@ -14,14 +15,15 @@ Kind = tuple[Any, ...]
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _TIMES = re.compile(
-    r"(created|updated|modified|changed|inserted|logged|recorded|registered|added|saved|made|sent|received"
-    r"|placed|opened|closed|started|finished|completed)_(at|on|time|date)|timestamp|ts|logged_at|time"
+    r"(created|updated|modified|changed|inserted|logged|recorded|registered|added|saved)_(at|on|time|date)"
+    r"|timestamp|ts"
 )
 
 
-def words(name: str) -> list[str]:
-    """``order_id`` and ``orderId`` as ``["order", "id"]``."""
-    return [word.lower() for word in _WORDS.findall(name)]
+@lru_cache(4_096)
+def words(name: str) -> tuple[str, ...]:
+    """``order_id`` and ``orderId`` as ``("order", "id")``."""
+    return tuple(word.lower() for word in _WORDS.findall(name))
 
 
 def is_time(field: str) -> bool:
@@ -31,7 +33,7 @@ def is_time(field: str) -> bool:
 
 def is_id(field: str) -> bool:
     """Whether a field is an id of it does not say what."""
-    return words(field) in (["id"], ["ids"])
+    return words(field) in (("id",), ("ids",))
 
 
 def subject(field: str) -> str:
@@ -43,7 +45,7 @@ def subject(field: str) -> str:
 def told_by(field: str, kinds: Iterable[Kind], bare: bool) -> list[Kind]:
     """The kinds that a field can hold ids of; ``bare``: also where it only bears the name of one row."""
     told = words(field)
-    of_ids = told[-1:] in (["id"], ["ids"])
+    of_ids = told[-1:] in (("id",), ("ids",))
     rest = told[:-1] if of_ids else told
     if not rest or not (of_ids or bare):
         return []
@@ -59,7 +61,7 @@ def named_in(name: str, kinds: Sequence[Kind]) -> list[Kind]:
     return found or list(kinds)
 
 
-def forms(kind: Kind, plural: bool) -> list[list[str]]:
+def forms(kind: Kind, plural: bool) -> list[tuple[str, ...]]:
     """The words for one row of a table, and with ``plural`` the name of the table."""
     told = words(str(kind[-1]))
     if not told:
@@ -67,9 +69,9 @@ def forms(kind: Kind, plural: bool) -> list[list[str]]:
     last = told[-1]
     ends = [last[:-3] + "y"] * last.endswith("ies") + [last[:-2]] * last.endswith("es")
     ends += [last[:-1]] * (last.endswith("s") and not last.endswith("ss"))
-    return [[*told[:-1], end] for end in (*ends, *[last] * plural)]
+    return [(*told[:-1], end) for end in (*ends, *[last] * plural)]
 
 
-def _ends(told: list[str], form: list[str], may_follow: bool) -> bool:
+def _ends(told: tuple[str, ...], form: tuple[str, ...], may_follow: bool) -> bool:
     """Whether ``told`` is ``form``; ``parent_order_id`` is an id of an order too."""
     return told == form or (may_follow and told[-len(form) :] == form)

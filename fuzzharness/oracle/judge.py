@@ -50,7 +50,8 @@ class Judge:
         self.serial: SerialOutcomes = serial_outcomes(stage, positions)
         self._ignore = stage.settings.ignore
         self._baseline = self.key(self.serial.baseline)
-        self._start = without(stage.start(), self._ignore)
+        start = stage.start()
+        self._start = without(start, self._ignore) if self._ignore else start
         self._likes: dict[Hashable, tuple[bool, tuple[Renamed, ...] | None]] = {}
         self._answers: dict[tuple[int, int], bool | None] = {}
 
@@ -94,7 +95,8 @@ class Judge:
         return self._likes[key]
 
     def _structure(self, ran: Ran) -> Structure:
-        return self._likeness.structure(without(as_tree(ran.outcome), self._ignore))
+        tree = as_tree(ran.outcome)
+        return self._likeness.structure(without(tree, self._ignore) if self._ignore else tree)
 
     @cached_property
     def _likeness(self) -> Likeness:

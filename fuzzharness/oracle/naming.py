@@ -31,10 +31,13 @@ class Naming:
         self._given = [atom for call in calls.values() for atom in _atoms(call.args or {}, ("args",))]
 
     @cached_property
+    def _begin(self) -> list[Place]:
+        return list(Start({}, self.start.layout).places(self.start.state))
+
+    @cached_property
     def known(self) -> Ids:
         """Ids that are there at the start, or that something refers to there."""
-        begin = Start({}, self.start.layout)
-        return self.ids(list(begin.places(self.start.state)), refer=True)
+        return self.ids(self._begin, refer=True)
 
     @cached_property
     def texts(self) -> set[str]:
@@ -82,8 +85,7 @@ class Naming:
     @cached_property
     def fields(self) -> frozenset[str]:
         """What fields there are at the start."""
-        begin = Start({}, self.start.layout)
-        return fields_of(begin.places(self.start.state))
+        return fields_of(self._begin)
 
     def given(self, kind: Kind, value: int, fields: frozenset[str]) -> bool:
         """Whether a call may have been given ``value`` as an id of this kind.

@@ -26,6 +26,9 @@ RESULTS = "results"
 _LOGS = (".log", ".jsonl", ".ndjson")
 _NOTES = (".txt", ".md", ".csv", ".tsv")
 
+_FLAT = frozenset({int, str, bool, bytes, type(None)})
+"""Types of which two values that are equal count as the same."""
+
 
 class Row(NamedTuple):
     """A part of a path: the row of ``table``, itself a path, with ``values`` in its key ``columns``."""
@@ -84,7 +87,7 @@ class Start:
             yield from self._below(value, before, (name,))
 
     def _below(self, value: Any, before: Any, path: tuple[Any, ...]) -> Iterator[Place]:
-        if before is not MISSING and frozen(value) == frozen(before):
+        if _unchanged(value, before):
             return
         if isinstance(value, str) and path[0] != RESULTS and len(path) == 2 and path[0] in self.layout.files:
             yield from self._file(value, before, path)
@@ -113,7 +116,9 @@ class Start:
         for key in [key for key in before if key not in value]:
             yield Place((*path, _part(key, table, path)), GONE)
         for key, item in value.items():
-            yield from self._below(item, before.get(key, MISSING), (*path, _part(key, table, path)))
+            old = before.get(key, MISSING)
+            if not _unchanged(item, old):
+                yield from self._below(item, old, (*path, _part(key, table, path)))
 
     def _unnamed(self, rows: Sequence[Any], old: Sequence[Any], path: tuple[Any, ...]) -> Iterator[Place]:
         """Rows without a key: those that were there already are told by what they hold, as all others."""
@@ -161,6 +166,16 @@ class Start:
             yield Place(path, UNENDED)
         for number, line in enumerate(lines, old.count("\n") + 1):
             yield from self._below(line, MISSING, (*path, Entry("line", path, number)))
+
+
+def _unchanged(value: Any, before: Any) -> bool:
+    """Whether a value is what was there before; of mappings only what can be told at a glance."""
+    if type(value) is dict:
+        if type(before) is not dict or value != before:
+            return False
+        kinds = [*map(type, value.values())]
+        return kinds == [*map(type, before.values())] and _FLAT.issuperset(kinds)
+    return before is not MISSING and bool(frozen(value) == frozen(before))
 
 
 def _part(key: Any, table: Table | None, path: tuple[Any, ...]) -> Any:

@@ -10,7 +10,7 @@ import uuid
 
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1467][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
 _HEX = r"[0-9a-fA-F]{12}[1467][0-9a-fA-F]{3}[89abAB][0-9a-fA-F]{15}"
-_SERIAL = r"[A-Za-z]+[-_]\d+"
+_SERIAL = r"[A-Z]+-\d+"
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 _NUMBER = r"(?:(?P<word>[A-Za-z]+)(?:[ _](?:id|no|number))?(?:\s*[:=]\s*#?|\s+#?|#)|#)(?P<number>\d+)(?!\.\d)"
 
@@ -18,6 +18,9 @@ TOKEN = re.compile(
     rf"(?<![\w-])(?:(?P<uuid>{_UUID})|(?P<hex>{_HEX})|(?P<serial>{_SERIAL})|{_NUMBER})(?![\w-])"
 )
 """``uuid``; ``hex``: one without dashes; ``serial``: ``ORD-17``; ``number`` behind a ``word`` or ``#``."""
+
+DIGIT = re.compile(r"\d")
+"""Every such word has one."""
 
 LINE_TIME = re.compile(rf"\[?(?P<time>{_ISO})")
 """The time that a line of a log begins with."""
