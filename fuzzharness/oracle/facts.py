@@ -59,9 +59,11 @@ class _Reading:
     def __init__(self, naming: Naming, places: list[Place]) -> None:
         self._naming, self._places = naming, places
         fields = naming.fields | fields_of(places)
+        ids = naming.ids(places)
+        known = naming.known(frozenset(ids)) if ids else {}
         self._ids = {
-            kind: {v for v in values - naming.known.get(kind, set()) if not naming.given(kind, v, fields)}
-            for kind, values in naming.ids(places).items()
+            kind: {v for v in values - known.get(kind, set()) if not naming.given(kind, v, fields)}
+            for kind, values in ids.items()
         }
         parts = [part for path, _ in places if path[0] != RESULTS for part in path[1:-1]]
         values = [v for part in parts for v in (part.values if isinstance(part, Row) else (part,))]
@@ -142,8 +144,9 @@ class _Reading:
             return [Name(("serial", text.partition("-")[0]), text)] if is_new else []
         kinds = list(self._ids)
         word, number = match["word"], int(match["number"])
-        if word and not is_id(word):
-            kinds = told_by(f"{word}_id", kinds, bare=True)
+        told = told_by(f"{word}_id", kinds, bare=True) if word and not is_id(word) else []
+        if told or (word and not is_id(word) and "#" not in text):
+            kinds = told
         elif path[:1] == (RESULTS,):
             kinds = self._naming.of_call(path[:2], kinds)
         return [Name(kind, number) for kind in kinds if number in self._ids[kind]]

@@ -28,16 +28,22 @@ class Naming:
     def __init__(self, start: Start, calls: Mapping[str, Call]) -> None:
         self.start = start
         self._tools = {label: call.tool for label, call in calls.items()}
+        self._known: dict[frozenset[Kind], Ids] = {}
         self._given = [atom for call in calls.values() for atom in _atoms(call.args or {}, ("args",))]
 
     @cached_property
     def _begin(self) -> list[Place]:
         return list(Start({}, self.start.layout).places(self.start.state))
 
-    @cached_property
-    def known(self) -> Ids:
-        """Ids that are there at the start, or that something refers to there."""
-        return self.ids(self._begin, refer=True)
+    def known(self, kinds: frozenset[Kind]) -> Ids:
+        """Ids of these kinds that are there at the start, or that something refers to there."""
+        if kinds not in self._known:
+            found = {kind: set(values) for kind, values in self.ids(self._begin, unique=False).items()}
+            for path, value in self._begin:
+                for kind in self.kinds_at(path, kinds) if type(value) is int else ():
+                    found.setdefault(kind, set()).add(value)
+            self._known[kinds] = found
+        return self._known[kinds]
 
     @cached_property
     def texts(self) -> set[str]:
@@ -54,8 +60,8 @@ class Naming:
         """Every number in an argument, under whatever name."""
         return {int(v) for _, v in self._given if _is_number(v)}
 
-    def ids(self, places: Iterable[Place], refer: bool = False) -> Ids:
-        """The numbers of rows by table; with ``refer`` those that fields refer to as well."""
+    def ids(self, places: Iterable[Place], unique: bool = True) -> Ids:
+        """The numbers of rows by table; ``unique``: none of lists where two entries have one number."""
         found: dict[Kind, set[Any]] = defaultdict(set)
         of_entries: dict[Kind, Counter[Any]] = defaultdict(Counter)
         for path, value in places:
@@ -66,12 +72,8 @@ class Naming:
             if entry is not None and type(value) is int:
                 of_entries[entry.place][value] += 1
         for kind, counted in of_entries.items():
-            if refer or max(counted.values()) == 1:
+            if not unique or max(counted.values()) == 1:
                 found[kind].update(counted)
-        if refer:
-            for path, value in places:
-                for kind in self.kinds_at(path, found) if type(value) is int else ():
-                    found[kind].add(value)
         return found
 
     def owner(self, row: Row) -> Kind | None:
