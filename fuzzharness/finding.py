@@ -106,7 +106,7 @@ class Renamed:
     def __str__(self) -> str:
         lead = self.where or self.what
         if self.what in _PLURALS:
-            return f"{lead}: {_PLURALS[self.what]} {self._moves()}"
+            return f"{lead}: {self._moves()}"
         told = dict(self.pairs)
         swapped = {a for a, b in self.pairs if told.get(b) == a}
         first = [
@@ -119,9 +119,12 @@ class Renamed:
 
     def _moves(self) -> str:
         before, here = zip(*self.pairs, strict=True)
+        several = _PLURALS[self.what]
+        if len(before) == 1:
+            return f"{self.what} {before[0]} stands here as {here[0]}"
         if len(before) == 2 and set(before) == set(here):
-            return f"{before[0]} and {before[1]} in the other order"
-        return f"{', '.join(map(str, before))} stand here as {', '.join(map(str, here))}"
+            return f"{several} {before[0]} and {before[1]} in the other order"
+        return f"{several} {', '.join(map(str, before))} stand here as {', '.join(map(str, here))}"
 
 
 _PLURALS = {"entry": "entries", "line": "lines", "row": "rows"}

@@ -9,7 +9,7 @@ may have been given as such an id, is no id of a new row.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -38,7 +38,7 @@ class Naming:
     def known(self, kinds: frozenset[Kind]) -> Ids:
         """Ids of these kinds that are there at the start, or that something refers to there."""
         if kinds not in self._known:
-            found = {kind: set(values) for kind, values in self.ids(self._begin, unique=False).items()}
+            found = {kind: set(values) for kind, values in self.ids(self._begin).items()}
             for path, value in self._begin:
                 for kind in self.kinds_at(path, kinds) if type(value) is int else ():
                     found.setdefault(kind, set()).add(value)
@@ -60,20 +60,16 @@ class Naming:
         """Every number in an argument, under whatever name."""
         return {int(v) for _, v in self._given if _is_number(v)}
 
-    def ids(self, places: Iterable[Place], unique: bool = True) -> Ids:
-        """The numbers of rows by table; ``unique``: none of lists where two entries have one number."""
+    def ids(self, places: Iterable[Place]) -> Ids:
+        """The numbers of rows and of entries, by table."""
         found: dict[Kind, set[Any]] = defaultdict(set)
-        of_entries: dict[Kind, Counter[Any]] = defaultdict(Counter)
         for path, value in places:
             for part in path:
                 if isinstance(part, Row) and (kind := self.owner(part)) is not None:
                     found[kind].update(v for v in part.values if type(v) is int)
             entry = _entry_of(path)
             if entry is not None and type(value) is int:
-                of_entries[entry.place][value] += 1
-        for kind, counted in of_entries.items():
-            if not unique or max(counted.values()) == 1:
-                found[kind].update(counted)
+                found[entry.place].add(value)
         return found
 
     def owner(self, row: Row) -> Kind | None:

@@ -244,10 +244,36 @@ def test_lines_behind_a_log_may_stand_in_another_order(
     assert (found is not None) is same
 
 
+def test_a_list_that_a_caller_gave_is_a_value() -> None:
+    calls = [fh.Call("put", {"tags": ["a", "b"]}), fh.Call("put", {"tags": ["b", "a"]})]
+    assert alike(log("b", "a"), log("a", "b"), {"context": {"log": []}}) is not None
+    assert alike(log("b", "a"), log("a", "b"), {"context": {"log": []}}, *calls) is None
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "start"),
+    [
+        (log("b", "a", "c"), log("a", "b", "c"), {"context": {"log": ["a", "b"]}}),
+        (ending({}), ending({1: TEA}), {"db": {"orders": {1: TEA}}}),
+        (ending({1: {"paid": True}}), ending({1: {"paid": 1}}), {"db": {"orders": {1: {"paid": 1}}}}),
+        (world({"at": []}), world({"at": {}}), {"context": {"at": None}}),
+        (world({"at": None}), world({}), {}),
+    ],
+    ids=["another beginning", "a row that is gone", "another type", "another container", "nothing"],
+)
+def test_what_is_not_as_at_the_start_is_a_difference(here: Any, there: Any, start: Any) -> None:
+    assert alike(here, there, start) is None
+    assert alike(there, here, start) is None
+
+
 def test_rows_without_a_key_have_no_order() -> None:
     layout = Layout({("db", "links"): Table(())})
     here, there = ({"db": {"links": rows}, "results": {}} for rows in ({1: MILK, 2: TEA}, {1: TEA, 2: MILK}))
     assert alike(here, there, {}, layout=layout) == ["db.links: rows 1 and 2 in the other order"]
+    assert alike(here, there, {"db": {"links": {1: TEA}}}, layout=layout) == [
+        "db.links: row 2 stands here as 1"
+    ]
+    assert alike(here, {"db": {"links": {1: TEA}}, "results": {}}, {}, layout=layout) is None
 
 
 def swap(context: dict[str, list[int]]) -> None:
