@@ -104,21 +104,27 @@ class Renamed:
     pairs: tuple[tuple[object, object], ...]
 
     def __str__(self) -> str:
-        lead = self.where or self.what
-        if self.what in _PLURALS:
-            return f"{lead}: {self._moves()}"
-        told = dict(self.pairs)
-        swapped = {a for a, b in self.pairs if told.get(b) == a}
-        first = [
-            (a, b) for n, (a, b) in enumerate(self.pairs) if a in swapped and (b, a) not in self.pairs[:n]
-        ]
-        swaps = [f"{a} ↔ {b}" for a, b in first]
-        return (
-            f"{lead}: {', '.join([*swaps, *(f'{a} is {b} here' for a, b in self.pairs if a not in swapped)])}"
-        )
+        """In a few words; of many names the first ones."""
+        pairs = self.pairs[:_TOLD]
+        told = self._moved(pairs) if self.what in _PLURALS else self._called(pairs)
+        more = f", and {len(self.pairs) - _TOLD} more" if len(self.pairs) > _TOLD else ""
+        return f"{self.where or self.what}: {told}{more}"
 
-    def _moves(self) -> str:
-        before, here = zip(*self.pairs, strict=True)
+    def _called(self, pairs: tuple[tuple[object, object], ...]) -> str:
+        there = dict(pairs)
+        swapped = {before for before, here in pairs if there.get(here) == before}
+        known: set[object] = set()
+        told = []
+        for before, here in pairs:
+            if before not in swapped:
+                told.append(f"{before} is {here} here")
+            elif here not in known:
+                told.append(f"{before} ↔ {here}")
+                known.add(before)
+        return ", ".join(told)
+
+    def _moved(self, pairs: tuple[tuple[object, object], ...]) -> str:
+        before, here = zip(*pairs, strict=True)
         several = _PLURALS[self.what]
         if len(before) == 1:
             return f"{self.what} {before[0]} stands here as {here[0]}"
@@ -128,6 +134,7 @@ class Renamed:
 
 
 _PLURALS = {"entry": "entries", "line": "lines", "row": "rows"}
+_TOLD = 8
 
 
 @dataclass(frozen=True, slots=True)
