@@ -30,6 +30,7 @@ def explain(diagnosis: Diagnosis, ran: Ran, baseline: Ran, changes: Sequence[Cha
     sentences.append(_moral(diagnosis, told))
     sentences.append(told.recorded_order(events))
     sentences.append(_ending(changes))
+    sentences.append(_only(diagnosis))
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -190,6 +191,13 @@ def _ending(changes: Sequence[Change]) -> str:
     shown = "; ".join(_change(change) for change in changes[:3])
     more = f"; and {len(changes) - 3} more" if len(changes) > 3 else ""
     return f"Instead of the recorded order's ending: {shown}{more}."
+
+
+def _only(diagnosis: Diagnosis) -> str:
+    """What a benign difference comes to."""
+    if not diagnosis.mapping:
+        return ""
+    return f"Up to names and order that is the recorded order's: {'; '.join(map(str, diagnosis.mapping))}."
 
 
 def _change(change: Change) -> str:

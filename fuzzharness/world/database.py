@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
+from fuzzharness.world.layout import Layout
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.store import Setup, Store, first_line
 
@@ -34,7 +35,8 @@ class Database:
         disposable: bool = False,
     ) -> None:
         self._given = url if hasattr(url, "dialect") else _engine(url)
-        sync: Engine = getattr(self._given, "sync_engine", self._given)
+        given: Any = self._given
+        sync: Engine = getattr(given, "sync_engine", given)
         if not disposable:
             _check_disposable(sync)
         self._store = _store(sync, setup, borrowed=hasattr(url, "dialect"))
@@ -66,6 +68,10 @@ class Database:
 
     def capture(self) -> dict[str, Any]:
         return self._store.capture()
+
+    def layout(self) -> Layout:
+        """Which tables there are, by what their rows are known, and what refers to them."""
+        return self._store.layout()
 
     def perturb(self, key: Key) -> bool:
         return self._store.perturb(key)

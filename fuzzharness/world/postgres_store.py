@@ -24,11 +24,12 @@ from fuzzharness.access import ANY, MISSING, Key, Kind
 from fuzzharness.errors import WorldError
 from fuzzharness.world.dialects import POSTGRES
 from fuzzharness.world.footprint import Reader
+from fuzzharness.world.layout import Layout
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.postgres import Session, Watched, WatchedConnection, WatchedCursor
 from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, at_once, connected
-from fuzzharness.world.postgres_catalog import SHAPE, Table, schema_of, tables_of
+from fuzzharness.world.postgres_catalog import SHAPE, Table, layout_of, schema_of, tables_of
 from fuzzharness.world.postgres_undo import Undo
 from fuzzharness.world.postgres_waits import Waits
 from fuzzharness.world.references import Replaced
@@ -116,7 +117,7 @@ class PostgresStore:
 
     def _plain(self, database: str) -> Any:
         """A connection of the harness's own."""
-        info = make_conninfo(**{**self._target, "dbname": database, "connect_timeout": "10"})
+        info = make_conninfo("", **{**self._target, "dbname": database, "connect_timeout": "10"})
         connection = _CONNECT(psycopg.Connection, info, autocommit=True)
         connection.execute("SET synchronous_commit = off; SET datestyle = 'ISO'; SET lock_timeout = '10s'")
         return connection
@@ -150,7 +151,7 @@ class PostgresStore:
             (kind, kind.__dict__["connect"]) for kind in (psycopg.Connection, psycopg.AsyncConnection)
         ]
         for kind, original in self._found:
-            kind.connect = classmethod(self._stand_in(original.__func__))  # type: ignore[assignment,attr-defined]  # put back in close
+            kind.connect = classmethod(self._stand_in(original.__func__))
         self._replaced.replace([(psycopg.connect, psycopg.Connection.connect)])
 
     def _stand_in(self, original: Any) -> Any:
@@ -221,7 +222,7 @@ class PostgresStore:
         self._opened = False
         self._replaced.restore()
         for kind, original in self._found:
-            kind.connect = original  # type: ignore[assignment]  # as it was
+            kind.connect = original
         self._close_connections()
         self._engine.pool = self._found_pool
         if not self._borrowed:
@@ -338,6 +339,12 @@ class PostgresStore:
             return dict(enumerate(found, 1))
         one = len(table.key) == 1
         return {row[table.key[0]] if one else tuple(row[k] for k in table.key): row for row in found}
+
+    def layout(self) -> Layout:
+        """Which tables there are, by what their rows are known, and what refers to them."""
+        return Layout(
+            {(self.name, name): table for name, table in layout_of(self._own, self._tables).items()}
+        )
 
     def peek(self, key: Key) -> Any:
         """The row or rows at ``key``, as they are committed."""

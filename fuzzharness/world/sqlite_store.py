@@ -24,10 +24,11 @@ from fuzzharness.access import ANY, MISSING, Key
 from fuzzharness.world import sqlite
 from fuzzharness.world.footprint import Reader
 from fuzzharness.world.image import Image
+from fuzzharness.world.layout import Layout
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.resource import Gate
-from fuzzharness.world.schema import Schema, key_columns, quoted, schema_of, tables_of
+from fuzzharness.world.schema import Schema, key_columns, layout_of, quoted, schema_of, tables_of
 from fuzzharness.world.store import Setup, run_setup
 
 
@@ -152,6 +153,11 @@ class SqliteStore:
         except sqlite3.OperationalError:
             self._own.text_factory = _readable  # there is text that is not UTF-8; this reads it, slowly
             return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
+
+    def layout(self) -> Layout:
+        """Which tables there are, by what their rows are known, and what refers to them."""
+        tables = {(self.name, name): table for name, table in layout_of(self._own, self._schema).items()}
+        return Layout(tables)
 
     def _abandon(self) -> None:
         """End what a finished call left open, as the end of its thread would."""

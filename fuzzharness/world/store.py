@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
+from fuzzharness.world.layout import Layout
 from fuzzharness.world.resource import Gate
 
 Setup = Callable[[Connection], object]
@@ -37,6 +38,8 @@ class Store(Protocol):
     def reset(self) -> None: ...
 
     def capture(self) -> dict[str, Any]: ...
+
+    def layout(self) -> Layout: ...
 
     def perturb(self, key: Key) -> bool: ...
 
