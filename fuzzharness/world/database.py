@@ -104,8 +104,8 @@ def _check_disposable(engine: Engine) -> None:
         if not (host.startswith(("/", "@")) or host == "localhost" or _is_loopback(host)):
             raise WorldError(
                 f"Database was given {_shown(engine)}, which is on another machine. Expected one on this "
-                "machine (localhost, 127.0.0.1, a socket's folder), since replaying makes and "
-                "drops databases there. If the server is there to be thrown away, say so: Database(..., disposable=True)."
+                "machine (localhost, 127.0.0.1, a socket's folder), since replaying makes and drops "
+                "databases there. If the server is there to be thrown away: Database(..., disposable=True)."
             )
 
 
@@ -132,8 +132,9 @@ def _engine(url: str | sqlalchemy.URL) -> Any:
     except Exception as error:
         raise WorldError(
             f"Database was given the URL {str(url)!r}, which SQLAlchemy refuses: {first_line(error)}. "
-            "Expected a URL such as 'sqlite://', 'sqlite:///shop.db' or 'postgresql+psycopg://localhost/shop', or an "
-            "Engine. For PostgreSQL: pip install 'fuzzharness[postgres]'."
+            "Expected a URL such as 'sqlite://', 'sqlite:///shop.db' or "
+            "'postgresql+psycopg://localhost/shop', or an Engine. "
+            "For PostgreSQL: pip install 'fuzzharness[postgres]'."
         ) from None
 
 

@@ -6,8 +6,8 @@ commit. What a statement names is decided in ``footprint``, whether the server l
 
 As long as every statement is *plain* (read committed, one row by its key, no time-out, no savepoint undone)
 a lock held by a sibling is foreseen, and a commit that directly follows the last statement it publishes is
-the same step: nothing can tell them apart. The first other statement makes the store *apart*: then a commit is
-a step of its own, and a statement that has to wait is a step that is made and stands in line.
+the same step: nothing can tell them apart. The first other statement makes the store *apart*: then a commit
+is a step of its own, and a statement that has to wait is a step that is made and stands in line.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ Driven = Generator[None, None, Any]
 class Session:
     """One connection to the scratch database of ``store``, as far as siblings may notice it.
 
-    ``pid`` is its process in the server, ``victim``: its statement fails to break a cycle; ``wanted`` is the row it asked for last, ``future`` what a task waits for in line.
-    ``_unpublished`` holds what its transaction wrote so far, ``claims`` the rows it locked, ``_mark`` the step
-    of the last write.
+    ``pid`` is its process in the server, ``victim``: its statement fails to break a cycle; ``wanted`` is the
+    row it asked for last, ``future`` what a task waits for in line. ``_unpublished`` holds what its
+    transaction wrote so far, ``claims`` the rows it locked, ``_mark`` the step of the last write.
     """
 
     def __init__(self, store: PostgresStore, connection: Any) -> None:
@@ -235,7 +235,7 @@ class Session:
         return bool(select.select([self.connection.pgconn.socket], [], [], seconds)[0])
 
     def drive(self, steps: Any) -> Driven:
-        """Go through the exchange ``steps`` with the server; yields whenever the call has to stand in line."""
+        """Go through the exchange ``steps`` with the server; yields when the call has to stand in line."""
         try:
             wanted = next(steps)
             while True:

@@ -1,7 +1,8 @@
 """psycopg's async connections, watched as the others are.
 
-Decides where a task can be held: before each statement and each commit, and while the server lets it wait. The
-exchange with the server itself is one step, during which the loop stands still. psycopg's are for asyncio only.
+Decides where a task can be held: before each statement and each commit, and while the server lets it wait.
+The exchange with the server itself is one step, during which the loop stands still. psycopg has none but for
+asyncio.
 """
 
 from __future__ import annotations

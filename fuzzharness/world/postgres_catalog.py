@@ -181,7 +181,8 @@ _COLUMNS_OF_INDEX = """
 """
 _KEYS = f"SELECT i.indrelid::int8, ARRAY({_COLUMNS_OF_INDEX})::text[] FROM pg_index i WHERE i.indisprimary"
 _UNIQUE = f"""
-    SELECT i.indrelid::int8, CASE WHEN i.indisexclusion THEN ARRAY['*'] ELSE ARRAY({_COLUMNS_OF_INDEX})::text[] END
+    SELECT i.indrelid::int8,
+           CASE WHEN i.indisexclusion THEN ARRAY['*'] ELSE ARRAY({_COLUMNS_OF_INDEX})::text[] END
     FROM pg_index i WHERE (i.indisunique OR i.indisexclusion) AND NOT i.indisprimary
 """
 _FOREIGN = """
@@ -211,11 +212,14 @@ _FUNCTIONS = f"""
 """
 SHAPE = f"""
     SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
-        SELECT concat('c', c.oid, c.relname, c.relkind, c.relnatts, c.relchecks, c.relhasrules, c.relnamespace,
-                      c.relowner, c.relrowsecurity) AS line
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OF_USERS} AND c.relpersistence <> 't'
-        UNION ALL SELECT concat('a', attrelid, attname, atttypid, atttypmod, attnotnull, atthasdef, attisdropped)
-        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        SELECT concat('c', c.oid, c.relname, c.relkind, c.relnatts, c.relchecks, c.relhasrules,
+                      c.relnamespace, c.relowner, c.relrowsecurity) AS line
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE {_OF_USERS} AND c.relpersistence <> 't'
+        UNION ALL SELECT concat('a', attrelid, attname, atttypid, atttypmod, attnotnull, atthasdef,
+                                attisdropped)
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE {_OF_USERS} AND c.relpersistence <> 't'
         UNION ALL SELECT concat('k', oid, conname, contype, conrelid, confrelid) FROM pg_constraint
         UNION ALL SELECT concat('t', oid, tgname, tgenabled) FROM pg_trigger

@@ -102,16 +102,17 @@ class PostgresStore:
             admin = self._plain(other)
         except psycopg.Error as error:
             raise WorldError(
-                f"the PostgreSQL server of the database {self.name!r} cannot be reached: {first_line(error)}. "
-                "Expected a server that answers, and a role that may connect to it. Start it, or correct the URL."
+                f"the PostgreSQL server of the database {self.name!r} cannot be reached: "
+                f"{first_line(error)}. Expected a server that answers, and a role that may connect to it. "
+                "Start it, or correct the URL."
             ) from error
         (may,) = admin.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
         if not may:
             admin.close()
             raise WorldError(
-                f"the role {self._target.get('user')!r} of the database {self.name!r} is no superuser. Expected "
-                "one, on a server for tests: rows are put back past triggers and foreign keys, which no other "
-                "role may do. Use such a role in the URL."
+                f"the role {self._target.get('user')!r} of the database {self.name!r} is no "
+                "superuser. Expected one, on a server for tests: rows are put back past triggers and foreign keys, which "
+                "no other role may do. Use such a role in the URL."
             )
         return admin
 
@@ -135,8 +136,8 @@ class PostgresStore:
         except psycopg.errors.ObjectInUse as error:
             raise WorldError(
                 f"the database {template!r} cannot be copied while others are connected to it: "
-                f"{first_line(error)}. Expected no connection to it, since every run starts from a copy. Close "
-                "them (engine.dispose(), psql), or name a database that is there for tests."
+                f"{first_line(error)}. Expected no connection to it, since every run starts from a copy. "
+                "Close them (engine.dispose(), psql), or name a database that is there for tests."
             ) from error
         except psycopg.Error as error:
             raise WorldError(

@@ -35,7 +35,8 @@ class Schema:
 
     ``keys`` holds the primary key of tables where one column is it and equal values are written
     alike: ``(column, affinity)``. ``unique`` are the columns of further unique indexes, with ``*`` for
-    expressions, ``functions`` those whose code is the application's. A table that is not among ``tables`` may be anything: a view, a virtual table.
+    expressions, ``functions`` those whose code is the application's. A table that is not among
+    ``tables`` may be anything: a view, a virtual table.
     """
 
     tables: frozenset[str] = frozenset()

@@ -115,7 +115,8 @@ TOOLS = fh.Toolbox(
     {
         function.__name__: function
         for function in (
-            add_credit, add_credit_locked, add_credit_at_once, add_credit_patiently, go_off_call, book, transfer,
+            add_credit, add_credit_locked, add_credit_at_once, add_credit_patiently, go_off_call, book,
+            transfer,
         )
     }
 )  # fmt: skip
@@ -130,7 +131,7 @@ DEFERRED, IMMEDIATE = "BEGIN", "BEGIN IMMEDIATE"
 
 @dataclass(frozen=True)
 class Situation:
-    """Two calls of ``tool``, and how their transactions begin on each database; None: it has no such thing."""
+    """Two calls of ``tool``, and how transactions begin on each database; None: it has no such thing."""
 
     name: str
     tool: str

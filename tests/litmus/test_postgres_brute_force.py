@@ -1,4 +1,4 @@
-"""One run of each class against all interleavings, on PostgreSQL: random small transactions, letter by letter."""
+"""One run of each class against all interleavings, on PostgreSQL: random small transactions."""
 
 import random
 from collections.abc import Callable, Hashable
@@ -40,7 +40,8 @@ def fill(connection: sa.Connection) -> None:
     connection.execute(sa.text("CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL)"))
     connection.execute(
         sa.text(
-            "CREATE TABLE kids (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, t int REFERENCES t ON DELETE CASCADE)"
+            "CREATE TABLE kids (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
+            "t int REFERENCES t ON DELETE CASCADE)"
         )
     )
     connection.execute(sa.text("INSERT INTO t VALUES (1, 1), (2, 2)"))
