@@ -510,7 +510,7 @@ def _plainly_able(caller: Caller) -> bool:
     loop = only.loop
     if loop is None:
         return only.blocked is None
-    return loop.inside is None and (only.resume is not None or not only.started)
+    return loop.inside is None and only.blocked is None and (only.resume is not None or not only.started)
 
 
 def _plainly_over(caller: Caller) -> bool:

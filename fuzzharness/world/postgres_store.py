@@ -18,7 +18,6 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from sqlalchemy.engine import Engine
-from sqlalchemy.util.concurrency import greenlet_spawn
 
 from fuzzharness.access import ANY, MISSING, Key, Kind
 from fuzzharness.errors import WorldError
@@ -28,14 +27,14 @@ from fuzzharness.world.layout import Layout
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.postgres import Session, Watched, WatchedConnection, WatchedCursor
-from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, at_once, connected
+from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, connected
 from fuzzharness.world.postgres_catalog import SHAPE, Table, layout_of, schema_of, tables_of
 from fuzzharness.world.postgres_undo import Undo
 from fuzzharness.world.postgres_waits import Waits
 from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.schema import Schema, quoted
-from fuzzharness.world.store import Setup, first_line, run_setup
+from fuzzharness.world.store import Setup, first_line, on_engine, run_setup
 
 _PREFIX = "fuzzharness_"
 _NUMBERS = count(1)
@@ -90,10 +89,7 @@ class PostgresStore:
         names = self._names = self._taken_names()
         self._create(names[0], self._database)
         self._redirect()
-        if self._engine.dialect.is_async:
-            at_once(greenlet_spawn(self._first_time))
-        else:
-            self._first_time()
+        on_engine(self._engine, self._first_time)
         self.mark()
 
     def _connect_admin(self) -> Any:
@@ -111,8 +107,8 @@ class PostgresStore:
             admin.close()
             raise WorldError(
                 f"the role {self._target.get('user')!r} of the database {self.name!r} is no "
-                "superuser. Expected one, on a server for tests: rows are put back past triggers and foreign keys, which "
-                "no other role may do. Use such a role in the URL."
+                "superuser. Expected one, on a server for tests: rows are put back past triggers and foreign "
+                "keys, which no other role may do. Use such a role in the URL."
             )
         return admin
 
