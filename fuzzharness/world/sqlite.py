@@ -19,7 +19,7 @@ import types
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final, Protocol
@@ -508,7 +508,8 @@ def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
     connection: WatchedConnection = _ORIGINAL(path, **asked)
     connection.patient = patient
     for pragma in ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY"):
-        sqlite3.Connection.execute(connection, pragma)
+        with suppress(sqlite3.OperationalError):  # who connects beside an exclusive lock waits only later
+            sqlite3.Connection.execute(connection, pragma)
     ask_python(connection)
     return connection
 
