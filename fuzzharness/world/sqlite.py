@@ -411,6 +411,7 @@ _UNSEEN = re.compile(
 
 Make = Callable[[tuple[Any, ...], dict[str, Any]], WatchedConnection]
 
+_READ_ONLY = re.compile(r"^file:.*[?&](mode=ro|immutable=1)(&|#|$)")
 _ORIGINAL = sqlite3.dbapi2.connect
 _REDIRECTS: dict[str, Make] = {}
 _REPLACED = Replaced()
@@ -420,7 +421,12 @@ _FORCED: ContextVar[Make | None] = ContextVar("fuzzharness_make", default=None)
 def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
     """``sqlite3.connect`` for as long as a scratch database stands in for a file."""
     make = _FORCED.get() or _REDIRECTS.get(file_name(database))
-    return _ORIGINAL(database, *args, **kwargs) if make is None else make(args, kwargs)
+    if make is None:
+        return _ORIGINAL(database, *args, **kwargs)
+    connection = make(args, kwargs)
+    if kwargs.get("uri") and _READ_ONLY.search(os.fsdecode(database)):
+        sqlite3.Connection.execute(connection, "PRAGMA query_only=ON")
+    return connection
 
 
 def file_name(database: Any) -> str:

@@ -26,6 +26,7 @@ from sqlalchemy.util import await_only
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from fuzzharness.access import ANY, MISSING, Key
+from fuzzharness.errors import WorldError
 from fuzzharness.world import sqlite, sqlite_async
 from fuzzharness.world.footprint import Reader
 from fuzzharness.world.image import Image
@@ -66,6 +67,7 @@ class SqliteStore:
         self._path = os.path.join(self._folder, "scratch.db")
         self._found_pool = self._engine.pool
         self._target = ""
+        self._own: Any = None
         try:
             self._build()
         except BaseException:
@@ -77,7 +79,13 @@ class SqliteStore:
         if in_file and not in_file.startswith("memory:"):
             self._copy_in()
         self._own = sqlite3.dbapi2.Connection(self._path, check_same_thread=False, isolation_level=None)
-        self._own.execute("PRAGMA synchronous=OFF")
+        try:
+            self._own.execute("PRAGMA synchronous=OFF")
+        except sqlite3.DatabaseError as error:
+            raise WorldError(
+                f"the file {self._target} of the database {self.name!r} cannot be read: {error}. Expected an "
+                "SQLite database, or no file yet. Correct the URL, or let the application make the file anew."
+            ) from error
         if not in_file or in_file.startswith("memory:"):
             self._copy_in()
         self._redirect()
@@ -88,9 +96,21 @@ class SqliteStore:
         """Copy what the database holds now: a file as it lies there, another through the engine."""
         file = self._target = sqlite.file_name(self._engine.url.database or "")
         if file and not file.startswith("memory:"):
-            for suffix in ("", "-wal", "-journal"):
-                if os.path.exists(file + suffix):
-                    shutil.copyfile(file + suffix, self._path + suffix)
+            if not os.path.isdir(os.path.dirname(file)) or os.path.isdir(file):
+                raise WorldError(
+                    f"the database {self.name!r} was given {file}, which "
+                    f"{'is a folder' if os.path.isdir(file) else 'is in no folder that there is'}. Expected "
+                    "a file, be it there or still to be made by a setup. Correct the URL."
+                )
+            try:
+                for suffix in ("", "-wal", "-journal"):
+                    if os.path.exists(file + suffix):
+                        shutil.copyfile(file + suffix, self._path + suffix)
+            except OSError as error:
+                raise WorldError(
+                    f"the database {self.name!r} cannot be copied: {error}. Expected a file that may be "
+                    f"read, and room for a copy in {self._folder}. Correct the URL, or make room."
+                ) from error
             return
         if not file and not self._borrowed:
             return
