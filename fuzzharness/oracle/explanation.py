@@ -11,7 +11,7 @@ from typing import Any
 from fuzzharness.access import ANY, MISSING, Access, Kind, location
 from fuzzharness.finding import Change, Mode
 from fuzzharness.literal import literal
-from fuzzharness.oracle.anomaly import Event
+from fuzzharness.oracle.anomaly import REFUSED, Event
 from fuzzharness.oracle.judge import Diagnosis
 from fuzzharness.oracle.standstill import standstill
 from fuzzharness.runtime.stage import Ran
@@ -30,6 +30,7 @@ def explain(diagnosis: Diagnosis, ran: Ran, baseline: Ran, changes: Sequence[Cha
     sentences.append(_moral(diagnosis, told))
     sentences.append(told.recorded_order(events))
     sentences.append(_ending(changes))
+    sentences.append(_only(diagnosis))
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -158,6 +159,10 @@ def _short(text: str) -> str:
 
 def _moral(diagnosis: Diagnosis, told: _Story) -> str:
     witness = diagnosis.witness
+    if diagnosis.anomaly == REFUSED:
+        return (
+            "The database lets a call fail rather than break its isolation, and the tool does not try again."
+        )
     if witness is None:
         return "No serial order ends like this, and no known pattern of reads and writes accounts for it."
     a, b = (told.name(call) for call in witness.calls)
@@ -186,6 +191,13 @@ def _ending(changes: Sequence[Change]) -> str:
     shown = "; ".join(_change(change) for change in changes[:3])
     more = f"; and {len(changes) - 3} more" if len(changes) > 3 else ""
     return f"Instead of the recorded order's ending: {shown}{more}."
+
+
+def _only(diagnosis: Diagnosis) -> str:
+    """What a benign difference comes to."""
+    if not diagnosis.mapping:
+        return ""
+    return f"Up to names and order that is the recorded order's: {'; '.join(map(str, diagnosis.mapping))}."
 
 
 def _change(change: Change) -> str:

@@ -6,16 +6,17 @@ Decides mode and anomaly of a run. The words for it are composed in ``explanatio
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from fuzzharness.access import Kind, Touch
-from fuzzharness.finding import Mode
+from fuzzharness.finding import Mode, Renamed
 from fuzzharness.model import Raised
-from fuzzharness.oracle.anomaly import UNNAMED, Event, Witness, anomaly_of, events_of
-from fuzzharness.oracle.benign import is_benign
+from fuzzharness.oracle.anomaly import REFUSED, UNNAMED, Event, Witness, anomaly_of, events_of
+from fuzzharness.oracle.benign import Likeness, told
 from fuzzharness.oracle.compare import as_tree, key_of, without
 from fuzzharness.oracle.experiment import Spot, follows_value, hands_over
+from fuzzharness.oracle.renaming import Structure
 from fuzzharness.oracle.serial import SerialOutcomes, is_serializable, serial_outcomes
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.search.survey import Survey
@@ -23,13 +24,17 @@ from fuzzharness.search.survey import Survey
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is wrong with an ending, and the accesses that show it; ``keys`` are where it happened."""
+    """What is wrong with an ending, and the accesses that show it; ``keys`` are where it happened.
+
+    Where it is benign, ``mapping`` says what has other names than in the baseline.
+    """
 
     mode: Mode
     anomaly: str
     benign: bool
     witness: Witness | None
     keys: frozenset[Spot] = frozenset()
+    mapping: tuple[Renamed, ...] = ()
 
     @property
     def kind(self) -> tuple[Mode, str, bool, frozenset[Spot]]:
@@ -45,7 +50,9 @@ class Judge:
         self.serial: SerialOutcomes = serial_outcomes(stage, positions)
         self._ignore = stage.settings.ignore
         self._baseline = self.key(self.serial.baseline)
-        self._start = stage.start()
+        start = stage.start()
+        self._start = without(start, self._ignore) if self._ignore else start
+        self._likes: dict[Hashable, tuple[bool, tuple[Renamed, ...] | None]] = {}
         self._answers: dict[tuple[int, int], bool | None] = {}
 
     @cached_property
@@ -65,18 +72,47 @@ class Judge:
             return Diagnosis(Mode.HANG, "hang", False, None)
         if key == self._baseline:
             return None
-        if key in self.serial.endings or (not self.serial.complete and is_serializable(ran.trail)):
-            return self._of_order(ran, self._is_benign(ran))
+        as_serial, mapping = self._like(ran, key)
+        if as_serial:
+            diagnosis = self._of_order(ran, mapping is not None)
+            return replace(diagnosis, mapping=mapping or ())
         if ran.trail.cycles:
             spots = frozenset((resource, key) for cycle in ran.trail.cycles for _, resource, key in cycle)
             return Diagnosis(Mode.DEADLOCK, "deadlock", False, None, spots)
+        if _not_serialized(ran):
+            return Diagnosis(Mode.SHARED_STATE, REFUSED, False, None)
         witness = anomaly_of(ran.trail)
         return _shown(Mode.SHARED_STATE, witness.anomaly if witness else UNNAMED, False, witness)
 
-    def _is_benign(self, ran: Ran) -> bool:
-        """Whether an ending differs from the baseline in order or in surrogate ids only."""
-        here, there = (without(as_tree(o), self._ignore) for o in (ran.outcome, self.serial.baseline.outcome))
-        return is_benign(here, there, self._start)
+    def _like(self, ran: Ran, key: Hashable) -> tuple[bool, tuple[Renamed, ...] | None]:
+        """Whether a serial order ends like ``ran``, up to names; and what is named otherwise if the
+        baseline does, None if it differs in more.
+        """
+        if key not in self._likes:
+            here, baseline = self._structure(ran), self._structures[0]
+            as_serial = key in self.serial.endings or (
+                not self.serial.complete and is_serializable(ran.trail)
+            )
+            if not as_serial:
+                as_serial = self._likeness.among(here, self._structures)
+            names = self._likeness.between(here, baseline) if as_serial else None
+            self._likes[key] = as_serial, None if names is None else told(names)
+        return self._likes[key]
+
+    def _structure(self, ran: Ran) -> Structure:
+        tree = as_tree(ran.outcome)
+        return self._likeness.structure(without(tree, self._ignore) if self._ignore else tree)
+
+    @cached_property
+    def _likeness(self) -> Likeness:
+        batch = self.stage.batch
+        calls = dict(zip(batch.labels, batch.calls, strict=True))
+        return Likeness(self._start, self.stage.world.layout(), calls)
+
+    @cached_property
+    def _structures(self) -> list[Structure]:
+        """The endings of the serial orders; that of the recorded order is the first."""
+        return [self._structure(ran) for ran in self.serial.endings.values()]
 
     def _of_order(self, ran: Ran, benign: bool) -> Diagnosis:
         late = self._inverted(ran)
@@ -151,6 +187,16 @@ def _awaited(ran: Ran) -> frozenset[Spot]:
         call = -1 if lock is None else holder.get(lock, -1)
     circle = chain[chain.index(call) :] if call in chain else chain
     return frozenset(lock for lock in map(awaited.get, circle) if lock is not None)
+
+
+_REFUSALS = ("could not serialize access", "database is locked")
+"""How PostgreSQL and SQLite put it."""
+
+
+def _not_serialized(ran: Ran) -> bool:
+    """Whether a call ends with a database's refusal to serialize it, which it did not try again."""
+    results = ran.outcome.results.values()
+    return any(isinstance(r, Raised) and word in r.message for r in results for word in _REFUSALS)
 
 
 def _lock_of(pending: Sequence[Touch]) -> Spot | None:

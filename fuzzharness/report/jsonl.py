@@ -30,7 +30,7 @@ from fuzzharness.events import (
     Progressed,
     Started,
 )
-from fuzzharness.finding import Change, Escape, Execution, Finding, Report
+from fuzzharness.finding import Change, Escape, Execution, Finding, Renamed, Report
 from fuzzharness.literal import literal, without_addresses
 from fuzzharness.model import Batch, Call, Outcome, Raised, Result, Returned
 from fuzzharness.report.text import portable
@@ -132,6 +132,7 @@ def finding_fields(finding: Finding) -> Fields:
         "schedule": schedule_fields(finding.schedule),
         "certificate": dataclasses.asdict(finding.certificate),
         "diff": list(map(_change_fields, finding.diff)),
+        "mapping": list(map(_renamed_fields, finding.mapping)),
         "explanation": finding.explanation,
         "outcome": outcome_fields(finding.outcome),
         "execution": execution_fields(finding.execution),
@@ -216,6 +217,11 @@ def _place_fields(place: Place | None) -> Fields:
 
 def _escape_fields(escape: Escape) -> Fields:
     return {"what": escape.what, "tool": escape.tool, **_place_fields(escape.place)}
+
+
+def _renamed_fields(renamed: Renamed) -> Fields:
+    pairs = [{"baseline": before, "here": here} for before, here in renamed.pairs]
+    return {"where": renamed.where, "what": renamed.what, "pairs": pairs, "text": str(renamed)}
 
 
 def _change_fields(change: Change) -> Fields:

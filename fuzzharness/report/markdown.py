@@ -86,6 +86,7 @@ def _finding(finding: Finding, command: str) -> Iterator[str]:
     yield f"### {words(headline(finding))}\n"
     yield f"- schedule: {code(schedule_line(finding))}"
     yield f"- certificate: {words(certified(finding.certificate))}"
+    yield from (f"- mapping: {code(str(renamed))}" for renamed in finding.mapping)
     yield f"- fingerprint: {code(finding.fingerprint)}\n"
     yield from _interleaving(finding)
     for end in ends(finding.execution):

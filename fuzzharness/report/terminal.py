@@ -52,6 +52,8 @@ def compose_finding(finding: Finding, command: str, width: int) -> Iterator[Rend
     yield Text(headline(finding), "bold")
     yield _line("schedule", schedule_line(finding))
     yield _line("certificate", certified(finding.certificate))
+    for renamed in finding.mapping:
+        yield _line("mapping", printable(str(renamed)))
     yield Text()
     yield interleaving(finding, width)
     for end in ends(finding.execution):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from _thread import get_ident
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from fuzzharness.access import COMMUTING, Key, Kind, Place, Touch
@@ -137,6 +138,12 @@ class LearningGate:
 
     def wait(self, resource: str) -> bool:
         return self._gate.wait(resource)
+
+    async def in_task(self, operation: Callable[[], Any]) -> Any:
+        return await self._gate.in_task(operation)
+
+    def unseen(self) -> AbstractContextManager[None]:
+        return self._gate.unseen()
 
     def stand(self, resource: str, key: Key) -> bool:
         return self._gate.stand(resource, key)

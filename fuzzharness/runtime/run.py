@@ -401,7 +401,7 @@ class Run(Standing):
         if all(caller.done for caller in self.callers):
             self._end()
             return None
-        waiting = [s for s in self.strands if s.waits_for is not None]
+        waiting = {s.index: s for s in reversed(self.strands) if s.waits_for is not None}
         if waiting:
             return self._let_fail(waiting)
         self.holder = None
@@ -419,18 +419,18 @@ class Run(Standing):
         self._end()
         return None
 
-    def _let_fail(self, waiting: Sequence[Strand]) -> Strand | None:
-        """One of those that wait gives up and fails: the scheduler says whose patience ends first."""
+    def _let_fail(self, waiting: dict[int, Strand]) -> Strand | None:
+        """Every call waits: one of them, whichever, is the first to give up."""
         self.trail.unforeseen += 1
-        strand, calls = waiting[0], sorted({s.index for s in waiting})
-        if len(calls) > 1 and all(s.foreseen and s.waits_for is not WAITING for s in waiting):
+        chosen: int | None = next(iter(waiting))
+        if len(waiting) > 1:
             self.asked += 1
-            chosen = self._choice(calls, None)
-            if chosen is None:
-                self.trail.cut = True
-                self._end()
-                return None
-            strand = next(s for s in waiting if s.index == chosen)
+            chosen = self._choice(sorted(waiting), None)
+        if chosen is None:
+            self.trail.cut = True
+            self._end()
+            return None
+        strand = waiting[chosen]
         strand.given_up = True
         strand.waits_for = None
         self._idle.clear()
@@ -520,7 +520,7 @@ def _plainly_able(caller: Caller) -> bool:
     loop = only.loop
     if loop is None:
         return only.blocked is None
-    return loop.inside is None and (only.resume is not None or not only.started)
+    return loop.inside is None and only.blocked is None and (only.resume is not None or not only.started)
 
 
 def _plainly_over(caller: Caller) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
+from fuzzharness.world.layout import Layout
 from fuzzharness.world.resource import Gate, Resource
 from fuzzharness.world.values import Value
 
@@ -73,6 +74,12 @@ class World:
             check = getattr(resource, "check", None)
             if check is not None:
                 check()
+
+    def layout(self) -> Layout:
+        """Which parts of the captured state are tables and which are files."""
+        parts: list[Layout] = [r.layout() for r in self._resources.values() if hasattr(r, "layout")]
+        tables = {path: table for part in parts for path, table in part.tables.items()}
+        return Layout(tables, frozenset().union(*(part.files for part in parts)))
 
     def perturb(self, resource: str, key: Key) -> bool:
         """Change the value at ``key`` to another of its type; False where that cannot be done."""

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
+from fuzzharness.world.layout import Layout
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.store import Checked, Setup, Store, first_line
 
@@ -34,7 +35,8 @@ class Database:
         disposable: bool = False,
     ) -> None:
         self._given = url if hasattr(url, "dialect") else _engine(url)
-        sync: Engine = getattr(self._given, "sync_engine", self._given)
+        given: Any = self._given
+        sync: Engine = getattr(given, "sync_engine", given)
         if not disposable:
             _check_disposable(sync)
         self._store = _store(sync, setup, borrowed=hasattr(url, "dialect"))
@@ -72,6 +74,10 @@ class Database:
         if isinstance(self._store, Checked):
             self._store.check()
 
+    def layout(self) -> Layout:
+        """Which tables there are, by what their rows are known, and what refers to them."""
+        return self._store.layout()
+
     def perturb(self, key: Key) -> bool:
         return self._store.perturb(key)
 
@@ -81,7 +87,7 @@ class Database:
 
 def _store(engine: Engine, setup: Setup | None, borrowed: bool) -> Store:
     kind = (engine.dialect.name, engine.dialect.driver)
-    if kind == ("sqlite", "pysqlite"):
+    if kind in {("sqlite", "pysqlite"), ("sqlite", "aiosqlite")}:
         from fuzzharness.world.sqlite_store import SqliteStore
 
         return SqliteStore(engine, setup, borrowed)
@@ -103,8 +109,8 @@ def _check_disposable(engine: Engine) -> None:
         if not (host.startswith(("/", "@")) or host == "localhost" or _is_loopback(host)):
             raise WorldError(
                 f"Database was given {_shown(engine)}, which is on another machine. Expected one on this "
-                "machine (localhost, 127.0.0.1, a socket's folder), since replaying makes and "
-                "drops databases there. If the server is there to be thrown away, say so: Database(..., disposable=True)."
+                "machine (localhost, 127.0.0.1, a socket's folder), since replaying makes and drops "
+                "databases there. If the server is there to be thrown away: Database(..., disposable=True)."
             )
 
 
@@ -131,8 +137,9 @@ def _engine(url: str | sqlalchemy.URL) -> Any:
     except Exception as error:
         raise WorldError(
             f"Database was given the URL {str(url)!r}, which SQLAlchemy refuses: {first_line(error)}. "
-            "Expected a URL such as 'sqlite://', 'sqlite:///shop.db' or 'postgresql+psycopg://localhost/shop', or an "
-            "Engine. For PostgreSQL: pip install 'fuzzharness[postgres]'."
+            "Expected a URL such as 'sqlite://', 'sqlite:///shop.db' or "
+            "'postgresql+psycopg://localhost/shop', or an Engine. "
+            "For PostgreSQL: pip install 'fuzzharness[postgres]'."
         ) from None
 
 

@@ -146,8 +146,8 @@ def _postgres_control(words: Sequence[str], text: str) -> Footprint | None:
 
 _TELLING = frozenset(
     """
-    ISOLATION TRANSACTION LOCK_TIMEOUT STATEMENT_TIMEOUT DEFAULT_TRANSACTION_ISOLATION SESSION_REPLICATION_ROLE
-    ALL
+    ALL DEFAULT_TRANSACTION_ISOLATION ISOLATION LOCK_TIMEOUT SESSION_REPLICATION_ROLE STATEMENT_TIMEOUT
+    TRANSACTION
     """.split()  # noqa: SIM905  # as above
 )
 """Words of a SET after which a call can tell whether another has committed yet, or what is restored."""

@@ -17,6 +17,7 @@ from typing import Any
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
 from fuzzharness.world import files as file_functions
+from fuzzharness.world.layout import Layout
 from fuzzharness.world.paths import FileWatch
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.resource import Gate
@@ -69,6 +70,7 @@ class Directory:
         return Path(os.path.realpath(self._given))
 
     def open(self, name: str, gate: Gate) -> None:
+        self._name = name
         self._restore_from(_encoded(self._files))
         self._found_in = os.getcwd()
         self._watch = FileWatch(self.path, name, gate)
@@ -108,6 +110,10 @@ class Directory:
         return {
             name: None if content is None else _text(content) for name, content in _read(self.path).items()
         }
+
+    def layout(self) -> Layout:
+        """That what is captured are files."""
+        return Layout(files=frozenset({self._name}))
 
     def perturb(self, key: Key) -> bool:
         name = "/".join(map(str, key))

@@ -6,15 +6,17 @@ commit. What a statement names is decided in ``footprint``, whether the server l
 
 As long as every statement is *plain* (read committed, one row by its key, no time-out, no savepoint undone)
 a lock held by a sibling is foreseen, and a commit that directly follows the last statement it publishes is
-the same step: nothing can tell them apart. The first other statement makes the store *apart*: then a commit is
-a step of its own, and a statement that has to wait is a step that is made and stands in line.
+the same step: nothing can tell them apart. The first other statement makes the store *apart*: then a commit
+is a step of its own, and a statement that has to wait is a step that is made and stands in line.
 """
 
 from __future__ import annotations
 
+import asyncio
 import select
-from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql as composed
@@ -37,16 +39,15 @@ _READY, _PATIENCE = 0.002, 0.02
 _COMMITTED = {None, psycopg.IsolationLevel.READ_COMMITTED, psycopg.IsolationLevel.READ_UNCOMMITTED}
 
 Pairs = list[tuple[Key, Kind]]
-Run = Callable[[], Any]
 Driven = Generator[None, None, Any]
 
 
 class Session:
     """One connection to the scratch database of ``store``, as far as siblings may notice it.
 
-    ``pid`` is its process in the server, ``victim``: its statement fails to break a cycle; ``wanted`` is the row it asked for last.
-    ``_unpublished`` holds what its transaction wrote so far, ``claims`` the rows it locked, ``_mark`` the step
-    of the last write.
+    ``pid`` is its process in the server, ``victim``: its statement fails to break a cycle; ``wanted`` is the
+    row it asked for last, ``future`` what a task waits for in line. ``_unpublished`` holds what its
+    transaction wrote so far, ``claims`` the rows it locked, ``_mark`` the step of the last write.
     """
 
     def __init__(self, store: PostgresStore, connection: Any) -> None:
@@ -61,6 +62,7 @@ class Session:
         self._reads: Pairs = []
         self._begun = False
         self._mark: object = None
+        self.future: asyncio.Future[None] | None = None
 
     @property
     def status(self) -> TransactionStatus:
@@ -85,7 +87,7 @@ class Session:
             return footprint
         found = [(footprint.accesses(row), footprint.claimed(row)) for row in map(parameters, rows)]
         pairs = [pair for touched, _ in found for pair in touched]
-        claims = [(("(row)", *key), kind) for _, claimed in found for key, kind in claimed]
+        claims = self._claims([pair for _, claimed in found for pair in claimed])
         exclusive = [key for key, kind in claims if kind is not Kind.CHECK]
         if not footprint.plain or len(exclusive) > 1 or self.connection.isolation_level not in _COMMITTED:
             store.learn()
@@ -103,6 +105,19 @@ class Session:
         if isinstance(query, composed.Composable):
             return query.as_string(self.connection)
         return query.decode() if isinstance(query, bytes) else str(query)
+
+    def _claims(self, claimed: Pairs) -> Pairs:
+        """The locks to announce: those foreseen are waited for, others tried, shared ones matter to others.
+
+        What it holds already it need not take.
+        """
+        apart, found = self.store.apart, []
+        for key, kind in claimed:
+            foreseen = kind is Kind.LOCK and ANY not in key and not apart
+            if ("(row)", *key) not in self.claims and (apart or kind is not Kind.CHECK):
+                shared = kind is Kind.CHECK
+                found.append((("(row)", *key), kind if foreseen or shared else Kind.TRY))
+        return found
 
     def _of_isolation(self, footprint: Footprint) -> Pairs:
         if self.connection.isolation_level in _COMMITTED or not footprint.parts:
@@ -142,36 +157,42 @@ class Session:
 
     # -- transactions ------------------------------------------------------------------------------
 
-    def publish(self, commit: Run) -> Any:
-        """Commit: a gate of its own, unless it directly follows the last statement it publishes."""
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Commit inside: a gate of its own, unless it directly follows the last statement it publishes."""
         if not self.store.gate.inside or self.status is TransactionStatus.IDLE:
-            return commit()
+            yield
+            return
         self._before_publishing()
         done = False
         try:
-            result = commit()
+            yield
             done = True
         finally:
             self._over(published=done)
-        return result
+
+    @property
+    def gated(self) -> bool:
+        """Whether a commit would now be a step of its own."""
+        store = self.store
+        if store.apart:
+            return bool(self._unpublished or self.claims or self.serializable)
+        return bool(self._unpublished) and (self._mark is None or self._mark != store.gate.mark())
 
     def _before_publishing(self) -> None:
-        store = self.store
-        if not (self._unpublished or (store.apart and (self.claims or self.serializable))):
+        if not self.gated:
             return
-        if store.apart or self._mark is None or self._mark != store.gate.mark():
-            written = [(key, Kind.WRITE) for key in self._unpublished]
-            freed = [(key, Kind.UNLOCK) for key in self.claims] if store.apart else []
-            told = [(SNAPSHOT, Kind.PUBLISH)] if written else []
-            store.gate.accesses(store.name, [*written, *told, *freed, *self._in_series()], store.peek)
-            self._unpublished.clear()
+        store = self.store
+        written = [(key, Kind.WRITE) for key in self._unpublished]
+        freed = [(key, Kind.UNLOCK) for key in self.claims] if store.apart else []
+        told = [(SNAPSHOT, Kind.PUBLISH)] if written else []
+        store.gate.accesses(store.name, [*written, *told, *freed, *self._in_series()], store.peek)
+        self._unpublished.clear()
 
-    def abandon(self, rollback: Run) -> Any:
-        """Roll back: what was locked is free again."""
-        result = rollback()
+    def undone(self) -> None:
+        """Its transaction was rolled back: what was locked is free again."""
         if self.store.gate.inside:
             self._over(published=False)
-        return result
 
     def _over(self, published: bool) -> None:
         store = self.store
@@ -190,6 +211,18 @@ class Session:
         self.claims.clear()
         self._unpublished, self._begun, self._mark = {}, False, None
 
+    def go_on(self) -> None:
+        """Its statement is over: the call need not stand in line any longer."""
+        if self.future is None:
+            self.store.gate.rouse(self.store.name, self.key)
+        elif not self.future.done():
+            loop = self.future.get_loop()
+            set_result = self.future.set_result
+            if loop is asyncio._get_running_loop():
+                set_result(None)
+            else:
+                loop.call_soon_threadsafe(set_result, None)
+
     # -- waiting -----------------------------------------------------------------------------------
 
     @property
@@ -202,7 +235,7 @@ class Session:
         return bool(select.select([self.connection.pgconn.socket], [], [], seconds)[0])
 
     def drive(self, steps: Any) -> Driven:
-        """Go through the exchange ``steps`` with the server; yields whenever the call has to stand in line."""
+        """Go through the exchange ``steps`` with the server; yields when the call has to stand in line."""
         try:
             wanted = next(steps)
             while True:
@@ -287,12 +320,14 @@ class WatchedConnection(Watched, psycopg.Connection[Any]):
                 driven.throw(error)
 
     def commit(self) -> None:
-        run = super().commit
-        return run() if self.session is None else self.session.publish(run)
+        session = self.session
+        with nullcontext() if session is None else session.publishing():
+            super().commit()
 
     def rollback(self) -> None:
-        run = super().rollback
-        return run() if self.session is None else self.session.abandon(run)
+        super().rollback()
+        if self.session is not None:
+            self.session.undone()
 
     def close(self) -> None:
         super().close()
@@ -304,8 +339,9 @@ class WatchedCursor(psycopg.Cursor[Any]):
     """A cursor whose every statement passes the gate first."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        run = super().execute
-        return announced(self, query, [params], lambda: run(query, params, **options))
+        session = session_of(self)
+        with ended(session, begun(session, query, [params])):
+            return super().execute(query, params, **options)
 
     def executemany(self, query: Any, params_seq: Iterable[Any], *, returning: bool = False) -> None:
         session = session_of(self)
@@ -313,9 +349,9 @@ class WatchedCursor(psycopg.Cursor[Any]):
             return super().executemany(query, params_seq, returning=returning)
         rows = list(params_seq)
         if returning:
-            run = super().executemany
             session.store.gate.unforeseen()
-            return announced(self, query, rows, lambda: run(query, rows, returning=True))  # type: ignore[no-any-return]  # None
+            with ended(session, begun(session, query, rows)):
+                return super().executemany(query, rows, returning=True)
         count = 0
         for row in rows:
             self.execute(query, row)
@@ -337,20 +373,23 @@ def session_of(cursor: Any) -> Session | None:
     return session
 
 
-def announced(cursor: Any, query: Any, rows: Sequence[Any], run: Run) -> Any:
-    """Run one statement of a call, between its gate and what is said of it afterwards."""
-    session = session_of(cursor)
-    footprint = None if session is None else session.begin(query, rows)
-    if session is None or footprint is None:
-        return run()
+def begun(session: Session | None, query: Any, rows: Sequence[Any]) -> Footprint | None:
+    """The gate before a statement, if it is a call's."""
+    return None if session is None else session.begin(query, rows)
+
+
+@contextmanager
+def ended(session: Session | None, footprint: Footprint | None) -> Iterator[None]:
+    """The statement itself is inside; afterwards it is said what it did."""
     failed: BaseException | None = None
     try:
-        return run()
+        yield
     except BaseException as error:
         failed = error
         raise
     finally:
-        session.end(footprint, failed)
+        if session is not None and footprint is not None:
+            session.end(footprint, failed)
 
 
 def outside(cursor: Any, what: str) -> None:
@@ -358,6 +397,3 @@ def outside(cursor: Any, what: str) -> None:
     session = session_of(cursor)
     if session is not None and session.store.gate.inside:
         session.store.gate.escape(f"{session.store.name}: {what}")
-
-
-UNWATCHED: Final = "a connection to it was open before: what it does cannot be seen"

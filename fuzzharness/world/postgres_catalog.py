@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fuzzharness.world import layout
 from fuzzharness.world.schema import SEVERAL, Foreign, Schema, quoted
 
 OURS = "fuzzharness_"
@@ -109,6 +110,24 @@ def schema_of(own: Any, tables: Sequence[Table], home: str) -> Schema:
     )
 
 
+def layout_of(own: Any, tables: Sequence[Table]) -> dict[str, layout.Table]:
+    """Every table as it is captured; a foreign key counts where it names the one key column of its parent."""
+    by_oid = {table.oid: table for table in tables}
+    parents: dict[int, dict[str, str]] = {}
+    for child, parent, columns, targets, _ in _rows(own, _FOREIGN):
+        if parent in by_oid and tuple(targets) == by_oid[parent].key and len(columns) == 1:
+            parents.setdefault(child, {})[columns[0]] = by_oid[parent].name
+    generated = set(_rows(own, _GENERATED))
+    return {
+        table.name: layout.Table(
+            table.key,
+            len(table.key) == 1 and (table.oid, table.key[0]) in generated,
+            parents.get(table.oid, {}),
+        )
+        for table in tables
+    }
+
+
 def _rows(own: Any, query: str) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = own.execute(query).fetchall()
     return found
@@ -162,7 +181,8 @@ _COLUMNS_OF_INDEX = """
 """
 _KEYS = f"SELECT i.indrelid::int8, ARRAY({_COLUMNS_OF_INDEX})::text[] FROM pg_index i WHERE i.indisprimary"
 _UNIQUE = f"""
-    SELECT i.indrelid::int8, CASE WHEN i.indisexclusion THEN ARRAY['*'] ELSE ARRAY({_COLUMNS_OF_INDEX})::text[] END
+    SELECT i.indrelid::int8,
+           CASE WHEN i.indisexclusion THEN ARRAY['*'] ELSE ARRAY({_COLUMNS_OF_INDEX})::text[] END
     FROM pg_index i WHERE (i.indisunique OR i.indisexclusion) AND NOT i.indisprimary
 """
 _FOREIGN = """
@@ -181,17 +201,25 @@ _EXPRESSIONS = """
     UNION ALL SELECT indrelid::int8, pg_get_indexdef(indexrelid) FROM pg_index
               WHERE indexprs IS NOT NULL OR indpred IS NOT NULL
 """
+_GENERATED = """
+    SELECT a.attrelid::int8, a.attname::text FROM pg_attribute a
+    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) ~ '(nextval|uuid)'
+"""
 _FUNCTIONS = f"""
     SELECT lower(p.proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE {_OF_USERS} AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
 """
 SHAPE = f"""
     SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
-        SELECT concat('c', c.oid, c.relname, c.relkind, c.relnatts, c.relchecks, c.relhasrules, c.relnamespace,
-                      c.relowner, c.relrowsecurity) AS line
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OF_USERS} AND c.relpersistence <> 't'
-        UNION ALL SELECT concat('a', attrelid, attname, atttypid, atttypmod, attnotnull, atthasdef, attisdropped)
-        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        SELECT concat('c', c.oid, c.relname, c.relkind, c.relnatts, c.relchecks, c.relhasrules,
+                      c.relnamespace, c.relowner, c.relrowsecurity) AS line
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE {_OF_USERS} AND c.relpersistence <> 't'
+        UNION ALL SELECT concat('a', attrelid, attname, atttypid, atttypmod, attnotnull, atthasdef,
+                                attisdropped)
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE {_OF_USERS} AND c.relpersistence <> 't'
         UNION ALL SELECT concat('k', oid, conname, contype, conrelid, confrelid) FROM pg_constraint
         UNION ALL SELECT concat('t', oid, tgname, tgenabled) FROM pg_trigger

@@ -23,19 +23,24 @@ from fuzzharness.access import ANY, MISSING, Key, Kind
 from fuzzharness.errors import WorldError
 from fuzzharness.world.dialects import POSTGRES
 from fuzzharness.world.footprint import Reader
+from fuzzharness.world.layout import Layout
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
-from fuzzharness.world.postgres import Session, WatchedConnection, WatchedCursor
-from fuzzharness.world.postgres_catalog import SHAPE, Table, schema_of, tables_of
+from fuzzharness.world.postgres import Session, Watched, WatchedConnection, WatchedCursor
+from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, connected
+from fuzzharness.world.postgres_catalog import SHAPE, Table, layout_of, schema_of, tables_of
 from fuzzharness.world.postgres_undo import Undo
 from fuzzharness.world.postgres_waits import Waits
 from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.schema import Schema, quoted
-from fuzzharness.world.store import Setup, first_line, run_setup
+from fuzzharness.world.store import Setup, first_line, on_engine, run_setup
 
 _PREFIX = "fuzzharness_"
 _NUMBERS = count(1)
+_CONNECT: Any = psycopg.Connection.__dict__["connect"].__func__
+"""The real one: while a store is open another stands in for it."""
+
 WAITS: Key = ("(waits)",)
 """What the server keeps of waits, since the order in which they began tells who fails in a cycle."""
 
@@ -65,6 +70,7 @@ class PostgresStore:
         self._names: tuple[str, str] = ("", "")
         self._found_pool = self._engine.pool
         self._replaced = Replaced()
+        self._found: list[tuple[Any, Any]] = []
         try:
             self._build()
         except BaseException:
@@ -83,7 +89,7 @@ class PostgresStore:
         names = self._names = self._taken_names()
         self._create(names[0], self._database)
         self._redirect()
-        run_setup(self._engine_for_setup(), self._setup, self.name)
+        on_engine(self._engine, self._first_time)
         self.mark()
 
     def _connect_admin(self) -> Any:
@@ -92,25 +98,24 @@ class PostgresStore:
             admin = self._plain(other)
         except psycopg.Error as error:
             raise WorldError(
-                f"the PostgreSQL server of the database {self.name!r} cannot be reached: {first_line(error)}. "
-                "Expected a server that answers, and a role that may connect to it. Start it, or correct the URL."
+                f"the PostgreSQL server of the database {self.name!r} cannot be reached: "
+                f"{first_line(error)}. Expected a server that answers, and a role that may connect to it. "
+                "Start it, or correct the URL."
             ) from error
         (may,) = admin.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
         if not may:
             admin.close()
             raise WorldError(
-                f"the role {self._target.get('user')!r} of the database {self.name!r} is no superuser. Expected "
-                "one, on a server for tests: rows are put back past triggers and foreign keys, which no other "
-                "role may do. Use such a role in the URL."
+                f"the role {self._target.get('user')!r} of the database {self.name!r} is no "
+                "superuser. Expected one, on a server for tests: rows are put back past triggers and foreign "
+                "keys, which no other role may do. Use such a role in the URL."
             )
         return admin
 
     def _plain(self, database: str) -> Any:
         """A connection of the harness's own."""
-        info = make_conninfo(**{**self._target, "dbname": database, "connect_timeout": "10"})
-        connection = psycopg.Connection.__dict__["connect"].__func__(
-            psycopg.Connection, info, autocommit=True, prepare_threshold=5
-        )
+        info = make_conninfo("", **{**self._target, "dbname": database, "connect_timeout": "10"})
+        connection = _CONNECT(psycopg.Connection, info, autocommit=True)
         connection.execute("SET synchronous_commit = off; SET datestyle = 'ISO'; SET lock_timeout = '10s'")
         return connection
 
@@ -127,8 +132,8 @@ class PostgresStore:
         except psycopg.errors.ObjectInUse as error:
             raise WorldError(
                 f"the database {template!r} cannot be copied while others are connected to it: "
-                f"{first_line(error)}. Expected no connection to it, since every run starts from a copy. Close "
-                "them (engine.dispose(), psql), or name a database that is there for tests."
+                f"{first_line(error)}. Expected no connection to it, since every run starts from a copy. "
+                "Close them (engine.dispose(), psql), or name a database that is there for tests."
             ) from error
         except psycopg.Error as error:
             raise WorldError(
@@ -139,17 +144,28 @@ class PostgresStore:
     def _redirect(self) -> None:
         engine = self._engine
         engine.pool = CallPool(self._connect, engine)
-        self._replaced.replace([(psycopg.connect, self._stand_in(psycopg.connect))])
+        self._found = [
+            (kind, kind.__dict__["connect"]) for kind in (psycopg.Connection, psycopg.AsyncConnection)
+        ]
+        for kind, original in self._found:
+            kind.connect = classmethod(self._stand_in(original.__func__))
+        self._replaced.replace([(psycopg.connect, psycopg.Connection.connect)])
 
     def _stand_in(self, original: Any) -> Any:
-        def connect(conninfo: str = "", **options: Any) -> Any:
-            if self._forced or self._leads_here(conninfo, options):
-                return self._made(conninfo, options)
-            if self.gate.inside:
-                self.gate.escape("a connection to another PostgreSQL database was opened")
-            return original(conninfo, **options)
+        def connect(kind: Any, conninfo: str = "", **options: Any) -> Any:
+            if issubclass(kind, Watched) or not (self._forced or self._leads_here(conninfo, options)):
+                self._note_elsewhere(kind)
+                return original(kind, conninfo, **options)
+            options = {**options, "dbname": self._names[0], "prepare_threshold": None}
+            if issubclass(kind, psycopg.AsyncConnection):
+                return self._made_async(conninfo, options)
+            return self._made(original, conninfo, options)
 
         return connect
+
+    def _note_elsewhere(self, kind: Any) -> None:
+        if self.gate.inside and not issubclass(kind, Watched):
+            self.gate.escape("a connection to another PostgreSQL database was opened")
 
     def _leads_here(self, conninfo: str, options: Any) -> bool:
         keys = {k: v for k, v in options.items() if k in ("host", "hostaddr", "port", "dbname", "user")}
@@ -159,17 +175,24 @@ class PostgresStore:
             for k, default in (("host", ""), ("port", "5432"), ("dbname", self._database))
         )
 
-    def _made(self, conninfo: str, options: Any) -> WatchedConnection:
-        options = {**options, "dbname": self._names[0], "prepare_threshold": None}
-        factory = options.pop("cursor_factory", None) or WatchedCursor
-        connect = psycopg.Connection.__dict__["connect"].__func__
-        connection: WatchedConnection = connect(
-            WatchedConnection, conninfo, cursor_factory=factory, **options
-        )
+    def _made(self, connect: Any, conninfo: str, options: dict[str, Any]) -> WatchedConnection:
+        options["cursor_factory"] = options.get("cursor_factory") or WatchedCursor
+        with self.gate.unseen():  # the clock of a call knows nothing of how long a server takes
+            made: WatchedConnection = connect(WatchedConnection, conninfo, **options)
+            self._watched(made)
+        return made
+
+    async def _made_async(self, conninfo: str, options: dict[str, Any]) -> WatchedAsyncConnection:
+        options["cursor_factory"] = options.get("cursor_factory") or WatchedAsyncCursor
+        with self.gate.unseen():
+            made = connected(conninfo, options)
+            self._watched(made)
+        return made
+
+    def _watched(self, connection: Watched) -> None:
         connection.watch(self)
         assert connection.session is not None
         self.sessions.append(connection.session)
-        return connection
 
     def _connect(self) -> Any:
         with self._forcing():
@@ -183,14 +206,20 @@ class PostgresStore:
         finally:
             self._forced = False
 
-    def _engine_for_setup(self) -> Engine:
-        return self._engine
+    def _first_time(self) -> None:
+        """Build the rows; what is done to an engine's first connection is done before any call has one."""
+        if self._setup is None:
+            with self._engine.connect():
+                return
+        run_setup(self._engine, self._setup, self.name)
 
     def close(self) -> None:
         if not self._opened:
             return
         self._opened = False
         self._replaced.restore()
+        for kind, original in self._found:
+            kind.connect = original
         self._close_connections()
         self._engine.pool = self._found_pool
         if not self._borrowed:
@@ -269,6 +298,9 @@ class PostgresStore:
                 pgconn.finish()
                 self.gone(session)
             session.forget()
+        pool = self._engine.pool
+        if self._engine.dialect.is_async and isinstance(pool, CallPool):
+            pool.abandon()
 
     def capture(self) -> dict[str, Any]:
         self._abandon()
@@ -304,6 +336,12 @@ class PostgresStore:
             return dict(enumerate(found, 1))
         one = len(table.key) == 1
         return {row[table.key[0]] if one else tuple(row[k] for k in table.key): row for row in found}
+
+    def layout(self) -> Layout:
+        """Which tables there are, by what their rows are known, and what refers to them."""
+        return Layout(
+            {(self.name, name): table for name, table in layout_of(self._own, self._tables).items()}
+        )
 
     def peek(self, key: Key) -> Any:
         """The row or rows at ``key``, as they are committed."""
@@ -381,7 +419,7 @@ class PostgresStore:
             if session is not running:
                 for key, kind in session.went_on():
                     self.gate.note(self.name, key, kind)
-                self.gate.rouse(self.name, session.key)
+                session.go_on()
 
     def gone(self, session: Session) -> None:
         """The connection of ``session`` is closed."""

@@ -25,7 +25,9 @@ _CLEAN_EVERY = 200
 _LOG = f"""
     CREATE SCHEMA {OURS};
     GRANT USAGE ON SCHEMA {OURS} TO PUBLIC;
-    CREATE UNLOGGED TABLE {OURS}.log (n bigint GENERATED ALWAYS AS IDENTITY, tab oid, op "char", old text, new text);
+    CREATE UNLOGGED TABLE {OURS}.log (
+        n bigint GENERATED ALWAYS AS IDENTITY, tab oid, op "char", old text, new text
+    );
     CREATE FUNCTION {OURS}.rows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
         SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET extra_float_digits = '1'
         SET bytea_output = 'hex' SET search_path = pg_catalog AS $$
@@ -57,7 +59,7 @@ _LAST = "pg_sequence_last_value(seqrelid::regclass)"
 
 
 class Undo:
-    """What has to be undone in the database of the connection ``own``, where ``tables`` are as they stand now."""
+    """What has to be undone in the database that ``own`` is connected to; ``tables`` as they stand now."""
 
     def __init__(self, own: Any, tables: Sequence[Table]) -> None:
         self._own = own
@@ -126,7 +128,8 @@ class Undo:
         ):
             if now != before:
                 value, called = self._values[oid]
-                yield f"SELECT setval('{place.replace(chr(39), chr(39) * 2)}', {value}, {str(called).lower()});"
+                name = place.replace("'", "''")
+                yield f"SELECT setval('{name}', {value}, {str(called).lower()});"
 
     def _undone(self, touched: Sequence[Table]) -> Iterable[str]:
         whole: dict[int, None] = {}

@@ -7,11 +7,23 @@ a file of its own in this folder.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 from fuzzharness.access import Key, Kind, Place
 
 Peek = Callable[[], Any]
+
+
+class HeldBack(BaseException):
+    """An operation of :meth:`Gate.in_task` would have to wait: it is given up, and made again later.
+
+    ``taken`` answers whether it still would have to; None: not until ``resource`` is woken.
+    """
+
+    def __init__(self, resource: str, taken: Callable[[], bool] | None) -> None:
+        super().__init__(resource)
+        self.resource, self.taken = resource, taken
 
 
 class Gate(Protocol):
@@ -66,8 +78,20 @@ class Gate(Protocol):
         """Say that calls may come to wait for something that cannot be announced."""
         ...
 
+    async def in_task(self, operation: Callable[[], Any]) -> Any:
+        """Make an operation of a task, with an ``await`` before and after it.
+
+        Where it has to wait it raises :class:`HeldBack`, and is made again once it need not: so the task
+        waits, and the loop goes on with others.
+        """
+        ...
+
     def wait(self, resource: str) -> bool:
         """Stand back until :meth:`wake`; False when nobody is left who could wake this call."""
+        ...
+
+    def unseen(self) -> AbstractContextManager[None]:
+        """What is done inside is no call's: it passes every gate, in real time."""
         ...
 
     def stand(self, resource: str, key: Key) -> bool:

@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fuzzharness.world.layout import Table
+
 SEVERAL = "(several)"
 
 
@@ -33,7 +35,8 @@ class Schema:
 
     ``keys`` holds the primary key of tables where one column is it and equal values are written
     alike: ``(column, affinity)``. ``unique`` are the columns of further unique indexes, with ``*`` for
-    expressions, ``functions`` those whose code is the application's. A table that is not among ``tables`` may be anything: a view, a virtual table.
+    expressions, ``functions`` those whose code is the application's. A table that is not among
+    ``tables`` may be anything: a view, a virtual table.
     """
 
     tables: frozenset[str] = frozenset()
@@ -81,6 +84,35 @@ def schema_of(connection: sqlite3.Connection) -> Schema:
         unique={table.lower(): _unique(connection, table) for table in tables},
         triggers=frozenset(name for (name,) in triggers),
     )
+
+
+def layout_of(connection: sqlite3.Connection, schema: Schema) -> dict[str, Table]:
+    """Every table as it is captured; a foreign key counts where it names the one key column of its parent."""
+    tables = tables_of(connection)
+    keys = {table: tuple(key_columns(connection, table)) for table in tables}
+    by_name = {table.lower(): table for table in tables}
+    return {
+        table: Table(keys[table], _is_generated(connection, table), _to_keys(table, schema, by_name, keys))
+        for table in tables
+    }
+
+
+def _is_generated(connection: sqlite3.Connection, table: str) -> bool:
+    """Whether SQLite numbers the rows of a table: its key is another name of the row's number."""
+    columns = [row for row in connection.execute(f"PRAGMA table_info({quoted(table)})") if row[5]]
+    return len(columns) == 1 and columns[0][2].upper() == "INTEGER"
+
+
+def _to_keys(
+    table: str, schema: Schema, by_name: Mapping[str, str], keys: Mapping[str, tuple[str, ...]]
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for foreign in schema.parents.get(table.lower(), ()):
+        parent = by_name.get(foreign.table, "")
+        columns = [key.lower() for key in keys.get(parent, ())]
+        if len(columns) == 1 and foreign.target in (None, columns[0]):
+            found[foreign.column] = parent
+    return found
 
 
 def _virtual(connection: sqlite3.Connection) -> frozenset[str]:

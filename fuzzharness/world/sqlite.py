@@ -14,6 +14,7 @@ import re
 import sqlite3
 import types
 import weakref
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
@@ -21,7 +22,7 @@ from typing import Any, Final, Protocol
 
 from fuzzharness.access import ANY, Key, Kind, Place
 from fuzzharness.world.footprint import Reader
-from fuzzharness.world.resource import Gate
+from fuzzharness.world.resource import Gate, HeldBack
 from fuzzharness.world.sqlite_functions import ask_python
 from fuzzharness.world.sqlite_redirects import CONNECT
 from fuzzharness.world.statement import Footprint, parameters
@@ -80,13 +81,15 @@ def _cycle(first: tuple[object, Scratch]) -> list[tuple[object, str, Key]]:
 class WatchedConnection(sqlite3.Connection):
     """A connection to a scratch database.
 
-    ``altered`` is True once a statement has changed the connection itself, ``patient`` unless it was
-    opened with a timeout of 0; ``call`` is who took the write lock by it. ``_unpublished`` holds what its
-    transaction wrote so far, ``_mark`` the step of the last write, ``_to_do`` pragmas that had to wait.
+    ``altered`` is True once a statement has changed the connection itself, ``patient`` unless it was opened
+    with a timeout of 0; ``drains`` if queries are read to their end at once, since a task could be held
+    before it fetches what it asked for; ``call`` is who took the write lock by it. ``_unpublished`` holds
+    what its transaction wrote so far, ``_mark`` the step of the last write, ``_to_do`` pragmas still to be run.
     """
 
     altered = False
     patient = True
+    drains = False
     call: object = None
     scratch: Scratch | None = None
     _unpublished: dict[Key, Place | None]
@@ -190,6 +193,7 @@ class WatchedConnection(sqlite3.Connection):
             scratch.gate.accesses(scratch.name, announced, self._seen)
         if self._to_do:
             self._catch_up()
+        held_back = False
         try:
             return run() if hopeless else self.patiently(run)
         except sqlite3.IntegrityError:
@@ -199,8 +203,13 @@ class WatchedConnection(sqlite3.Connection):
             if footprint.writes:
                 scratch.gate.note(scratch.name, SNAPSHOT, Kind.PUBLISH)  # a reader may have kept it from that
             raise
+        except HeldBack:
+            held_back = True
+            raise
         finally:
-            if taking and self.in_transaction and not self._locked_out():
+            if held_back:
+                """It has not been made: there is nothing to remember."""
+            elif taking and self.in_transaction and not self._locked_out():
                 scratch.writer, self.call = weakref.ref(self), scratch.gate.caller()
             elif taking and waits and scratch.writer is None:
                 scratch.gate.unlock(scratch.name, WRITE_LOCK)
@@ -335,6 +344,7 @@ class WatchedCursor(sqlite3.Cursor):
     connection: WatchedConnection
     _ended = True
     _single = False
+    _rows: deque[Any] | None = None
 
     def execute(self, sql: str, params: Any = (), /) -> Any:
         run = super().execute
@@ -366,29 +376,48 @@ class WatchedCursor(sqlite3.Cursor):
             scratch.gate.escape(f"{scratch.name}: another database was attached")
         if footprint.commits:
             return connection.publish(run)
+        self._rows = None
         pairs = _known_pairs(scratch.reader, sql, footprint, rows)
         result = connection.statement(footprint, pairs, run)
         if self.description is not None:
             self._ended, self._single = False, _single(pairs)
+            if connection.drains:
+                self._rows = deque(super().fetchall())
             scratch.gate.later(_Open(self).look)
         return result
 
+    @property
+    def left(self) -> bool:
+        """Whether rows are left that it has read and nobody has asked for."""
+        return bool(self._rows) and not self._ended
+
+    def _next(self) -> Any:
+        return self._rows.popleft() if self._rows else None
+
     def fetchone(self) -> Any:
-        row = super().fetchone()
+        row = super().fetchone() if self._rows is None else self._next()
         self._ended = self._ended or self._single or row is None
         return row
 
     def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
-        rows = super().fetchmany(*args, **kwargs)
+        if self._rows is None:
+            rows = super().fetchmany(*args, **kwargs)
+        else:
+            size = args[0] if args else kwargs.get("size", self.arraysize)
+            rows = [self._rows.popleft() for _ in range(min(size, len(self._rows)))]
         self._ended = self._ended or not rows
         return rows
 
     def fetchall(self) -> Any:
-        rows = super().fetchall()
+        rows = super().fetchall() if self._rows is None else [*self._rows]
+        if self._rows is not None:
+            self._rows.clear()
         self._ended = True
         return rows
 
     def __next__(self) -> Any:
+        if self._rows:
+            return self._rows.popleft()
         try:
             return super().__next__()
         except StopIteration:
@@ -414,8 +443,12 @@ class _Open:
     def look(self) -> None:
         cursor = self._cursor()
         scratch = None if cursor is None else cursor.connection.scratch
-        if cursor is not None and scratch is not None and not cursor._ended:
+        if cursor is None or scratch is None or cursor._ended:
+            return
+        if not cursor.connection.drains:
             scratch.gate.unforeseen()
+        elif cursor.left and not cursor.connection.in_transaction:
+            scratch.gate.escape(f"{scratch.name}: {HALF_READ}")
 
 
 def _known_pairs(reader: Reader, sql: str, footprint: Footprint, rows: Sequence[Any]) -> Pairs:
@@ -453,6 +486,9 @@ def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
 
 _MOST_KNOWN = 4_096
 
+HALF_READ: Final = (
+    "a query is left half read over other accesses, and whom that keeps waiting is not explored"
+)
 IMPATIENT: Final = "a connection does not wait for locks, and where it would give up is not explored"
 
 _UNSEEN = re.compile(

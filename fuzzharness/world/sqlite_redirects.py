@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sqlite3
 import sqlite3.dbapi2
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import unquote
 
@@ -23,15 +24,21 @@ Make = Callable[[tuple[Any, ...], dict[str, Any]], sqlite3.Connection]
 CONNECT = sqlite3.dbapi2.connect
 """What connects to the file that it names."""
 
+_READ_ONLY = re.compile(r"^file:.*[?&](mode=ro|immutable=1)(&|#|$)")
 _REDIRECTS: dict[str, Make] = {}
 _REPLACED = Replaced()
-_FORCED = threading.local()
+_FORCED: ContextVar[Make | None] = ContextVar("fuzzharness_make", default=None)
 
 
 def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
     """``sqlite3.connect`` for as long as a scratch database stands in for a file."""
-    make = getattr(_FORCED, "make", None) or _REDIRECTS.get(file_name(database))
-    return CONNECT(database, *args, **kwargs) if make is None else make(args, kwargs)
+    make = _FORCED.get() or _REDIRECTS.get(file_name(database))
+    if make is None:
+        return CONNECT(database, *args, **kwargs)
+    connection = make(args, kwargs)
+    if kwargs.get("uri") and _READ_ONLY.search(os.fsdecode(database)):
+        sqlite3.Connection.execute(connection, "PRAGMA query_only=ON")
+    return connection
 
 
 def file_name(database: Any) -> str:
@@ -67,7 +74,7 @@ def connections_to(file: str, known: object) -> int:
     if not file:
         return 0
     found = [o for o in gc.get_objects() if isinstance(o, sqlite3.Connection) and _leads_to(o, file)]
-    return sum(not any(_keeps(known, record) for record in gc.get_referrers(o)) for o in found)
+    return sum(not any(keeps(known, record) for record in gc.get_referrers(o)) for o in found)
 
 
 def _leads_to(connection: sqlite3.Connection, file: str) -> bool:
@@ -78,18 +85,28 @@ def _leads_to(connection: sqlite3.Connection, file: str) -> bool:
     return any(name and os.path.realpath(name) == file for name in names)
 
 
-def _keeps(pool: object, record: Any) -> bool:
-    """Whether an SQLAlchemy connection record, or its fields, belong to ``pool``."""
+def keeps(pool: object, record: Any) -> bool:
+    """Whether an SQLAlchemy connection record, or its fields, belong to ``pool``.
+
+    What aiosqlite keeps is for ``sqlite_async`` to count.
+    """
     fields = record if isinstance(record, dict) else {}
+    if "_connector" in fields or hasattr(record, "_connector"):
+        return True
     name = "_ConnectionRecord__pool"
     return fields.get(name, getattr(record, name, None)) is pool
 
 
 @contextmanager
 def forced(make: Make) -> Iterator[None]:
-    """Within it every new connection of this thread is made by ``make``, whatever it asks for."""
-    _FORCED.make = make
+    """Within it every new connection of this context is made by ``make``, whatever it asks for."""
+    token = _FORCED.set(make)
     try:
         yield
     finally:
-        _FORCED.make = None
+        _FORCED.reset(token)
+
+
+def is_forced() -> bool:
+    """Whether whoever connects now gets a connection to a scratch database."""
+    return _FORCED.get() is not None

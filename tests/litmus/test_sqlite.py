@@ -1,12 +1,11 @@
-"""SQLite in earnest: the exact endings of its transactions in both journal modes, and the number of classes.
+"""SQLite in earnest: several connections, both journals, locks that are waited for and locks that are not.
 
-Each pattern as tools write it with ``sqlite3`` and with SQLAlchemy. The endings are exact: no more, no fewer.
+Each test states the set of endings and the number of classes; a search that is not exhausted says why.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,405 +13,507 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import fuzzharness as fh
 
 Tool = Callable[..., Any]
-BUSY, STALE = "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT"
+JOURNALS = ("delete", "wal")
+on_both = pytest.mark.parametrize("journal", JOURNALS)
+
+Shop = Callable[..., Path]
 
 
-def fill(connection: sa.Connection) -> None:
-    connection.execute(sa.text("CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER)"))
-    connection.execute(sa.text("INSERT INTO accounts VALUES (7, 100), (8, 100)"))
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """A database file in the journal mode asked for: two accounts of 0, two doctors on call, no booking."""
+
+    def make(journal: str = "delete", name: str = "shop.db") -> Path:
+        path = tmp_path / name
+        with closing(sqlite3.connect(path, isolation_level=None)) as made:
+            made.execute(f"PRAGMA journal_mode={journal}")
+            made.executescript("""
+                CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);
+                INSERT INTO accounts VALUES (7, 0), (8, 0);
+                CREATE TABLE doctors (id INTEGER PRIMARY KEY, on_call INTEGER NOT NULL);
+                INSERT INTO doctors VALUES (1, 1), (2, 1);
+                CREATE TABLE bookings (who TEXT PRIMARY KEY, room INTEGER NOT NULL);
+            """)
+        return path
+
+    return make
 
 
-class Shop:
-    """Databases in files that are never made, and connections to them."""
-
-    def __init__(self, folder: Path, journal: str, driver: str) -> None:
-        self.folder, self.journal, self.driver = folder, journal, driver
-        self.engines: dict[str, sa.Engine] = {}
-
-    def database(self, name: str = "shop") -> fh.Database:
-        engine = self.engines[name] = sa.create_engine(f"sqlite:///{self.folder / name}.db")
-
-        @sa.event.listens_for(engine, "connect")
-        def connected(connection: Any, _record: Any) -> None:
-            connection.isolation_level = None  # transactions begin where tools say so
-            connection.execute(f"PRAGMA journal_mode={self.journal}")
-
-        return fh.Database(engine, setup=fill)
-
-    @contextmanager
-    def connection(self, name: str = "shop", **options: Any) -> Iterator[Callable[..., Any]]:
-        """What runs one statement and returns all it finds."""
-        if self.driver == "sqlalchemy" and not options:
-            with self.engines[name].connect() as connection:
-                yield lambda sql, **values: _rows(connection.execute(sa.text(sql), values))
-        else:
-            path = self.folder / f"{name}.db"
-            with closing(sqlite3.connect(path, isolation_level=None, **options)) as raw:
-                yield lambda sql, **values: raw.execute(sql, values).fetchall()
+@contextmanager
+def connected(path: Path, **options: Any) -> Iterator[sqlite3.Connection]:
+    """A connection of a tool's own that begins transactions only when told to."""
+    with closing(sqlite3.connect(path, isolation_level=None, **options)) as connection:
+        yield connection
 
 
-def _rows(result: Any) -> Any:
-    return [tuple(row) for row in result] if result.returns_rows else []
+def explored(*tools: Tool, world: fh.World, strategy: str = "auto", **settings: Any) -> fh.Report:
+    names = [f"t{n}" for n, _ in enumerate(tools)]
+    batch = fh.Batch(tuple(fh.Call(name) for name in names))
+    toolbox = fh.Toolbox(dict(zip(names, tools, strict=True)))
+    settings = {"call_timeout": 5, "max_executions": 20_000, **settings}
+    return fh.explore(batch, toolbox, world, fh.Settings(strategy=strategy, **settings))
 
 
-def coded(tool: Tool) -> Tool:
-    """``tool``, which returns the name of the error where SQLite refuses it."""
-
-    def guarded() -> Any:
-        try:
-            return tool()
-        except sa.exc.OperationalError as error:
-            return error.orig.sqlite_errorname  # type: ignore[union-attr]  # an error of sqlite3
-        except sqlite3.OperationalError as error:
-            return error.sqlite_errorname
-
-    guarded.__name__ = tool.__name__
-    return guarded
+def on(*paths: Path) -> fh.World:
+    return fh.World(**{path.stem: fh.Database(f"sqlite:///{path}") for path in paths})
 
 
-@pytest.fixture(params=["sqlite3", "sqlalchemy"])
-def driver(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=["delete", "wal"])
-def shop(request: pytest.FixtureRequest, driver: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(tmp_path, request.param, driver)
-    yield shop
-    assert list(tmp_path.iterdir()) == []
-
-
-def explored(shop: Shop, *tools: Tool, names: tuple[str, ...] = ("shop",), **settings: Any) -> fh.Report:
-    batch = fh.Batch(tuple(fh.Call(tool.__name__, {}) for tool in tools))
-    world = fh.World(**{name: shop.database(name) for name in names})
-    return fh.explore(batch, fh.Toolbox({t.__name__: t for t in tools}), world, fh.Settings(**settings))
-
-
-def endings(report: fh.Report) -> set[Any]:
-    """The balances in the end, by account, and what each call returned."""
+def endings(report: fh.Report, account: int = 7, db: str = "shop") -> set[Any]:
+    """What is left of an account, and what the calls came to, in any ending."""
     return {
-        (
-            *(row["balance"] for tables in o.state.values() for row in tables["accounts"].values()),
-            *(getattr(result, "value", result) for result in o.results.values()),
-        )
+        (o.state[db]["accounts"][account]["balance"], *(str(r) for r in o.results.values()))
         for o in report.outcomes
     }
 
 
-def balance(execute: Any, account: int = 7) -> int:
-    ((found,),) = execute("SELECT balance FROM accounts WHERE id = :id", id=account)
-    return int(found)
+def balance(connection: sqlite3.Connection, account: int = 7) -> int:
+    return int(connection.execute("SELECT balance FROM accounts WHERE id = ?", (account,)).fetchone()[0])
 
 
-def put(execute: Any, value: int, account: int = 7) -> None:
-    execute("UPDATE accounts SET balance = :value WHERE id = :id", value=value, id=account)
+def put(connection: sqlite3.Connection, value: int, account: int = 7) -> None:
+    connection.execute("UPDATE accounts SET balance = ? WHERE id = ?", (value, account))
 
 
-# ---- the patterns --------------------------------------------------------------------------------
+def anomalies(report: fh.Report) -> set[str]:
+    """What is wrong in endings that no order of the calls has."""
+    return {finding.anomaly for finding in report.findings if finding.mode is fh.Mode.SHARED_STATE}
 
 
-def crediting(shop: Shop, begin: str | None = None) -> Tool:
-    """Read and write back, in a transaction if ``begin`` says so."""
+def adding_at_once(path: Path) -> Tool:
+    """The same in one statement."""
 
-    def credit() -> None:
-        with shop.connection() as execute:
-            if begin is not None:
-                execute(begin)
-            put(execute, balance(execute) + 10)
-            if begin is not None:
-                execute("COMMIT")
-
-    return coded(credit)
-
-
-@pytest.mark.parametrize(("calls", "classes"), [(2, 4), (3, 36), (4, 576)])
-def test_lost_updates_on_rows_have_as_many_classes_as_on_plain_values(
-    calls: int, classes: int, shop: Shop
-) -> None:
-    report = explored(shop, *[crediting(shop)] * calls)
-    assert report.exhausted
-    assert report.executions == classes
-    assert {end[0] for end in endings(report)} == {100 + 10 * n for n in range(1, calls + 1)}
-    assert [(f.mode, f.anomaly) for f in report.findings] == [(fh.Mode.SHARED_STATE, "lost-update")]
-
-
-@pytest.mark.parametrize("begin", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
-def test_a_transaction_that_takes_the_lock_first_is_safe(begin: str, shop: Shop) -> None:
-    report = explored(shop, *[crediting(shop, begin)] * 3)
-    assert report.verified
-    assert report.executions == 6  # in whichever order they get the lock
-    assert endings(report) == {(130, 100, None, None, None)}
-
-
-def test_an_update_in_one_statement_is_safe(shop: Shop) -> None:
     def add() -> None:
-        with shop.connection() as execute:
-            execute("UPDATE accounts SET balance = balance + 10 WHERE id = 7")
+        with connected(path) as own:
+            own.execute("UPDATE accounts SET balance = balance + 1 WHERE id = 7")
 
-    report = explored(shop, *[add] * 3)
-    assert report.verified
-    assert report.executions == 6
-    assert endings(report) == {(130, 100, None, None, None)}
+    return add
 
 
-def test_two_readers_that_would_both_write_cannot_upgrade(shop: Shop) -> None:
-    report = explored(shop, *[crediting(shop, "BEGIN")] * 2)
-    refused = STALE if shop.journal == "wal" else BUSY
-    assert report.exhausted
-    assert endings(report) == {(120, 100, None, None), (110, 100, refused, None), (110, 100, None, refused)}
-    assert report.verdict is fh.Verdict.UNSAFE
+def adding(path: Path, begin: str = "", amount: int = 1, **options: Any) -> Tool:
+    """Read, add, write: in a transaction that ``begin`` opens, or in none."""
+
+    def add() -> None:
+        with connected(path, **options) as own:
+            if begin:
+                own.execute(begin)
+            put(own, balance(own) + amount)
+            if begin:
+                own.execute("COMMIT")
+
+    return add
 
 
-def test_of_three_readers_that_would_write_those_fail_that_have_read_before_another_wrote(shop: Shop) -> None:
-    report = explored(shop, *[crediting(shop, "BEGIN")] * 3)
-    refused = STALE if shop.journal == "wal" else BUSY
-    results = [(a, b, c) for a in (None, refused) for b in (None, refused) for c in (None, refused)]
-    assert report.exhausted
-    assert endings(report) == {(100 + 10 * r.count(None), 100, *r) for r in results if r.count(None)}
+DONE = "returned None"
+LOCKED = "raised OperationalError: database is locked"
+ONE_REFUSED = {(2, DONE, DONE), (1, DONE, LOCKED), (1, LOCKED, DONE)}
 
 
-def withdrawing(shop: Shop, account: int, begin: str | None) -> Tool:
-    """Empty an account if both together hold enough."""
-
-    def withdraw() -> None:
-        with shop.connection() as execute:
-            if begin is not None:
-                execute(begin)
-            ((total,),) = execute("SELECT sum(balance) FROM accounts")
-            if total >= 200:
-                put(execute, 0, account)
-            if begin is not None:
-                execute("COMMIT")
-
-    withdraw.__name__ = f"withdraw_{account}"
-    return coded(withdraw)
+# ---- one row ------------------------------------------------------------------------------------------
 
 
-def test_write_skew_is_possible_between_statements(shop: Shop) -> None:
-    report = explored(shop, withdrawing(shop, 7, None), withdrawing(shop, 8, None))
-    assert report.exhausted
-    assert endings(report) == {(0, 100, None, None), (100, 0, None, None), (0, 0, None, None)}
-    assert "write-skew" in {f.anomaly for f in report.findings}
+@on_both
+@pytest.mark.parametrize(("calls", "classes"), [(2, 4), (3, 36)])
+def test_a_read_and_then_a_write_lose_updates(journal: str, calls: int, classes: int, shop: Shop) -> None:
+    path = shop(journal)
+    report = explored(*[adding(path)] * calls, world=on(path))
+    assert (report.executions, report.blocked, report.exhausted) == (classes, 0, True)
+    assert endings(report) == {(left, *[DONE] * calls) for left in range(1, calls + 1)}
+    assert anomalies(report) == {"lost-update"}
 
 
-def test_write_skew_is_impossible_in_transactions_of_sqlite(shop: Shop) -> None:
-    report = explored(shop, withdrawing(shop, 7, "BEGIN"), withdrawing(shop, 8, "BEGIN"))
-    refused = STALE if shop.journal == "wal" else BUSY
-    assert report.exhausted
-    assert endings(report) == {
-        (0, 100, None, None), (100, 0, None, None), (100, 0, refused, None), (0, 100, None, refused)
-    }  # fmt: skip
-    assert (0, 0) not in {end[:2] for end in endings(report)}
+@on_both
+@pytest.mark.parametrize(("calls", "classes"), [(2, 2), (3, 6)])
+@pytest.mark.parametrize("begin", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_who_finds_the_database_locked_waits(
+    journal: str, begin: str, calls: int, classes: int, shop: Shop
+) -> None:
+    path = shop(journal)
+    report = explored(*[adding(path, begin)] * calls, world=on(path))
+    assert (report.executions, report.exhausted, report.verdict) == (classes, True, fh.Verdict.SAFE)
+    assert endings(report) == {(calls, *[DONE] * calls)}
 
 
-def test_write_skew_is_safe_to_exclude_with_begin_immediate(shop: Shop) -> None:
-    begin = "BEGIN IMMEDIATE"
-    report = explored(shop, withdrawing(shop, 7, begin), withdrawing(shop, 8, begin))
-    assert report.exhausted
-    assert report.executions == 2
-    assert endings(report) == {(0, 100, None, None), (100, 0, None, None)}
+@on_both
+def test_every_interleaving_of_exclusive_transactions_is_safe(journal: str, shop: Shop) -> None:
+    path = shop(journal)
+    report = explored(*[adding(path, "BEGIN EXCLUSIVE")] * 2, world=on(path), strategy="bounded")
+    assert (report.exhausted, report.verdict) == (True, fh.Verdict.SAFE)
+    assert endings(report) == {(2, DONE, DONE)}
 
 
-def test_a_phantom_row_comes_in_between_count_and_insert(shop: Shop) -> None:
-    def sign_up() -> Any:
-        with shop.connection() as execute:
-            ((count,),) = execute("SELECT count(*) FROM accounts")
-            if count < 3:
-                execute("INSERT INTO accounts (balance) VALUES (1)")
-            return count
-
-    report = explored(shop, sign_up, sign_up)
-    assert report.exhausted
-    assert endings(report) == {(100, 100, 1, 2, 3), (100, 100, 1, 3, 2), (100, 100, 1, 1, 2, 2)}
+@on_both
+@pytest.mark.parametrize(("calls", "classes"), [(2, 2), (3, 6)])
+def test_one_statement_that_reads_and_writes_is_safe(
+    journal: str, calls: int, classes: int, shop: Shop
+) -> None:
+    path = shop(journal)
+    report = explored(*[adding_at_once(path)] * calls, world=on(path))
+    assert (report.executions, report.exhausted, report.verdict) == (classes, True, fh.Verdict.SAFE)
+    assert endings(report) == {(calls, *[DONE] * calls)}
 
 
-def test_a_reader_in_a_transaction_sees_both_writes_of_another_or_none(shop: Shop) -> None:
-    def move() -> None:
-        with shop.connection() as execute:
-            execute("BEGIN")
-            put(execute, 1, 7)
-            put(execute, 1, 8)
-            execute("COMMIT")
-
-    def look() -> tuple[int, int]:
-        with shop.connection() as execute:
-            execute("BEGIN")
-            found = balance(execute, 7), balance(execute, 8)
-            execute("COMMIT")
-        return found
-
-    report = explored(shop, move, look)
-    assert report.exhausted
-    assert endings(report) == {(1, 1, None, (100, 100)), (1, 1, None, (1, 1))}
+@pytest.mark.parametrize(("journal", "runs"), [("delete", 6), ("wal", 4)])
+def test_of_two_readers_that_would_write_one_is_refused(journal: str, runs: int, shop: Shop) -> None:
+    """Rollback journal: each has a shared lock, and neither waits for the other. WAL: a snapshot is old."""
+    path = shop(journal)
+    report = explored(*[adding(path, "BEGIN")] * 2, world=on(path))
+    assert (report.executions, report.exhausted) == (runs, True)
+    assert endings(report) == ONE_REFUSED
+    assert anomalies(report) == {"serialization-failure"}
 
 
-def test_a_reader_without_a_transaction_sees_half_of_it(shop: Shop) -> None:
-    def move() -> None:
-        with shop.connection() as execute:
-            put(execute, 1, 7)
-            put(execute, 1, 8)
+@pytest.mark.parametrize(
+    ("journal", "code"), [("delete", sqlite3.SQLITE_BUSY), ("wal", sqlite3.SQLITE_BUSY_SNAPSHOT)]
+)
+def test_a_snapshot_that_is_old_has_a_code_of_its_own(journal: str, code: int, shop: Shop) -> None:
+    path = shop(journal)
 
-    def look() -> tuple[int, int]:
-        with shop.connection() as execute:
-            return balance(execute, 8), balance(execute, 7)
+    def add() -> int:
+        try:
+            adding(path, "BEGIN")()
+        except sqlite3.OperationalError as error:
+            return error.sqlite_errorcode
+        return sqlite3.SQLITE_OK
 
-    report = explored(shop, move, look)
-    assert report.exhausted
-    seen = {end[3] for end in endings(report)}
-    assert seen == {(100, 100), (100, 1), (1, 1)}
-
-
-def test_a_writer_that_takes_its_writes_back_was_never_there(shop: Shop) -> None:
-    def write() -> None:
-        with shop.connection() as execute:
-            execute("BEGIN")
-            put(execute, 0)
-            balance(execute, 8)
-            execute("ROLLBACK")
-
-    report = explored(shop, write, crediting(shop))
-    assert report.verified
-    assert endings(report) == {(110, 100, None, None)}
+    report = explored(add, add, world=on(path), strategy="bounded")
+    found = {text for _, *texts in endings(report) for text in texts}
+    assert (report.exhausted, found) == (True, {f"returned {sqlite3.SQLITE_OK}", f"returned {code}"})
 
 
-def test_a_connection_that_does_not_wait_fails_where_another_holds_the_lock(shop: Shop) -> None:
-    def impatient() -> None:
-        with shop.connection(timeout=0) as execute:
-            execute("BEGIN IMMEDIATE")
-            put(execute, balance(execute) + 10)
-            execute("COMMIT")
+@pytest.mark.parametrize(("journal", "runs"), [("delete", 10), ("wal", 4)])
+def test_who_is_refused_and_tries_again_is_safe(journal: str, runs: int, shop: Shop) -> None:
+    path = shop(journal)
 
-    report = explored(shop, coded(impatient), crediting(shop, "BEGIN IMMEDIATE"))
-    assert endings(report) == {(120, 100, None, None), (110, 100, BUSY, None)}
-    assert not report.exhausted
-    assert ["does not wait for locks" in str(escape) for escape in report.escapes] == [True]
-
-
-def test_a_connection_that_does_not_wait_may_find_readers_in_the_way(shop: Shop) -> None:
-    def impatient() -> None:
-        with shop.connection(timeout=0) as execute:
-            put(execute, 110)
-
-    def look() -> tuple[int, int]:
-        with shop.connection() as execute:
-            execute("BEGIN")
-            found = balance(execute, 7), balance(execute, 8)
-            execute("COMMIT")
-        return found
-
-    report = explored(shop, coded(impatient), look)
-    blocked = set() if shop.journal == "wal" else {(100, 100, BUSY, (100, 100))}
-    assert endings(report) == {(110, 100, None, (100, 100)), (110, 100, None, (110, 100)), *blocked}
-
-
-def test_several_connections_of_one_call_are_several_clients(shop: Shop) -> None:
-    def tool() -> tuple[int, int]:
-        with shop.connection() as one, shop.connection() as other:
-            before = balance(one)
-            other("UPDATE accounts SET balance = balance + 10 WHERE id = 7")
-            return before, balance(one)
-
-    report = explored(shop, tool, tool)
-    assert report.exhausted
-    assert endings(report) == {
-        (120, 100, *pair)
-        for a, b in [((100, 110), (110, 120)), ((100, 110), (100, 120)), ((100, 120), (110, 120)),
-                     ((100, 120), (100, 120))]
-        for pair in ((a, b), (b, a))
-    }  # fmt: skip
-
-
-def test_a_call_that_locks_itself_out_fails_and_so_may_its_sibling_that_waits(shop: Shop) -> None:
-    def twice() -> None:
-        with shop.connection() as one, shop.connection() as other:
-            one("BEGIN IMMEDIATE")
-            put(one, 1)
+    def add() -> None:
+        for _ in range(5):
             try:
-                other("BEGIN IMMEDIATE")
-            finally:
-                one("ROLLBACK")
+                return adding(path, "BEGIN")()
+            except sqlite3.OperationalError:
+                """Another came first."""
+        raise RuntimeError("refused five times")
 
-    report = explored(shop, coded(twice), crediting(shop, "BEGIN IMMEDIATE"))
-    assert endings(report) == {(110, 100, BUSY, None), (100, 100, BUSY, BUSY)}
-
-
-def test_threads_of_a_call_are_scheduled_like_any_other(shop: Shop) -> None:
-    def tool() -> None:
-        thread = threading.Thread(target=crediting(shop, "BEGIN IMMEDIATE"))
-        thread.start()
-        thread.join()
-
-    report = explored(shop, tool, tool)
-    assert report.verified
-    assert endings(report) == {(120, 100, None, None)}
+    report = explored(add, add, world=on(path))
+    assert (report.executions, report.exhausted, report.verdict) == (runs, True, fh.Verdict.SAFE)
+    assert endings(report) == {(2, DONE, DONE)}
 
 
-def ordering(shop: Shop, first: str, second: str) -> Tool:
-    """Change two databases, one after the other."""
-
-    def change() -> str:
-        with shop.connection(first) as one, shop.connection(second) as other:
-            for execute in (one, other):
-                execute("BEGIN IMMEDIATE")
-                execute("UPDATE accounts SET balance = balance + 1 WHERE id = 7")
-            other("COMMIT")
-            one("COMMIT")
-        return "done"
-
-    change.__name__ = f"{first}_then_{second}"
-    return coded(change)
+@on_both
+@pytest.mark.parametrize("begin", ["BEGIN", "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_who_does_not_wait_is_refused(journal: str, begin: str, shop: Shop) -> None:
+    """Not exhausted: such a connection could also give up in the midst of a sibling's statement."""
+    path = shop(journal)
+    report = explored(*[adding(path, begin, timeout=0)] * 2, world=on(path), strategy="bounded")
+    assert not report.exhausted
+    assert all("where it would give up is not explored" in reason for reason in report.reasons)
+    assert endings(report) == ONE_REFUSED
 
 
-def test_two_databases_that_are_locked_in_opposite_order_are_a_deadlock(shop: Shop) -> None:
-    tools = ordering(shop, "left", "right"), ordering(shop, "right", "left")
-    names = "left", "right"
-    report = explored(shop, *tools, names=names)
+# ---- several rows -------------------------------------------------------------------------------------
+
+
+def leaving(path: Path, doctor: int, begin: str) -> Tool:
+    """Go off call if another doctor stays."""
+
+    def leave() -> str:
+        with connected(path) as own:
+            if begin:
+                own.execute(begin)
+            (there,) = own.execute("SELECT count(*) FROM doctors WHERE on_call = 1").fetchone()
+            if there > 1:
+                own.execute("UPDATE doctors SET on_call = 0 WHERE id = ?", (doctor,))
+            if begin:
+                own.execute("COMMIT")
+            return "leaves" if there > 1 else "stays"
+
+    return leave
+
+
+def booking(path: Path, who: str, begin: str) -> Tool:
+    """Book the room if nobody has it."""
+
+    def book() -> str:
+        with connected(path) as own:
+            if begin:
+                own.execute(begin)
+            (taken,) = own.execute("SELECT count(*) FROM bookings WHERE room = 1").fetchone()
+            if not taken:
+                own.execute("INSERT INTO bookings VALUES (?, 1)", (who,))
+            if begin:
+                own.execute("COMMIT")
+            return "stays" if taken else "leaves"
+
+    return book
+
+
+LEAVES, STAYS = "returned 'leaves'", "returned 'stays'"
+IN_ORDER = {(LEAVES, STAYS), (STAYS, LEAVES)}
+REFUSED = {(LEAVES, LOCKED), (LOCKED, LEAVES)}
+
+
+@on_both
+@pytest.mark.parametrize(
+    ("make", "left", "anomaly", "classes"),
+    [(leaving, (1, 2), "write-skew", 3), (booking, ("Ann", "Bob"), "lost-update", 4)],
+    ids=["write skew", "phantom"],
+)
+def test_a_condition_on_several_rows_holds_only_in_a_transaction(
+    make: Any, left: tuple[Any, Any], anomaly: str, classes: int, journal: str, shop: Shop
+) -> None:
+    path = shop(journal)
+    reports = {
+        begin: explored(*[make(path, who, begin) for who in left], world=on(path))
+        for begin in ("", "BEGIN", "BEGIN IMMEDIATE")
+    }
+    found = {begin: {ending[1:] for ending in endings(report)} for begin, report in reports.items()}
+    assert all(report.exhausted for report in reports.values())
+    assert found == {
+        "": {*IN_ORDER, (LEAVES, LEAVES)},
+        "BEGIN": {*IN_ORDER, *REFUSED},
+        "BEGIN IMMEDIATE": IN_ORDER,
+    }
+    assert [report.executions for report in reports.values()] == [classes, 6 if journal == "delete" else 4, 2]
+    assert [anomalies(report) for report in reports.values()] == [{anomaly}, {"serialization-failure"}, set()]
+
+
+@pytest.mark.parametrize(("journal", "runs"), [("delete", 3), ("wal", 3)])
+def test_who_reads_twice_in_a_transaction_sees_one_state(journal: str, runs: int, shop: Shop) -> None:
+    """Rollback journal: the commit waits for the reader. WAL: the reader keeps its snapshot."""
+    path = shop(journal)
+
+    def look() -> tuple[int, int]:
+        with connected(path) as own:
+            own.execute("BEGIN")
+            seen = balance(own), balance(own)
+            own.execute("COMMIT")
+            return seen
+
+    report = explored(look, adding_at_once(path), world=on(path))
+    assert (report.executions, report.exhausted) == (runs, True)
+    assert endings(report) == {(1, f"returned ({seen}, {seen})", DONE) for seen in (0, 1)}
+
+
+@on_both
+def test_who_reads_twice_in_none_sees_two(journal: str, shop: Shop) -> None:
+    path = shop(journal)
+
+    def look() -> tuple[int, int]:
+        with connected(path) as own:
+            return balance(own), balance(own)
+
+    report = explored(look, adding_at_once(path), world=on(path))
+    assert (report.executions, report.exhausted) == (3, True)
+    assert endings(report) == {(1, f"returned {seen}", DONE) for seen in ((0, 0), (0, 1), (1, 1))}
+
+
+@on_both
+def test_what_a_savepoint_takes_back_nobody_sees(journal: str, shop: Shop) -> None:
+    path = shop(journal)
+
+    def change_mind() -> None:
+        with connected(path) as own:
+            own.execute("BEGIN")
+            put(own, 1)
+            own.execute("SAVEPOINT here")
+            put(own, 99)
+            own.execute("ROLLBACK TO here")
+            own.execute("RELEASE here")
+            own.execute("COMMIT")
+
+    def look() -> int:
+        with connected(path) as own:
+            return balance(own)
+
+    report = explored(change_mind, look, world=on(path))
+    assert (report.executions, report.exhausted) == (2, True)
+    assert endings(report) == {(1, DONE, "returned 0"), (1, DONE, "returned 1")}
+
+
+@on_both
+def test_several_connections_of_one_call_are_several_clients(journal: str, shop: Shop) -> None:
+    path = shop(journal)
+
+    def add() -> None:
+        with connected(path) as one, connected(path) as other:
+            put(other, balance(one) + 1)
+
+    report = explored(add, add, world=on(path))
+    assert (report.executions, report.exhausted) == (4, True)
+    assert endings(report) == {(1, DONE, DONE), (2, DONE, DONE)}
+
+
+# ---- two databases ------------------------------------------------------------------------------------
+
+
+def moving(source: Path, target: Path) -> Tool:
+    """Lock one database, then the other, and change both."""
+
+    def move() -> None:
+        with connected(source) as one, connected(target) as other:
+            one.execute("BEGIN IMMEDIATE")
+            other.execute("BEGIN IMMEDIATE")
+            for own in (one, other):
+                put(own, balance(own) + 1)
+                own.execute("COMMIT")
+
+    return move
+
+
+def test_two_databases_locked_in_one_order_are_safe(shop: Shop) -> None:
+    paths = shop(), shop(name="other.db")
+    report = explored(moving(*paths), moving(*paths), world=on(*paths))
+    assert (report.executions, report.exhausted, report.verdict) == (2, True, fh.Verdict.SAFE)
+    assert endings(report) == {(2, DONE, DONE)}
+
+
+def test_of_two_databases_locked_in_opposite_order_either_is_given_up(shop: Shop) -> None:
+    """SQLite knows of no other database's locks: both calls wait, and whose patience ends is refused."""
+    one, other = shop(), shop(name="other.db")
+    report = explored(moving(one, other), moving(other, one), world=on(one, other))
     assert report.exhausted
-    once = (101, 100, 101, 100)
-    assert endings(report) == {
-        (102, 100, 102, 100, "done", "done"), (*once, "done", BUSY), (*once, BUSY, "done")
-    }  # fmt: skip
-    (finding,) = report.findings
-    assert (finding.mode, finding.anomaly) == (fh.Mode.DEADLOCK, "deadlock")
-    assert "waits for right['(write lock)'], which B holds" in finding.explanation
-    world = fh.World(**{name: shop.database(name) for name in names})
-    again = fh.replay(
-        finding.schedule.token, finding.batch, fh.Toolbox({t.__name__: t for t in tools}), world
-    )
-    assert again.outcome == finding.outcome
+    assert endings(report) == ONE_REFUSED
+    assert endings(report, db="other") == ONE_REFUSED
+    assert {f.mode for f in report.findings} == {fh.Mode.DEADLOCK}
 
 
-def test_two_databases_that_are_locked_in_the_same_order_are_safe(shop: Shop) -> None:
-    report = explored(shop, *[ordering(shop, "left", "right")] * 2, names=("left", "right"))
-    assert report.verified
-    assert report.executions == 2
+def test_a_database_that_is_attached_is_outside(shop: Shop, tmp_path: Path) -> None:
+    path = shop()
 
-
-def test_another_database_that_is_attached_is_an_escape(shop: Shop) -> None:
     def attach() -> None:
-        with shop.connection() as execute:
-            execute("ATTACH ':memory:' AS other")
+        with connected(path) as own:
+            own.execute("ATTACH ? AS other", (str(tmp_path / "elsewhere.db"),))
 
-    report = explored(shop, attach, attach)
-    assert not report.verified
-    assert any("another database was attached" in str(escape) for escape in report.escapes)
+    report = explored(attach, world=on(path))
+    assert not report.exhausted
+    assert [escape.what for escape in report.escapes] == ["shop: another database was attached"]
 
 
-def test_what_a_search_by_class_finds_is_what_every_interleaving_finds(shop: Shop) -> None:
-    def named(name: str, tool: Tool) -> Tool:
-        tool.__name__ = name
-        return tool
+# ---- through SQLAlchemy -------------------------------------------------------------------------------
 
-    tools = [
-        named("upgrade", crediting(shop, "BEGIN")),
-        named("lock", crediting(shop, "BEGIN IMMEDIATE")),
-    ]
-    by_class, all_of_them = (explored(shop, *tools, strategy=strategy) for strategy in ("auto", "bounded"))
-    assert by_class.exhausted
-    assert all_of_them.exhausted
-    assert endings(by_class) == endings(all_of_them)
-    assert by_class.executions < all_of_them.executions or shop.journal == "delete"  # see the README
+
+class Base(DeclarativeBase):
+    """The tables of the shop, as an application maps them."""
+
+
+class Account(Base):
+    __tablename__ = "accounts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    balance: Mapped[int]
+
+
+def add_core(shop: sa.Engine) -> None:
+    with shop.begin() as connection:
+        found = connection.execute(sa.select(Account.balance).where(Account.id == 7)).scalar_one()
+        connection.execute(sa.update(Account).where(Account.id == 7).values(balance=found + 1))
+
+
+def add_orm(shop: sa.Engine) -> None:
+    with Session(shop) as session:
+        account = session.get_one(Account, 7)
+        account.balance += 1
+        session.commit()
+
+
+def add_text(shop: sa.Engine) -> None:
+    with shop.begin() as connection:
+        found = connection.execute(sa.text("SELECT balance FROM accounts WHERE id = 7")).scalar_one()
+        connection.execute(sa.text("UPDATE accounts SET balance = :b WHERE id = 7"), {"b": found + 1})
+
+
+@on_both
+@pytest.mark.parametrize("tool", [add_core, add_orm, add_text])
+def test_the_lost_update_through_sqlalchemy_has_the_same_classes(
+    tool: Tool, journal: str, shop: Shop
+) -> None:
+    path = shop(journal)
+    report = explored(tool, tool, world=on(path))
+    assert (report.executions, report.blocked, report.exhausted) == (4, 0, True)
+    assert endings(report) == {(1, DONE, DONE), (2, DONE, DONE)}
+    assert anomalies(report) == {"lost-update"}
+
+
+@on_both
+@pytest.mark.parametrize("tool", [add_core, add_orm, add_text])
+def test_an_engine_that_begins_immediately_is_safe(tool: Tool, journal: str, shop: Shop) -> None:
+    engine = sa.create_engine(f"sqlite:///{shop(journal)}")
+
+    @sa.event.listens_for(engine, "connect")
+    def leave_it(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    report = explored(tool, tool, world=fh.World(shop=fh.Database(engine)))
+    assert (report.executions, report.exhausted, report.verdict) == (2, True, fh.Verdict.SAFE)
+    assert endings(report) == {(2, DONE, DONE)}
+
+
+# ---- rows are as values -------------------------------------------------------------------------------
+
+PATTERNS: dict[str, list[list[tuple[str, int]]]] = {
+    "read-write": [[("r", 7), ("w", 7)]] * 2,
+    "three of them": [[("r", 7), ("w", 7)]] * 3,
+    "four of them": [[("r", 7), ("w", 7)]] * 4,
+    "write-write": [[("w", 7), ("w", 8)]] * 2,
+    "in opposite order": [[("w", 7), ("w", 8)], [("w", 8), ("w", 7)]],
+    "read-read-write": [[("r", 7), ("r", 8), ("w", 7)]] * 2,
+    "write skew": [[("r", 7), ("r", 8), ("w", 7)], [("r", 7), ("r", 8), ("w", 8)]],
+    "apart": [[("r", 7), ("w", 7)], [("r", 8), ("w", 8)]],
+}
+CLASSES = {"read-write": 4, "three of them": 36, "four of them": 576, "apart": 1}
+
+
+def on_values(accesses: list[tuple[str, int]]) -> Tool:
+    def touch(shop: Any) -> None:
+        for kind, account in accesses:
+            if kind == "r":
+                shop[account]
+            else:
+                shop[account] = 1
+
+    return touch
+
+
+def on_rows(accesses: list[tuple[str, int]]) -> Tool:
+    def touch(shop: sa.Engine) -> None:
+        with shop.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for kind, account in accesses:
+                if kind == "r":
+                    connection.execute(
+                        sa.text("SELECT balance FROM accounts WHERE id = :id"), {"id": account}
+                    ).scalar_one()
+                else:
+                    connection.execute(
+                        sa.text("UPDATE accounts SET balance = 1 WHERE id = :id"), {"id": account}
+                    )
+
+    return touch
+
+
+def fill(connection: sa.Connection) -> None:
+    Base.metadata.create_all(connection)
+    connection.execute(sa.insert(Account), [{"id": 7, "balance": 0}, {"id": 8, "balance": 0}])
+
+
+def hold_against_values(name: str, url: str) -> None:
+    accesses = PATTERNS[name]
+    values = explored(*map(on_values, accesses), world=fh.World(shop={7: 0, 8: 0}))
+    rows = explored(*map(on_rows, accesses), world=fh.World(shop=fh.Database(url, setup=fill)))
+    assert (rows.executions, rows.blocked, rows.exhausted) == (values.executions, 0, True)
+    assert values.executions == CLASSES.get(name, values.executions)
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_rows_have_the_classes_of_values(name: str) -> None:
+    hold_against_values(name, "sqlite://")
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_rows_have_the_classes_of_values_on_postgresql_too(name: str, postgres: Callable[[], str]) -> None:
+    hold_against_values(name, postgres())

@@ -25,7 +25,7 @@ FIELDS = {
 }
 FINDING = {
     *("mode", "anomaly", "benign", "fingerprint", "calls", "schedule", "certificate", "diff", "explanation"),
-    *("outcome", "execution", "baseline"),
+    *("mapping", "outcome", "execution", "baseline"),
 }
 
 

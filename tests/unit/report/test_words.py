@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from fuzzharness.finding import Certificate, Escape, Mode, Verdict
+from fuzzharness.finding import Certificate, Escape, Mode, Renamed, Verdict
 from fuzzharness.report.words import (
     UNJUDGED,
     certified,
@@ -112,3 +112,24 @@ def test_a_batch_that_an_error_ended_is_counted_as_one_that_was_not_judged(safe)
 
 def test_an_empty_tally_says_that_the_schedule_fits_nothing():
     assert "none of the batches" in tallied(Counter())
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "pairs", "text"),
+    [
+        ("db.orders", "id", [(8, 9), (9, 8)], "db.orders: 8 ↔ 9"),
+        ("db.orders", "id", [(1, 2), (2, 3), (3, 1)], "db.orders: 1 is 2 here, 2 is 3 here, 3 is 1 here"),
+        ("", "uuid", [("a", "b")], "uuid: a is b here"),
+        ("ctx.log", "entry", [(3, 4), (4, 3)], "ctx.log: entries 3 and 4 in the other order"),
+        ("files.a.log", "line", [(1, 2), (2, 3), (3, 1)], "files.a.log: lines 1, 2, 3 stand here as 2, 3, 1"),
+        ("db.links", "row", [(2, 1)], "db.links: row 2 stands here as 1"),
+        (
+            "t",
+            "id",
+            [(n, n + 50) for n in range(12)],
+            f"t: {', '.join(f'{n} is {n + 50} here' for n in range(8))}, and 4 more",
+        ),
+    ],
+)
+def test_what_is_named_otherwise_is_told_in_a_few_words(where, what, pairs, text):
+    assert str(Renamed(where, what, tuple(pairs))) == text
