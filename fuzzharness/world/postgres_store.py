@@ -68,6 +68,7 @@ class PostgresStore:
     def open(self, name: str, gate: Gate) -> None:
         self.name, self.gate = name, gate
         self._opened, self._forced = True, False
+        self._marked = self._kept = False
         self._names: tuple[str, str] = ("", "")
         self._found_pool = self._engine.pool
         self._replaced = Replaced()
@@ -87,14 +88,17 @@ class PostgresStore:
             self._found_pool.dispose()
         self._admin = self._connect_admin()
         _drop_left(self._admin)
-        names = self._names = self._taken_names()
-        self._create(names[0], self._database)
+        self._names = self._taken_names()
         self._redirect()
+        self._make_scratch()
+        self.mark()
+
+    def _make_scratch(self) -> None:
+        self._create(self._names[0], self._database)
         if self._engine.dialect.is_async:
             at_once(greenlet_spawn(self._first_time))
         else:
             self._first_time()
-        self.mark()
 
     def _connect_admin(self) -> Any:
         other = "template1" if self._database == "postgres" else "postgres"
@@ -248,11 +252,26 @@ class PostgresStore:
     # -- the state ---------------------------------------------------------------------------------
 
     def mark(self) -> None:
+        """Start from what is there now; that it was there before, built anew, need not be kept."""
+        self._look()
+        if self._marked:
+            self._keep_start()
+        self._marked = True
+
+    def _keep_start(self) -> None:
+        """Keep a copy of the scratch database, to start from after a run that changes the schema."""
+        scratch, start = self._names
+        self._own.close()
+        _drop(self._admin, start)
+        self._create(start, scratch)
+        self._kept = True
+        self._own = self.waits.own = self._undo.own = self._plain(scratch)
+
+    def _look(self) -> None:
         self._close_connections()
         if self._own is not None:
             self._own.close()
-        scratch, start = self._names
-        self._own = self._plain(scratch)
+        self._own = self._plain(self._names[0])
         self.waits.own = self._own
         self._tables = tables_of(self._own)
         (home,) = self._own.execute("SELECT coalesce(current_schema(), 'public')").fetchone()
@@ -262,10 +281,6 @@ class PostgresStore:
         (self._shape,) = self._own.execute(SHAPE).fetchone()
         self._begin()
         self._base = {table.name: self._rows(table) for table in self._tables}
-        self._own.close()
-        _drop(self._admin, start)
-        self._create(start, scratch)
-        self._own = self.waits.own = self._undo._own = self._plain(scratch)
 
     def _begin(self) -> None:
         self._reshaped = False
@@ -289,8 +304,13 @@ class PostgresStore:
         self._close_connections()
         self._own.close()
         _drop(self._admin, scratch)
-        self._create(scratch, start)
-        self._own = self.waits.own = self._undo._own = self._plain(scratch)
+        if self._kept:
+            self._create(scratch, start)
+            self._own = self.waits.own = self._undo.own = self._plain(scratch)
+        else:
+            self._make_scratch()
+            self._look()
+            self._keep_start()
 
     def _abandon(self) -> None:
         """End what a finished call left open, as the end of its thread would."""

@@ -62,7 +62,7 @@ class Undo:
     """What has to be undone in the database that ``own`` is connected to; ``tables`` as they stand now."""
 
     def __init__(self, own: Any, tables: Sequence[Table]) -> None:
-        self._own = own
+        self.own = own
         self._tables = {table.oid: table for table in tables}
         self._sizes: dict[int, int] = {}
         self._times = 0
@@ -96,7 +96,7 @@ class Undo:
 
     def touched(self) -> list[Table]:
         """The tables in which something was changed since they were last put back."""
-        found = self._own.execute(self._asks).fetchone()[0] or ()
+        found = self.own.execute(self._asks).fetchone()[0] or ()
         return [self._tables[oid] for oid in sorted(found)]
 
     def changed(self, table: Table) -> list[tuple[Any, ...]]:
@@ -106,17 +106,17 @@ class Undo:
             f"SELECT {side} AS v FROM {OURS}.log WHERE tab = {table.oid} AND {side} IS NOT NULL"
             for side in ("old", "new")
         )
-        return list(self._own.execute(f"SELECT DISTINCT {columns} FROM ({sides}) AS rows").fetchall())
+        return list(self.own.execute(f"SELECT DISTINCT {columns} FROM ({sides}) AS rows").fetchall())
 
     def restore(self) -> None:
         """Put everything back as it was."""
-        tables, lasts = self._own.execute(self._asks).fetchone()
+        tables, lasts = self.own.execute(self._asks).fetchone()
         if not tables and lasts == self._lasts:
             return
         script = [*self._undone([self._tables[oid] for oid in tables or ()]), *self._set_back(lasts)]
         self._times += 1
         log = "TRUNCATE" if self._times % _CLEAN_EVERY == 0 else "DELETE FROM"
-        self._own.execute(
+        self.own.execute(
             "BEGIN; SET LOCAL session_replication_role = replica;"
             + "".join(script)
             + f"{log} {OURS}.log; COMMIT"
