@@ -18,7 +18,7 @@ from psycopg import waiting
 from psycopg.adapt import AdaptersMap
 from psycopg.conninfo import make_conninfo
 
-from fuzzharness.world.postgres import Watched, begun, ended, outside, session_of
+from fuzzharness.world.postgres import Watched, begun, ended, outside, session_of, timed
 
 
 class WatchedAsyncConnection(Watched, psycopg.AsyncConnection[Any]):
@@ -70,7 +70,7 @@ class WatchedAsyncCursor(psycopg.AsyncCursor[Any]):
         await asyncio.sleep(0)
         footprint = begun(session, query, [params])
         with ended(session, footprint):
-            return await super().execute(query, params, **options)
+            return await super().execute(timed(session, query), params, **options)
 
     async def executemany(self, query: Any, params_seq: Iterable[Any], *, returning: bool = False) -> None:
         session = session_of(self)

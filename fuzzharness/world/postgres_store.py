@@ -29,7 +29,8 @@ from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.postgres import Session, Watched, WatchedConnection, WatchedCursor
 from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, at_once, connected
-from fuzzharness.world.postgres_catalog import SHAPE, Table, layout_of, schema_of, tables_of
+from fuzzharness.world.postgres_catalog import OURS, SHAPE, Table, layout_of, schema_of, tables_of
+from fuzzharness.world.postgres_chance import FUNCTIONS, PATH, make_defaults_anew
 from fuzzharness.world.postgres_undo import Undo
 from fuzzharness.world.postgres_waits import Waits
 from fuzzharness.world.references import Replaced
@@ -39,6 +40,7 @@ from fuzzharness.world.store import Setup, first_line, run_setup
 
 _PREFIX = "fuzzharness_"
 _NUMBERS = count(1)
+_OURS = f"CREATE SCHEMA IF NOT EXISTS {OURS}; GRANT USAGE ON SCHEMA {OURS} TO PUBLIC;"
 _CONNECT: Any = psycopg.Connection.__dict__["connect"].__func__
 """The real one: while a store is open another stands in for it."""
 
@@ -187,6 +189,7 @@ class PostgresStore:
         options["cursor_factory"] = options.get("cursor_factory") or WatchedCursor
         with self.gate.unseen():  # the clock of a call knows nothing of how long a server takes
             made: WatchedConnection = connect(WatchedConnection, conninfo, **options)
+            made.pgconn.exec_(PATH.encode())
             self._watched(made)
         return made
 
@@ -194,6 +197,7 @@ class PostgresStore:
         options["cursor_factory"] = options.get("cursor_factory") or WatchedAsyncCursor
         with self.gate.unseen():
             made = connected(conninfo, options)
+            made.pgconn.exec_(PATH.encode())
             self._watched(made)
         return made
 
@@ -273,6 +277,8 @@ class PostgresStore:
             self._own.close()
         self._own = self._plain(self._names[0])
         self.waits.own = self._own
+        self._own.execute(_OURS + FUNCTIONS)
+        self.chance = make_defaults_anew(self._own)
         self._tables = tables_of(self._own)
         (home,) = self._own.execute("SELECT coalesce(current_schema(), 'public')").fetchone()
         self._schema = schema_of(self._own, self._tables, home)
@@ -284,6 +290,7 @@ class PostgresStore:
 
     def _begin(self) -> None:
         self._reshaped = False
+        self.run = getattr(self, "run", 0) + 1
         self._holders.clear()
         self.waits.standing.clear()
         self.reader = self._known = getattr(self, "_known", None) or Reader(self._schema, self._sql)

@@ -23,8 +23,8 @@ MOST_TOGETHER = 2_000
 _CLEAN_EVERY = 200
 
 _LOG = f"""
-    CREATE SCHEMA {OURS};
-    GRANT USAGE ON SCHEMA {OURS} TO PUBLIC;
+    DROP FUNCTION IF EXISTS {OURS}.rows() CASCADE;
+    DROP TABLE IF EXISTS {OURS}.log;
     CREATE UNLOGGED TABLE {OURS}.log (
         n bigint GENERATED ALWAYS AS IDENTITY, tab oid, op "char", old text, new text
     );
@@ -66,7 +66,7 @@ class Undo:
         self._tables = {table.oid: table for table in tables}
         self._sizes: dict[int, int] = {}
         self._times = 0
-        own.execute(f"DROP SCHEMA IF EXISTS {OURS} CASCADE;" + _LOG)
+        own.execute(_LOG)
         for table in tables:
             own.execute(_TABLE.format(ours=OURS, place=table.place))
             (size,) = own.execute(
@@ -74,7 +74,9 @@ class Undo:
             ).fetchone()
             self._sizes[table.oid] = size
             if size <= SMALL:
-                own.execute(f"CREATE UNLOGGED TABLE {_copy(table)} AS SELECT * FROM ONLY {table.place}")
+                copy = _copy(table)
+                own.execute(f"DROP TABLE IF EXISTS {copy}")
+                own.execute(f"CREATE UNLOGGED TABLE {copy} AS SELECT * FROM ONLY {table.place}")
         self._sequences = dict(own.execute(_SEQUENCES).fetchall())
         self._values = {
             oid: own.execute(f"SELECT last_value, is_called FROM {place}").fetchone()

@@ -521,3 +521,34 @@ def test_rows_of_a_large_table_are_put_back_one_by_one(url: str) -> None:
             assert (1002 in state, state[5000]["owner"]) == (False, "1002")
         stage._reset()
         assert sorted(dump(scratch_of(world))[0][1]) == before
+
+
+def with_time_and_chance(connection: sa.Connection) -> None:
+    connection.execute(
+        sa.text(
+            "CREATE TABLE events (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), what text, "
+            "at timestamptz DEFAULT now(), day date DEFAULT CURRENT_DATE, dice float DEFAULT random())"
+        )
+    )
+
+
+def test_what_the_servers_clock_and_dice_say_is_the_same_in_every_run(url: str) -> None:
+    def tell(what: str) -> Tool:
+        def tool(db: sa.Engine) -> str:
+            with db.begin() as connection:
+                connection.execute(sa.text("INSERT INTO events (what) VALUES (:w)"), {"w": what})
+                told = connection.execute(
+                    sa.text(
+                        "SELECT now(), CURRENT_TIMESTAMP, LOCALTIMESTAMP, clock_timestamp(), 'CURRENT_DATE'"
+                    )
+                ).one()
+            return str(told)
+
+        return tool
+
+    report = explored(url, tell("a"), tell("b"), setup=with_time_and_chance)
+    assert report.verdict is fh.Verdict.SAFE, report.reasons
+    events = report.baseline.state["db"]["events"]
+    assert {str(row["at"]) for row in events.values()} == {"2024-01-01 00:00:00+00:00"}
+    assert len({row["dice"] for row in events.values()}) == 2
+    assert "'CURRENT_DATE')" in next(iter(results(report)))[0]
