@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fuzzharness.errors import FuzzHarnessError as FuzzHarnessError
     from fuzzharness.errors import FuzzWarning as FuzzWarning
     from fuzzharness.errors import InstrumentError as InstrumentError
+    from fuzzharness.errors import NetworkRefused as NetworkRefused
     from fuzzharness.errors import NotJudged as NotJudged
     from fuzzharness.errors import RaceFound as RaceFound
     from fuzzharness.errors import ReplayMismatch as ReplayMismatch
@@ -59,6 +60,7 @@ _HOME = {
         "FuzzWarning",
         "InstrumentError",
         "NotJudged",
+        "NetworkRefused",
         "RaceFound",
         "ReplayMismatch",
         "ScenarioError",

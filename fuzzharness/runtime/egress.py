@@ -1,8 +1,8 @@
 """What tools touch outside the world, seen by an audit hook.
 
 Decides which events of the interpreter count as an escape: files opened for writing, made, renamed or
-removed, sockets, subprocesses, SQLite files, where no resource of the world covers them. Reports them;
-stops nothing.
+removed, sockets, subprocesses, SQLite files, where no resource of the world covers them. Reports them, and
+stops connections that leave the machine.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ class Watcher:
             self._opened(args)
         elif event == "sqlite3.connect":
             self._connected(args[0])
-        elif event == "socket.connect":
+        elif event == "socket.getaddrinfo":
+            self._gate.reach(args[0])
+        elif event in _SENDING:
+            if isinstance(args[1], tuple):
+                self._gate.reach(args[1][0])
             self._gate.escape(f"a connection to {_address(args[1])} was opened")
         elif event in _THREADS:
             if not isinstance(getattr(args[0], "__self__", None), Worker):
@@ -96,6 +100,8 @@ _CHANGES: dict[str, tuple[str, tuple[tuple[int, int | None], ...]]] = {
 }
 """Event -> what it does, and which of its arguments are a path and the folder that path begins in."""
 
+_SENDING = frozenset({"socket.connect", "socket.sendto"})
+
 _THREADS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 
 _EVENTS = frozenset(
@@ -103,6 +109,8 @@ _EVENTS = frozenset(
         "open",
         "sqlite3.connect",
         "socket.connect",
+        "socket.getaddrinfo",
+        "socket.sendto",
         "subprocess.Popen",
         "os.system",
         "os.posix_spawn",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from fuzzharness.access import Key, Kind, Place
 from fuzzharness.finding import Escape
+from fuzzharness.runtime.network import check
 from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.strand import RUNNING, current
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 class ThreadGate:
     """The gate of calls that run on threads; see :class:`fuzzharness.world.resource.Gate`."""
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: Sequence[str] = ()) -> None:
+        self._hosts = hosts
         self.escapes: dict[Escape, None] = {}
         self._home = get_ident()
 
@@ -139,6 +141,9 @@ class ThreadGate:
         strand = RUNNING.get(get_ident())
         if strand is not None:
             strand.run.wake(resource)
+
+    def reach(self, host: object) -> None:
+        check(host, self._hosts)
 
     def escape(self, what: str) -> None:
         strand = current()

@@ -157,5 +157,8 @@ class LearningGate:
     def wake(self, resource: str) -> None:
         self._gate.wake(resource)
 
+    def reach(self, host: object) -> None:
+        self._gate.reach(host)
+
     def escape(self, what: str) -> None:
         self._gate.escape(what)

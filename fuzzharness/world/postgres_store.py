@@ -41,6 +41,7 @@ from fuzzharness.world.store import Setup, first_line, run_setup
 _PREFIX = "fuzzharness_"
 _NUMBERS = count(1)
 _OURS = f"CREATE SCHEMA IF NOT EXISTS {OURS}; GRANT USAGE ON SCHEMA {OURS} TO PUBLIC;"
+_PLACES = ("host", "hostaddr", "port", "dbname", "user")
 _CONNECT: Any = psycopg.Connection.__dict__["connect"].__func__
 """The real one: while a store is open another stands in for it."""
 
@@ -164,7 +165,7 @@ class PostgresStore:
     def _stand_in(self, original: Any) -> Any:
         def connect(kind: Any, conninfo: str = "", **options: Any) -> Any:
             if issubclass(kind, Watched) or not (self._forced or self._leads_here(conninfo, options)):
-                self._note_elsewhere(kind)
+                self._look_elsewhere(kind, conninfo, options)
                 return original(kind, conninfo, **options)
             options = {**options, "dbname": self._names[0], "prepare_threshold": None}
             if issubclass(kind, psycopg.AsyncConnection):
@@ -173,13 +174,18 @@ class PostgresStore:
 
         return connect
 
-    def _note_elsewhere(self, kind: Any) -> None:
-        if self.gate.inside and not issubclass(kind, Watched):
-            self.gate.escape("a connection to another PostgreSQL database was opened")
+    def _look_elsewhere(self, kind: Any, conninfo: str, options: dict[str, Any]) -> None:
+        """A call opens another database: in C, so that no audit hook hears of it."""
+        if not self.gate.inside or issubclass(kind, Watched):
+            return
+        asked = conninfo_to_dict(conninfo, **{k: v for k, v in options.items() if k in _PLACES})
+        for host in str(asked.get("hostaddr") or asked.get("host") or "").split(","):
+            if not host.startswith(("/", "@")):
+                self.gate.reach(host)
+        self.gate.escape("a connection to another PostgreSQL database was opened")
 
     def _leads_here(self, conninfo: str, options: Any) -> bool:
-        keys = {k: v for k, v in options.items() if k in ("host", "hostaddr", "port", "dbname", "user")}
-        asked = conninfo_to_dict(conninfo, **keys)
+        asked = conninfo_to_dict(conninfo, **{k: v for k, v in options.items() if k in _PLACES})
         return all(
             str(asked.get(k) or default) == str(self._target.get(k) or default)
             for k, default in (("host", ""), ("port", "5432"), ("dbname", self._database))

@@ -552,3 +552,11 @@ def test_what_the_servers_clock_and_dice_say_is_the_same_in_every_run(url: str) 
     assert {str(row["at"]) for row in events.values()} == {"2024-01-01 00:00:00+00:00"}
     assert len({row["dice"] for row in events.values()}) == 2
     assert "'CURRENT_DATE')" in next(iter(results(report)))[0]
+
+
+def test_a_database_on_another_machine_is_out_of_reach(url: str) -> None:
+    def elsewhere() -> None:
+        psycopg.connect("host=203.0.113.7 dbname=shop connect_timeout=1")
+
+    report = explored(url, elsewhere)
+    assert "NetworkRefused" in str(report.baseline.results)
