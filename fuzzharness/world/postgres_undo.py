@@ -46,10 +46,13 @@ _LOG = f"""
     END $$;
 """
 _TABLE = """
+    ALTER TABLE {place} SET (autovacuum_enabled = off);
     CREATE TRIGGER {ours}rows AFTER INSERT OR UPDATE OR DELETE ON {place}
         FOR EACH ROW EXECUTE FUNCTION {ours}.rows();
     CREATE TRIGGER {ours}all BEFORE TRUNCATE ON {place} FOR EACH STATEMENT EXECUTE FUNCTION {ours}.rows();
 """
+"""No statistics of a table change in mid exploration: with them plans would, and so what a scan locks."""
+
 _SEQUENCES = f"""
     SELECT s.seqrelid::int8, quote_ident(n.nspname) || '.' || quote_ident(c.relname)
     FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
