@@ -17,7 +17,7 @@ from typing import Any
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
 from fuzzharness.world import files as file_functions
-from fuzzharness.world.paths import FileWatch
+from fuzzharness.world.filewatch import FileWatch
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.resource import Gate
 
@@ -71,7 +71,7 @@ class Directory:
     def open(self, name: str, gate: Gate) -> None:
         self._restore_from(_encoded(self._files))
         self._found_in = os.getcwd()
-        self._watch = FileWatch(self.path, name, gate)
+        self._watch = FileWatch(str(self.path), name, gate)
         file_functions.install(self._watch)
 
     def _restore_from(self, start: Found) -> None:
@@ -87,6 +87,8 @@ class Directory:
 
     def reset(self) -> Path:
         self._restore()
+        if self._watch is not None:
+            self._watch.linked.clear()
         if self._watch is not None and os.getcwd() != self._found_in:
             os.chdir(self._found_in)
         return self.path
