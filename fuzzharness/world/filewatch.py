@@ -167,10 +167,15 @@ def touch(look: Callable[[], list[Part]]) -> None:
 
 
 def changes(parts: Iterable[Part]) -> None:
-    """Remember what may be written from now on, so that it is restored."""
+    """Remember what may be written from now on, so that it is restored; report what no call writes.
+
+    A file that was not closed is written to when it dies, which may be long after its call.
+    """
     for watch, key, kind in parts:
         if kind is WRITE:
             watch.changed.add(key)
+            if not watch.gate.inside:
+                watch.gate.escape(f"{watch.path(key)} was changed outside of all calls")
 
 
 def announced_to() -> FileWatch | None:
