@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import trio
 
@@ -363,7 +364,11 @@ async def on_a_thread_of_trio(d: Path) -> None:
     await trio.Path(d / "a.txt").write_text("new")
 
 
-@pytest.mark.parametrize("change", [on_a_thread, on_a_thread_of_trio])
+async def on_a_thread_of_anyio(d: Path) -> None:
+    await anyio.Path(d / "a.txt").write_text("new")
+
+
+@pytest.mark.parametrize("change", [on_a_thread, on_a_thread_of_trio, on_a_thread_of_anyio])
 def test_files_of_worker_threads_are_torn_as_any(change: Any) -> None:
     tools = fh.Toolbox({"changes": change, "looks": lambda d: text(d)})
     batch = fh.Batch((fh.Call("changes"), fh.Call("looks")))
