@@ -13,6 +13,7 @@ from typing import Any
 from fuzzharness.access import MISSING
 from fuzzharness.finding import Change
 from fuzzharness.model import Outcome, Raised, Result, Returned
+from fuzzharness.world.contents import Contents
 
 Path = tuple[object, ...]
 
@@ -78,6 +79,8 @@ def frozen(value: Any) -> Hashable:
     if value is None:
         return _NONE
     if kind is dict or isinstance(value, Mapping):  # the first spares most values the dear second
+        if kind is Contents:
+            return ("contents", value)
         return ("map", frozenset([(frozen(k), frozen(v)) for k, v in value.items()]))
     if isinstance(value, (list, tuple)):
         return ("list", tuple(map(frozen, value)))

@@ -151,6 +151,10 @@ class ThreadGate:
         place = None if strand is None else place_of_tool()
         self.escapes.setdefault(Escape(what, tool, place))
 
+    @property
+    def escaped(self) -> bool:
+        return bool(self.escapes)
+
 
 def _bound(peek: Peeks, key: Key) -> Peek:
     assert peek is not None

@@ -89,6 +89,10 @@ class LearningGate:
 
     # -- the protocol of a gate ------------------------------------------------------------------
 
+    @property
+    def escaped(self) -> bool:
+        return self._gate.escaped
+
     def access(self, resource: str, key: Key, kind: Kind, peek: Peek | None = None) -> None:
         strand = RUNNING.get(get_ident())
         if strand is None or strand.deaf:

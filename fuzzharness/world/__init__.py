@@ -74,6 +74,13 @@ class World:
         tables = {path: table for part in parts for path, table in part.tables.items()}
         return Layout(tables, frozenset().union(*(part.files for part in parts)))
 
+    def check(self) -> None:
+        """Let resources that were restored by what was announced report what was not."""
+        for resource in self._opened:
+            check = getattr(resource, "check", None)
+            if check is not None:
+                check()
+
     def perturb(self, resource: str, key: Key) -> bool:
         """Change the value at ``key`` to another of its type; False where that cannot be done."""
         return resource in self._resources and self._resources[resource].perturb(key)

@@ -103,6 +103,11 @@ class Gate(Protocol):
         """Report something that the world does not cover."""
         ...
 
+    @property
+    def escaped(self) -> bool:
+        """Whether anything was reported so far."""
+        ...
+
 
 Peeks = Callable[[Key], Any] | None
 
