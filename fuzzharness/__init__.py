@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from fuzzharness.world import World as World
     from fuzzharness.world.database import Database as Database
     from fuzzharness.world.directory import Directory as Directory
+    from fuzzharness.world.http import Http as Http
     from fuzzharness.world.inplace import InPlace as InPlace
 
 _HOME = {
@@ -80,6 +81,7 @@ _HOME = {
     "world": ("World",),
     "world.database": ("Database",),
     "world.directory": ("Directory",),
+    "world.http": ("Http",),
     "world.inplace": ("InPlace",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

@@ -111,8 +111,8 @@ class PostgresStore:
             admin.close()
             raise WorldError(
                 f"the role {self._target.get('user')!r} of the database {self.name!r} is no "
-                "superuser. Expected one, on a server for tests: rows are put back past triggers and foreign keys, which "
-                "no other role may do. Use such a role in the URL."
+                "superuser. Expected one, on a server for tests: rows are put back past triggers and foreign "
+                "keys, which no other role may do. Use such a role in the URL."
             )
         return admin
 

@@ -16,6 +16,7 @@ NAMES = [
     "Database",
     "Directory",
     "InPlace",
+    "Http",
     "explore",
     "Settings",
     "Verdict",
