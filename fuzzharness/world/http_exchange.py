@@ -1,8 +1,8 @@
 """Requests that calls make with ``httpx``, each a step of its own.
 
-Decides where a call is held: before a request to a service of the world leaves. The exchange is one step, from
-the first byte sent to the last of the answer, during which nobody else goes on, an event loop included: a
-transport of our own makes it, in real time. Requests to others are left to the transport that has them.
+Decides where a call is held: before a request to a service of the world leaves. The exchange is one step,
+from the first byte sent to the last of the answer, during which nobody else goes on, an event loop included:
+a transport of our own makes it, in real time. Requests to others are left to the transport that has them.
 """
 
 from __future__ import annotations
