@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from fuzzharness.world import World as World
     from fuzzharness.world.database import Database as Database
     from fuzzharness.world.directory import Directory as Directory
+    from fuzzharness.world.environment import Environment as Environment
     from fuzzharness.world.http import Http as Http
     from fuzzharness.world.inplace import InPlace as InPlace
 
@@ -81,6 +82,7 @@ _HOME = {
     "world": ("World",),
     "world.database": ("Database",),
     "world.directory": ("Directory",),
+    "world.environment": ("Environment",),
     "world.http": ("Http",),
     "world.inplace": ("InPlace",),
 }

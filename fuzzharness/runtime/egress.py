@@ -1,8 +1,8 @@
 """What tools touch outside the world, seen by an audit hook.
 
 Decides which events of the interpreter count as an escape: files opened for writing, made, renamed or
-removed, sockets, subprocesses, SQLite files, where no resource of the world covers them. Reports them;
-stops nothing.
+removed, sockets, subprocesses, SQLite files, the environment, where no resource of the world covers them.
+Reports them; stops nothing.
 """
 
 from __future__ import annotations
@@ -54,6 +54,9 @@ class Watcher:
         elif event in _THREADS:
             if not isinstance(getattr(args[0], "__self__", None), Worker):
                 self.saw_thread()
+        elif event in _OF_PROCESS:
+            named = os.fsdecode(args[0]) if args and isinstance(args[0], (str, bytes)) else ""
+            self._gate.escape(_OF_PROCESS[event].format(named))
         elif event in _CHANGES:
             how, places = _CHANGES[event]
             for path, folder in places:
@@ -96,6 +99,12 @@ _CHANGES: dict[str, tuple[str, tuple[tuple[int, int | None], ...]]] = {
 }
 """Event -> what it does, and which of its arguments are a path and the folder that path begins in."""
 
+_OF_PROCESS = {
+    "os.putenv": "the environment variable {} was set",
+    "os.unsetenv": "the environment variable {} was removed",
+    "os.chdir": "os.chdir changed the working directory of all calls",
+}
+
 _THREADS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 
 _EVENTS = frozenset(
@@ -110,6 +119,7 @@ _EVENTS = frozenset(
     }
     | _THREADS
     | _CHANGES.keys()
+    | _OF_PROCESS.keys()
 )
 
 

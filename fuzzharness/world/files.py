@@ -162,15 +162,18 @@ def _dup(descriptor: int) -> int:
     return copied
 
 
-def _chdir(path: Any) -> None:
-    for watch in WATCHES:
-        if watch.gate.inside:
-            watch.gate.escape("os.chdir changed the working directory of all calls")
-            break
-    _CHDIR(path)
+def _chdir_function(name: str) -> Callable[..., Any]:
+    original = getattr(os, name)
 
+    def announced(path: Any) -> None:
+        for watch in WATCHES:
+            if watch.gate.inside:
+                watch.gate.escape("os.chdir changed the working directory of all calls")
+                break
+        original(path)
 
-_CHDIR = os.chdir
+    announced.__name__ = name
+    return announced
 
 
 def _descriptor_function(name: str, kind: Kind) -> Callable[..., Any]:
@@ -228,7 +231,8 @@ def _functions() -> list[tuple[Any, Any]]:
     """Each function that is stood in for, with what stands in for it."""
     stand_ins: dict[str, Any] = {
         "open": _os_open, "close": _os_close, "symlink": _symlink, "scandir": _scandir, "dup": _dup,
-        "chdir": _chdir, "fchdir": _chdir, "listdir": _path_function("listdir", _listing),
+        "chdir": _chdir_function("chdir"), "fchdir": _chdir_function("fchdir"),
+        "listdir": _path_function("listdir", _listing),
     }  # fmt: skip
     for name in ("stat", "lstat", "access", "readlink", "getxattr", "listxattr", "statvfs"):
         stand_ins[name] = _path_function(name, _check)

@@ -17,6 +17,7 @@ NAMES = [
     "Directory",
     "InPlace",
     "Http",
+    "Environment",
     "explore",
     "Settings",
     "Verdict",
