@@ -46,6 +46,7 @@ HOME = {
     ],
     "psycopg": ["world.postgres", "world.postgres_async", "world.postgres_store"],
     "httpx": ["world.http", "world.http_exchange"],
+    "httpcore": ["world.http_exchange"],
     "sqlglot": ["world.footprint"],
     "time_machine": ["runtime.clock"],
     "trio": ["runtime"],

@@ -110,6 +110,7 @@ class Http:
         return self._url
 
     def capture(self) -> Any:
+        self._abandon()
         if callable(self._ask_state):
             found = self._called("state", self._ask_state)
             if not _is_plain(found):

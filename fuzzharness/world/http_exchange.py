@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from time import monotonic
 from typing import Any, cast
 
 import anyio.lowlevel
@@ -26,35 +27,32 @@ _TIMES = dict.fromkeys(("connect", "read", "write", "pool"), PATIENCE)
 _TOLD = ("http_version", "reason_phrase")
 _ALONE = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 
+FRESH = 1.0
+"""After so many seconds of real time a connection is not used again: its server may be about to close it."""
 
-class _Line:
-    """The connections to one service, for all calls; ``talking`` are the sockets of exchanges under way."""
+
+class Line:
+    """The connections to one service, for all calls; ``_talks`` are the exchanges under way."""
 
     def __init__(self) -> None:
         self._transports: dict[int, tuple[Any, httpx.HTTPTransport]] = {}
-        self.talking: dict[object, socket.socket | None] = {}
+        self._sockets: list[socket.socket] = []
+        self._talks: set[object] = set()
+        self._used = monotonic()
 
     def exchange(self, request: httpx.Request, like: Any) -> httpx.Response:
         """Send ``request`` and have the whole answer, with the certificates of ``like``'s transport."""
-        mark = object()
-        self.talking[mark] = None
-
-        def follow(event: str, info: dict[str, Any]) -> None:
-            stream = (
-                info.get("return_value")
-                if event.endswith(("connect_tcp.complete", "start_tls.complete"))
-                else None
-            )
-            if stream is not None:
-                self.talking[mark] = stream.get_extra_info("socket")
-
+        if not self._talks and monotonic() - self._used > FRESH:
+            self.close()
         sent = httpx.Request(
             request.method,
             request.url,
             headers=request.headers.raw,
             stream=request.stream,
-            extensions={**request.extensions, "timeout": _TIMES, "trace": follow},
+            extensions={**request.extensions, "timeout": _TIMES, "trace": self._follow},
         )
+        talk = object()
+        self._talks.add(talk)
         try:
             answer = _SYNC(self._transport(like), sent)
             try:
@@ -62,11 +60,17 @@ class _Line:
             finally:
                 answer.close()
         finally:
-            del self.talking[mark]
+            self._talks.discard(talk)
+            self._used = monotonic()
         told = {name: answer.extensions[name] for name in _TOLD if name in answer.extensions}
         return httpx.Response(
             answer.status_code, headers=answer.headers.raw, stream=httpx.ByteStream(body), extensions=told
         )
+
+    def _follow(self, event: str, info: dict[str, Any]) -> None:
+        """What httpcore tells of a connection: the socket of each new one is kept."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._sockets.append(info["return_value"].get_extra_info("socket"))
 
     def _transport(self, like: Any) -> httpx.HTTPTransport:
         context = like._pool._ssl_context
@@ -76,18 +80,20 @@ class _Line:
 
     def abandon(self) -> None:
         """End the exchanges of calls that were set aside, whose run is over."""
-        for talk in filter(None, list(self.talking.values())):
-            with suppress(OSError):
-                talk.shutdown(socket.SHUT_RDWR)
+        for each in self._sockets if self._talks else ():
+            with suppress(OSError):  # it is closed already
+                each.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close every connection."""
         self.abandon()
         for _, transport in self._transports.values():
             transport.close()
+        self._transports.clear()
+        self._sockets.clear()
 
 
-_LINES: dict[Http, _Line] = {}
+_LINES: dict[Http, Line] = {}
 
 
 def install(service: Http) -> None:
@@ -95,7 +101,7 @@ def install(service: Http) -> None:
     if not _LINES:
         _REPLACED.put(httpx.HTTPTransport, "handle_request", _handle)
         _REPLACED.put(httpx.AsyncHTTPTransport, "handle_async_request", _handle_async)
-    _LINES[service] = _Line()
+    _LINES[service] = Line()
 
 
 def abandon(service: Http) -> None:
@@ -115,10 +121,10 @@ def remove(service: Http) -> None:
 
 def _service(transport: Any, request: httpx.Request) -> Http | None:
     """The service that a request of a call goes to, over a plain connection."""
-    pool = transport._pool
+    pool = getattr(transport, "_pool", None)
     if type(pool) not in (httpcore.ConnectionPool, httpcore.AsyncConnectionPool):
         return None
-    if pool._uds is not None or getattr(pool, "_proxy", None) is not None:
+    if pool is None or pool._uds is not None or getattr(pool, "_proxy", None) is not None:
         return None
     return next((s for s in list(_LINES) if s.serves(request) and s.gate.inside), None)
 

@@ -6,6 +6,7 @@ import importlib
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
@@ -168,6 +169,32 @@ def test_a_call_that_gets_no_answer_is_set_aside(service: str, tool: Callable[..
     report = fh.explore(fh.Batch((fh.Call("silent"), fh.Call("add"))), tools, api(service), settings)
     assert not report.verified
     assert report.baseline.state["api"]["accounts"]["7"] == 101
+
+
+def test_the_end_of_a_run_ends_an_exchange_on_a_connection_that_was_in_use_before() -> None:
+    exchange = importlib.import_module("fuzzharness.world.http_exchange")
+    line, ended = exchange.Line(), []
+
+    def ask(url: str) -> None:
+        with httpx.HTTPTransport() as like:
+            ended.append(line.exchange(httpx.Request("GET", url), like).status_code)
+            try:
+                line.exchange(httpx.Request("GET", url), like)
+            except httpx.TransportError as error:
+                ended.append(type(error))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        asking = threading.Thread(target=ask, args=[f"http://127.0.0.1:{listening.getsockname()[1]}/"])
+        asking.start()
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            connection.recv(1000)
+            line.abandon()
+            asking.join()
+    line.close()
+    assert ended == [200, httpx.RemoteProtocolError]
 
 
 # -- what is refused -----------------------------------------------------------------------------------
