@@ -301,7 +301,7 @@ def _asker(name: str) -> Callable[..., Any]:
     return ask
 
 
-_PASSING: Final = frozenset({"os", "posixpath", "ntpath", "genericpath", "pathlib"})
+_PASSING: Final = frozenset({"os", "posixpath", "ntpath", "genericpath", "pathlib", "pathlib._local"})
 
 
 def _for_the_harness(frame: FrameType | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from os import environ, getcwd, getenv
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ GATED: list[tuple[str, Callable[[], Any], list[Any]]] = [
     ("unsetenv", lambda: os.unsetenv("REGION"), [("write", ("REGION",))]),
     ("getcwd", lambda: bool(os.getcwd()), [("read", ("(working directory)",))]),
     ("cwd", lambda: bool(Path.cwd()), [("read", ("(working directory)",))]),
+    ("held by name", lambda: environ["REGION"], [("read", ("REGION",))]),
+    ("getenv held by name", lambda: getenv("REGION"), [("read", ("REGION",))]),
+    ("getcwd held by name", lambda: bool(getcwd()), [("read", ("(working directory)",))]),
     ("abspath", lambda: bool(os.path.abspath("x")), [("read", ("(working directory)",))]),
 ]
 
