@@ -1,10 +1,13 @@
-"""What all tests share: pytest's own means of testing plugins, and a PostgreSQL server."""
+"""What all tests share: pytest's own means of testing plugins, a PostgreSQL server, and a service."""
 
 import shutil
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +39,14 @@ def postgres() -> Iterator[Callable[[], str]]:
     yield database
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[str]:
+    """The URL of a service in a process of its own; see ``tests/service.py``."""
+    command = [sys.executable, Path(__file__).with_name("service.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        process.stdin.close()

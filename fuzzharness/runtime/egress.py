@@ -1,9 +1,9 @@
 """What tools touch outside the world, seen by an audit hook.
 
 Decides which events of the interpreter count as an escape: files opened for writing, made, renamed or
-removed, sockets, subprocesses, SQLite files, where no resource of the world covers them; and what reaches
-a file of the world by a way that its directory does not watch. Reports them, and stops connections that leave
-the machine.
+removed, sockets, subprocesses, SQLite files, the environment, where no resource of the world covers them; and
+what reaches a file of the world by a way that its directory does not watch. Reports them, and stops
+connections that leave the machine.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ class Watcher:
         elif event in _THREADS:
             if not isinstance(getattr(args[0], "__self__", None), Worker):
                 self.saw_thread()
+        elif event in _OF_PROCESS:
+            named = os.fsdecode(args[0]) if args and isinstance(args[0], (str, bytes)) else ""
+            self._gate.escape(_OF_PROCESS[event].format(named))
         else:
             self._gate.escape(f"another process was started: {_command(event, args)}")
 
@@ -139,6 +142,12 @@ _FILES: dict[str, _How] = {
 
 _SENDING = frozenset({"socket.connect", "socket.sendto"})
 
+_OF_PROCESS = {
+    "os.putenv": "the environment variable {} was set",
+    "os.unsetenv": "the environment variable {} was removed",
+    "os.chdir": "os.chdir changed the working directory of all calls",
+}
+
 _THREADS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 
 _EVENTS = frozenset(
@@ -146,6 +155,7 @@ _EVENTS = frozenset(
     | _SENDING
     | _THREADS
     | _FILES.keys()
+    | _OF_PROCESS.keys()
 )
 
 

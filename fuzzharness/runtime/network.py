@@ -1,6 +1,6 @@
 """Which connections a run may make: none that leave the machine, but to hosts the settings name.
 
-Decides where an address leads. Opens no connection; the names it looks up are those of the settings.
+Decides which hosts are refused. Opens no connection; the names it looks up are those of the settings.
 """
 
 from __future__ import annotations
@@ -11,23 +11,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from fuzzharness.errors import NetworkRefused
-
-
-def leaves(host: str) -> bool:
-    """Whether ``host``, a name or an address, is not this machine."""
-    name = host.strip("[]").partition("%")[0].rstrip(".").lower()
-    if name in {"", "localhost"} or name.endswith(".localhost"):
-        return False
-    try:
-        return not (ipaddress.ip_address(name).is_loopback or ipaddress.ip_address(name).is_unspecified)
-    except ValueError:
-        return True
+from fuzzharness.world.disposable import on_this_machine
 
 
 def check(host: object, allowed: Sequence[str]) -> None:
     """Raise :class:`NetworkRefused` if a connection to ``host`` would leave the machine unallowed."""
     name = host.decode(errors="replace") if isinstance(host, bytes) else host
-    if not isinstance(name, str) or not leaves(name) or name in allowed:
+    if not isinstance(name, str) or on_this_machine(name) or name in allowed:
         return
     if _is_address(name) and any(name in _addresses(known) for known in allowed):
         return

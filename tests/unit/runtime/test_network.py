@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import fuzzharness as fh
-from fuzzharness.runtime.network import leaves
+from fuzzharness.world.disposable import on_this_machine
 
 Tool = Callable[[], Any]
 
@@ -84,4 +84,4 @@ def test_this_machine_is_let_through() -> None:
     ],
 )  # fmt: skip
 def test_which_hosts_are_this_machine(host: str, leaving: bool) -> None:
-    assert leaves(host) is leaving
+    assert on_this_machine(host) is not leaving
