@@ -47,6 +47,7 @@ HOME = {
     "psycopg": ["world.postgres", "world.postgres_async", "world.postgres_store"],
     "httpx": ["world.http", "world.http_exchange"],
     "httpcore": ["world.http_exchange"],
+    "aiosqlite": ["world.sqlite_async"],
     "sqlglot": ["world.footprint"],
     "time_machine": ["runtime.clock"],
     "trio": ["runtime"],

@@ -9,10 +9,11 @@ from __future__ import annotations
 from _thread import get_ident
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fuzzharness.access import Key, Kind, Place
 from fuzzharness.finding import Escape
+from fuzzharness.runtime.asides import break_off, hold_back, in_task
 from fuzzharness.runtime.network import check
 from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.strand import RUNNING, current
@@ -67,6 +68,8 @@ class ThreadGate:
         touches = [(resource, key, kind) for key, kind in pairs]
         if taken is None:
             strand.run.arrive(strand, touches)
+        elif strand.aside:
+            hold_back(strand, resource, taken, touches)
         else:
             strand.run.take_or_fail(strand, touches, resource, taken)
         for touch in touches:
@@ -86,7 +89,7 @@ class ThreadGate:
 
     def mark(self) -> object:
         strand = current()
-        return None if strand is None else (id(strand), strand.steps)
+        return None if strand is None else (id(strand), strand.steps, strand.turns)
 
     def caller(self) -> object:
         strand = current()
@@ -104,7 +107,15 @@ class ThreadGate:
 
     def wait(self, resource: str) -> bool:
         strand = current()
-        return False if strand is None else strand.run.wait(strand, resource)
+        if strand is None:
+            return False
+        return break_off(strand, resource) if strand.aside else strand.run.wait(strand, resource)
+
+    async def in_task(self, operation: Callable[[], Any]) -> Any:
+        strand = current()
+        if strand is None or strand.loop is None:
+            return operation()
+        return await in_task(strand, operation)
 
     @contextmanager
     def unseen(self) -> Iterator[None]:
@@ -134,8 +145,13 @@ class ThreadGate:
 
     def unlock(self, resource: str, key: Key) -> None:
         strand = current()
-        if strand is not None:
-            strand.run.unlock(strand, resource, key)
+        if strand is None:
+            return
+        if strand.fresh and strand.loop is not None and strand.steps:
+            strand.run.arrive(
+                strand, ((resource, key, Kind.UNLOCK),)
+            )  # others can go on: a turn that is a step
+        strand.run.unlock(strand, resource, key)
 
     def wake(self, resource: str) -> None:
         strand = RUNNING.get(get_ident())

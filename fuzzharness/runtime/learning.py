@@ -143,6 +143,9 @@ class LearningGate:
     def wait(self, resource: str) -> bool:
         return self._gate.wait(resource)
 
+    async def in_task(self, operation: Callable[[], Any]) -> Any:
+        return await self._gate.in_task(operation)
+
     def unseen(self) -> AbstractContextManager[None]:
         return self._gate.unseen()
 

@@ -9,6 +9,7 @@ the midst of a step. One loop serves a whole exploration. How a loop is built is
 from __future__ import annotations
 
 import _thread
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -149,11 +150,13 @@ class Loop(ABC):
 
     def _live(self) -> None:
         self.ident = _thread.get_ident()
+        threading.current_thread()  # else the first task that asks would be seen to set up what stands for it
         try:
             self._serve()
         except Aborted:
             self.stubborn = True  # it was meant for a step that was set aside, and met the loop itself
         finally:
+            threading._active.pop(self.ident, None)  # type: ignore[attr-defined]  # left there by current_thread()
             release(self._gone)
             release(self._ended)
 

@@ -128,6 +128,17 @@ class Record(ABC):
                 trail.values[-1][place] = self._unseen(strand, peek)
             strand.looks = looks
 
+    def _take_back(self, strand: Strand) -> None:
+        """Nothing of what the step announced has happened, but that it asked for locks."""
+        trail, step = self.trail, strand.last
+        kept = [n for n, touch in enumerate(trail.touches[step]) if touch[2] in OF_LOCKS]
+        trail.touches[step] = [trail.touches[step][n] for n in kept]
+        if self.detailed:
+            trail.places[step] = [trail.places[step][n] for n in kept]
+            trail.values[step] = [None] * len(kept)
+            strand.owed.clear()
+            strand.looks.clear()
+
     # -- values, for explanations ----------------------------------------------------------------
 
     def _look(self, strand: Strand, kind: Kind, peek: Callable[[], Any]) -> None:

@@ -401,9 +401,9 @@ class Run(Standing):
         if all(caller.done for caller in self.callers):
             self._end()
             return None
-        waiting = [s for s in self.strands if s.waits_for is not None]
+        waiting = {s.index: s for s in reversed(self.strands) if s.waits_for is not None}
         if waiting:
-            return self._let_fail(waiting[0])
+            return self._let_fail(waiting)
         self.holder = None
         left = [s for s in self.strands if not s.done]
         if left and self.strangers and not self._awaited:
@@ -419,8 +419,18 @@ class Run(Standing):
         self._end()
         return None
 
-    def _let_fail(self, strand: Strand) -> Strand:
+    def _let_fail(self, waiting: dict[int, Strand]) -> Strand | None:
+        """Every call waits: one of them, whichever, is the first to give up."""
         self.trail.unforeseen += 1
+        chosen: int | None = next(iter(waiting))
+        if len(waiting) > 1:
+            self.asked += 1
+            chosen = self._choice(sorted(waiting), None)
+        if chosen is None:
+            self.trail.cut = True
+            self._end()
+            return None
+        strand = waiting[chosen]
         strand.given_up = True
         strand.waits_for = None
         self._idle.clear()
@@ -510,7 +520,7 @@ def _plainly_able(caller: Caller) -> bool:
     loop = only.loop
     if loop is None:
         return only.blocked is None
-    return loop.inside is None and (only.resume is not None or not only.started)
+    return loop.inside is None and only.blocked is None and (only.resume is not None or not only.started)
 
 
 def _plainly_over(caller: Caller) -> bool:

@@ -75,6 +75,25 @@ class Standing(Record):
             self._take_again(strand)
         return not strand.given_up
 
+    def in_vain(self, strand: Strand) -> None:
+        """``strand`` was chosen and can take no step."""
+        if self.over:
+            self._unwind(strand)
+        if strand.fresh:
+            self._began_in_vain(strand)
+
+    def not_in_vain(self, strand: Strand) -> None:
+        """``strand`` takes a step all the same, since it gives up waiting."""
+        if strand.index in self._idle:
+            self._idle.remove(strand.index)
+
+    def broken_off(self, strand: Strand) -> None:
+        """The step of ``strand`` has not come to anything, and what it is about will be tried in another."""
+        if self.over:
+            self._unwind(strand)
+        self.trail.unforeseen += 1
+        self._take_back(strand)
+
     def wake(self, resource: str) -> None:
         """Let the calls that wait for ``resource`` try again."""
         for strand in self.strands:

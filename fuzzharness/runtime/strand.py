@@ -28,7 +28,8 @@ class Home(Protocol):
 class Strand:
     """The state of one line of execution in one run.
 
-    ``fresh`` until it begins a step after it was chosen; ``blocked`` answers whether what it waits for is
+    ``aside`` while it makes an operation that is broken off where it would wait; ``fresh`` until it begins a
+    step after it was chosen; ``blocked`` answers whether what it waits for is
     still taken; ``timer`` is when it gives up waiting, in the time of its call; ``stuck`` while it was set
     aside, with the line it ``stood`` on; ``spins`` once it took too many steps; ``deaf`` while it must pass
     gates unseen; ``merged`` while everything it does belongs to its last step; ``foreseen`` if its wait is
@@ -40,6 +41,7 @@ class Strand:
     """
 
     __slots__ = (
+        "aside",
         "atomic",
         "baton",
         "blocked",
@@ -85,7 +87,7 @@ class Strand:
         self.baton = home.baton
         self.steps = self.atomic = self.last = self.since = self.turns = 0
         self.started = self.done = self.stuck = self.deaf = self.given_up = self.spins = False
-        self.foreseen = self.timed_out = False
+        self.foreseen = self.timed_out = self.aside = False
         self.merged = loop is not None
         self.stood = ""
         self.fresh = True
@@ -109,7 +111,8 @@ class Strand:
             return False
         loop = self.loop
         if loop is not None and loop.inside is not self:
-            return loop.inside is None and (self.resume is not None or not self.started)
+            able = loop.inside is None and (self.resume is not None or not self.started)
+            return able and (self.blocked is None or not self.blocked())
         return self.blocked is None or not self.blocked()
 
     @property

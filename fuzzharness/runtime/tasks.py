@@ -7,6 +7,7 @@ go on is known. Objects made before a run get back the state they had.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import os
@@ -69,7 +70,10 @@ _INHERITED = frozenset({"__aenter__", "__aexit__"})
 _AMPLE = 40
 """A limiter of so many tokens, as trio and anyio have one for their threads, of which half are free."""
 
-_COUNTING = os.path.join("trio", "_threads.py")
+_OWN = (os.path.join("trio", "_threads.py"), os.path.join("sqlalchemy", "connectors", "asyncio.py"))
+"""Where trio counts its worker threads, and SQLAlchemy lets the tasks of one call take turns."""
+
+_MANAGED = asyncio.locks.__file__
 
 _MADE: dict[tuple[type, str], tuple[Any, Any]] = {}
 
@@ -144,9 +148,11 @@ def _touch(strand: Strand, thing: Any, resource: str, kind: Kind) -> None:
         run.record(strand, touch, None)
 
 
-def _own_business(frame: FrameType) -> bool:
-    """Whether trio uses something to count its worker threads."""
-    return frame.f_code.co_filename.endswith(_COUNTING)
+def _own_business(frame: FrameType | None) -> bool:
+    """Whether a library uses something for what no sibling takes part in."""
+    if frame is not None and frame.f_code.co_filename == _MANAGED:
+        frame = frame.f_back  # ``async with`` a lock of asyncio
+    return frame is not None and frame.f_code.co_filename.endswith(_OWN)
 
 
 def _ample(thing: Any) -> bool:

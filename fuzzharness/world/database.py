@@ -82,7 +82,7 @@ class Database:
 
 def _store(engine: Engine, setup: Setup | None, borrowed: bool) -> Store:
     kind = (engine.dialect.name, engine.dialect.driver)
-    if kind == ("sqlite", "pysqlite"):
+    if kind in {("sqlite", "pysqlite"), ("sqlite", "aiosqlite")}:
         from fuzzharness.world.sqlite_store import SqliteStore
 
         return SqliteStore(engine, setup, borrowed)

@@ -8,8 +8,7 @@ asyncio.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import Any
 
@@ -19,6 +18,7 @@ from psycopg.adapt import AdaptersMap
 from psycopg.conninfo import make_conninfo
 
 from fuzzharness.world.postgres import Watched, begun, ended, outside, session_of, timed
+from fuzzharness.world.turns import Turns
 
 
 class WatchedAsyncConnection(Watched, psycopg.AsyncConnection[Any]):
@@ -98,39 +98,6 @@ class WatchedAsyncCursor(psycopg.AsyncCursor[Any]):
         return super().copy(statement, params, **options)
 
 
-class _Turns:
-    """The lock of a connection, whose tasks take turns in the order they came: no sibling ever has it."""
-
-    def __init__(self) -> None:
-        self._taken = False
-        self._line: deque[asyncio.Future[None]] = deque()
-
-    async def __aenter__(self) -> None:
-        if self._taken:
-            turn = asyncio.get_running_loop().create_future()
-            self._line.append(turn)
-            await turn
-        self._taken = True
-
-    async def __aexit__(self, *_error: object) -> None:
-        while self._line:
-            turn = self._line.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._taken = False
-
-
-def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine that waits for nothing, as connections of the harness's own do."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return end.value
-    coroutine.close()
-    raise RuntimeError("a coroutine that should come to its end at once waits for something")
-
-
 def connected(conninfo: str, options: dict[str, Any]) -> WatchedAsyncConnection:
     """A connection made while the loop stands still; ``options`` as of ``AsyncConnection.connect``."""
     own = ("autocommit", "context", "row_factory", "cursor_factory", "prepare_threshold")
@@ -144,6 +111,6 @@ def connected(conninfo: str, options: dict[str, Any]) -> WatchedAsyncConnection:
     if given.get("context") is not None:
         made._adapters = AdaptersMap(given["context"].adapters)
     made.prepare_threshold = given.get("prepare_threshold")
-    made.lock = _Turns()
+    made.lock = Turns()
     connection: WatchedAsyncConnection = made
     return connection

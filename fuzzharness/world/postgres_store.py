@@ -18,7 +18,6 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from sqlalchemy.engine import Engine
-from sqlalchemy.util.concurrency import greenlet_spawn
 
 from fuzzharness.access import ANY, MISSING, Key, Kind
 from fuzzharness.errors import WorldError
@@ -28,7 +27,7 @@ from fuzzharness.world.layout import Layout
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.postgres import Session, Watched, WatchedConnection, WatchedCursor
-from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, at_once, connected
+from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, connected
 from fuzzharness.world.postgres_catalog import OURS, SHAPE, Table, layout_of, schema_of, tables_of
 from fuzzharness.world.postgres_chance import FUNCTIONS, PATH, make_defaults_anew
 from fuzzharness.world.postgres_undo import Undo
@@ -36,7 +35,7 @@ from fuzzharness.world.postgres_waits import Waits
 from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.schema import Schema, quoted
-from fuzzharness.world.store import Setup, first_line, run_setup
+from fuzzharness.world.store import Setup, first_line, on_engine, run_setup
 
 _PREFIX = "fuzzharness_"
 _NUMBERS = count(1)
@@ -98,10 +97,7 @@ class PostgresStore:
 
     def _make_scratch(self) -> None:
         self._create(self._names[0], self._database)
-        if self._engine.dialect.is_async:
-            at_once(greenlet_spawn(self._first_time))
-        else:
-            self._first_time()
+        on_engine(self._engine, self._first_time)
 
     def _connect_admin(self) -> Any:
         other = "template1" if self._database == "postgres" else "postgres"

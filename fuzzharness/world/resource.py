@@ -15,6 +15,17 @@ from fuzzharness.access import Key, Kind, Place
 Peek = Callable[[], Any]
 
 
+class HeldBack(BaseException):
+    """An operation of :meth:`Gate.in_task` would have to wait: it is given up, and made again later.
+
+    ``taken`` answers whether it still would have to; None: not until ``resource`` is woken.
+    """
+
+    def __init__(self, resource: str, taken: Callable[[], bool] | None) -> None:
+        super().__init__(resource)
+        self.resource, self.taken = resource, taken
+
+
 class Gate(Protocol):
     """What a resource is given to announce accesses with."""
 
@@ -65,6 +76,14 @@ class Gate(Protocol):
 
     def unforeseen(self) -> None:
         """Say that calls may come to wait for something that cannot be announced."""
+        ...
+
+    async def in_task(self, operation: Callable[[], Any]) -> Any:
+        """Make an operation of a task, with an ``await`` before and after it.
+
+        Where it has to wait it raises :class:`HeldBack`, and is made again once it need not: so the task
+        waits, and the loop goes on with others.
+        """
         ...
 
     def wait(self, resource: str) -> bool:

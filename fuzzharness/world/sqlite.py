@@ -15,11 +15,12 @@ import os
 import re
 import sqlite3
 import sqlite3.dbapi2
-import threading
 import types
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final, Protocol
 from urllib.parse import unquote
@@ -27,7 +28,7 @@ from urllib.parse import unquote
 from fuzzharness.access import ANY, Key, Kind, Place
 from fuzzharness.world.footprint import Reader
 from fuzzharness.world.references import Replaced
-from fuzzharness.world.resource import Gate
+from fuzzharness.world.resource import Gate, HeldBack
 from fuzzharness.world.sqlite_functions import ask_python
 from fuzzharness.world.statement import Footprint, parameters
 
@@ -63,13 +64,15 @@ class Scratch(Protocol):
 class WatchedConnection(sqlite3.Connection):
     """A connection to a scratch database.
 
-    ``altered`` is True once a statement has changed the connection itself, ``patient`` unless it was
-    opened with a timeout of 0. ``_unpublished`` holds what its transaction wrote so far, ``_mark`` the
-    step of the last write.
+    ``altered`` is True once a statement has changed the connection itself, ``patient`` unless it was opened
+    with a timeout of 0; ``drains`` if queries are read to their end at once, since a task could be held
+    before it fetches what it asked for. ``_unpublished`` holds what its transaction wrote so far, ``_mark``
+    the step of the last write.
     """
 
     altered = False
     patient = True
+    drains = False
     scratch: Scratch | None = None
     _unpublished: dict[Key, Place | None]
     _has_read = False
@@ -156,13 +159,19 @@ class WatchedConnection(sqlite3.Connection):
         if announced:
             taken = self._locked_out if taking and waits else None
             scratch.gate.accesses(scratch.name, announced, self._seen, taken)
+        held_back = False
         try:
             return self.patiently(run)
         except sqlite3.IntegrityError:
             self._refused(pairs)
             raise
+        except HeldBack:
+            held_back = True
+            raise
         finally:
-            if taking and self.in_transaction and not self._locked_out():
+            if held_back:
+                """It has not been made: there is nothing to remember."""
+            elif taking and self.in_transaction and not self._locked_out():
                 scratch.writer = weakref.ref(self)
             elif taking and waits and scratch.writer is None:
                 scratch.gate.unlock(scratch.name, WRITE_LOCK)
@@ -272,6 +281,7 @@ class WatchedCursor(sqlite3.Cursor):
     connection: WatchedConnection
     _ended = True
     _single = False
+    _rows: deque[Any] | None = None
 
     def execute(self, sql: str, params: Any = (), /) -> Any:
         run = super().execute
@@ -300,29 +310,48 @@ class WatchedCursor(sqlite3.Cursor):
             scratch.gate.escape(f"{scratch.name}: another database was attached")
         if footprint.commits:
             return connection.publish(run)
+        self._rows = None
         pairs = _pairs(footprint, rows)
         result = connection.statement(footprint, pairs, run)
         if self.description is not None:
             self._ended, self._single = False, _single(pairs)
+            if connection.drains:
+                self._rows = deque(super().fetchall())
             scratch.gate.later(_Open(self).look)
         return result
 
+    @property
+    def left(self) -> bool:
+        """Whether rows are left that it has read and nobody has asked for."""
+        return bool(self._rows) and not self._ended
+
+    def _next(self) -> Any:
+        return self._rows.popleft() if self._rows else None
+
     def fetchone(self) -> Any:
-        row = super().fetchone()
+        row = super().fetchone() if self._rows is None else self._next()
         self._ended = self._ended or self._single or row is None
         return row
 
     def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
-        rows = super().fetchmany(*args, **kwargs)
+        if self._rows is None:
+            rows = super().fetchmany(*args, **kwargs)
+        else:
+            size = args[0] if args else kwargs.get("size", self.arraysize)
+            rows = [self._rows.popleft() for _ in range(min(size, len(self._rows)))]
         self._ended = self._ended or not rows
         return rows
 
     def fetchall(self) -> Any:
-        rows = super().fetchall()
+        rows = super().fetchall() if self._rows is None else [*self._rows]
+        if self._rows is not None:
+            self._rows.clear()
         self._ended = True
         return rows
 
     def __next__(self) -> Any:
+        if self._rows:
+            return self._rows.popleft()
         try:
             return super().__next__()
         except StopIteration:
@@ -348,8 +377,12 @@ class _Open:
     def look(self) -> None:
         cursor = self._cursor()
         scratch = None if cursor is None else cursor.connection.scratch
-        if cursor is not None and scratch is not None and not cursor._ended:
+        if cursor is None or scratch is None or cursor._ended:
+            return
+        if not cursor.connection.drains:
             scratch.gate.unforeseen()
+        elif cursor.left and not cursor.connection.in_transaction:
+            scratch.gate.escape(f"{scratch.name}: {HALF_READ}")
 
 
 def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
@@ -363,6 +396,9 @@ def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
     return list(found)
 
 
+HALF_READ: Final = (
+    "a query is left half read over other accesses, and whom that keeps waiting is not explored"
+)
 IMPATIENT: Final = "a connection does not wait for locks, and where it would give up is not explored"
 
 _UNSEEN = re.compile(
@@ -375,16 +411,22 @@ _UNSEEN = re.compile(
 
 Make = Callable[[tuple[Any, ...], dict[str, Any]], WatchedConnection]
 
+_READ_ONLY = re.compile(r"^file:.*[?&](mode=ro|immutable=1)(&|#|$)")
 _ORIGINAL = sqlite3.dbapi2.connect
 _REDIRECTS: dict[str, Make] = {}
 _REPLACED = Replaced()
-_FORCED = threading.local()
+_FORCED: ContextVar[Make | None] = ContextVar("fuzzharness_make", default=None)
 
 
 def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
     """``sqlite3.connect`` for as long as a scratch database stands in for a file."""
-    make = getattr(_FORCED, "make", None) or _REDIRECTS.get(file_name(database))
-    return _ORIGINAL(database, *args, **kwargs) if make is None else make(args, kwargs)
+    make = _FORCED.get() or _REDIRECTS.get(file_name(database))
+    if make is None:
+        return _ORIGINAL(database, *args, **kwargs)
+    connection = make(args, kwargs)
+    if kwargs.get("uri") and _READ_ONLY.search(os.fsdecode(database)):
+        sqlite3.Connection.execute(connection, "PRAGMA query_only=ON")
+    return connection
 
 
 def file_name(database: Any) -> str:
@@ -420,7 +462,7 @@ def connections_to(file: str, known: object) -> int:
     if not file:
         return 0
     found = [o for o in gc.get_objects() if isinstance(o, sqlite3.Connection) and _leads_to(o, file)]
-    return sum(not any(_keeps(known, record) for record in gc.get_referrers(o)) for o in found)
+    return sum(not any(keeps(known, record) for record in gc.get_referrers(o)) for o in found)
 
 
 def _leads_to(connection: sqlite3.Connection, file: str) -> bool:
@@ -431,21 +473,31 @@ def _leads_to(connection: sqlite3.Connection, file: str) -> bool:
     return any(name and os.path.realpath(name) == file for name in names)
 
 
-def _keeps(pool: object, record: Any) -> bool:
-    """Whether an SQLAlchemy connection record, or its fields, belong to ``pool``."""
+def keeps(pool: object, record: Any) -> bool:
+    """Whether an SQLAlchemy connection record, or its fields, belong to ``pool``.
+
+    What aiosqlite keeps is for ``sqlite_async`` to count.
+    """
     fields = record if isinstance(record, dict) else {}
+    if "_connector" in fields or hasattr(record, "_connector"):
+        return True
     name = "_ConnectionRecord__pool"
     return fields.get(name, getattr(record, name, None)) is pool
 
 
 @contextmanager
 def forced(make: Make) -> Iterator[None]:
-    """Within it every new connection of this thread is made by ``make``, whatever it asks for."""
-    _FORCED.make = make
+    """Within it every new connection of this context is made by ``make``, whatever it asks for."""
+    token = _FORCED.set(make)
     try:
         yield
     finally:
-        _FORCED.make = None
+        _FORCED.reset(token)
+
+
+def is_forced() -> bool:
+    """Whether whoever connects now gets a connection to a scratch database."""
+    return _FORCED.get() is not None
 
 
 def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> WatchedConnection:
@@ -462,7 +514,8 @@ def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
     connection: WatchedConnection = _ORIGINAL(path, **asked)
     connection.patient = patient
     for pragma in ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY"):
-        sqlite3.Connection.execute(connection, pragma)
+        with suppress(sqlite3.OperationalError):  # who connects beside an exclusive lock waits only later
+            sqlite3.Connection.execute(connection, pragma)
     ask_python(connection)
     return connection
 

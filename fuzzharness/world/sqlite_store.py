@@ -10,18 +10,24 @@ threads of an application would have, whatever pool they came with.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
 import tempfile
+import threading
 import weakref
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy.engine import Engine
+from sqlalchemy.util import await_only
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from fuzzharness.access import ANY, MISSING, Key
-from fuzzharness.world import sqlite
+from fuzzharness.errors import WorldError
+from fuzzharness.world import sqlite, sqlite_async
 from fuzzharness.world.footprint import Reader
 from fuzzharness.world.image import Image
 from fuzzharness.world.layout import Layout
@@ -29,7 +35,7 @@ from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.schema import Schema, key_columns, layout_of, quoted, schema_of, tables_of
-from fuzzharness.world.store import Setup, run_setup
+from fuzzharness.world.store import Setup, on_engine, run_setup
 
 
 class SqliteStore:
@@ -61,6 +67,7 @@ class SqliteStore:
         self._path = os.path.join(self._folder, "scratch.db")
         self._found_pool = self._engine.pool
         self._target = ""
+        self._own: Any = None
         try:
             self._build()
         except BaseException:
@@ -72,23 +79,50 @@ class SqliteStore:
         if in_file and not in_file.startswith("memory:"):
             self._copy_in()
         self._own = sqlite3.dbapi2.Connection(self._path, check_same_thread=False, isolation_level=None)
-        self._own.execute("PRAGMA synchronous=OFF")
+        try:
+            self._own.execute("PRAGMA synchronous=OFF")
+        except sqlite3.DatabaseError as error:
+            raise WorldError(
+                f"the file {self._target} of the database {self.name!r} cannot be read: {error}. Expected an "
+                "SQLite database, or no file yet. Correct the URL, or let the application make the file anew."
+            ) from error
         if not in_file or in_file.startswith("memory:"):
             self._copy_in()
         self._redirect()
-        run_setup(self._engine, self._setup, self.name)
+        on_engine(self._engine, self._first_time)
         self.mark()
 
     def _copy_in(self) -> None:
         """Copy what the database holds now: a file as it lies there, another through the engine."""
         file = self._target = sqlite.file_name(self._engine.url.database or "")
         if file and not file.startswith("memory:"):
-            for suffix in ("", "-wal", "-journal"):
-                if os.path.exists(file + suffix):
-                    shutil.copyfile(file + suffix, self._path + suffix)
+            if not os.path.isdir(os.path.dirname(file)) or os.path.isdir(file):
+                raise WorldError(
+                    f"the database {self.name!r} was given {file}, which "
+                    f"{'is a folder' if os.path.isdir(file) else 'is in no folder that there is'}. Expected "
+                    "a file, be it there or still to be made by a setup. Correct the URL."
+                )
+            try:
+                for suffix in ("", "-wal", "-journal"):
+                    if os.path.exists(file + suffix):
+                        shutil.copyfile(file + suffix, self._path + suffix)
+            except OSError as error:
+                raise WorldError(
+                    f"the database {self.name!r} cannot be copied: {error}. Expected a file that may be "
+                    f"read, and room for a copy in {self._folder}. Correct the URL, or make room."
+                ) from error
             return
         if not file and not self._borrowed:
             return
+        if self._engine.dialect.is_async:
+            _in_a_loop(lambda: greenlet_spawn(self._copy_over))
+        else:
+            self._copy_over()
+        if not self._borrowed:
+            self._engine.dispose()
+
+    def _copy_over(self) -> None:
+        """Copy through the engine, whose pool is left as it was."""
         made: list[object] = []
 
         def remember(raw: object, _record: object) -> None:
@@ -97,23 +131,30 @@ class SqliteStore:
         sqlalchemy.event.listen(self._engine, "connect", remember)
         with self._engine.connect() as connection:
             raw = connection.connection.driver_connection
-            assert isinstance(raw, sqlite3.Connection)
-            raw.backup(self._own)
-            if raw in made:
-                connection.detach()  # so that the application's pool is left as it was
+            assert raw is not None
+            copying: Any = raw.backup(self._own)
+            if copying is not None:
+                await_only(copying)
+            if connection.connection.dbapi_connection in made:
+                connection.detach()
         sqlalchemy.event.remove(self._engine, "connect", remember)
-        if not self._borrowed:
-            self._engine.dispose()
 
     def _redirect(self) -> None:
         engine = self._engine
         self._found_pool = engine.pool
         engine.pool = CallPool(self._connect, engine)
         sqlite.redirect(self._target or self._path, self._make)
-        for _ in range(sqlite.connections_to(self._target, known=self._found_pool)):
-            self.gate.escape(f"a connection to {self._target} was open before: what it does cannot be seen")
-        with engine.connect():
+        sqlite_async.serve(self.gate)
+        for module in (sqlite, sqlite_async):
+            for _ in range(module.connections_to(self._target, known=self._found_pool)):
+                self.gate.escape(
+                    f"a connection to {self._target} was open before: what it does cannot be seen"
+                )
+
+    def _first_time(self) -> None:
+        with self._engine.connect():
             """What is done to each new connection (journal_mode, say) is done before the first run."""
+        run_setup(self._engine, self._setup, self.name)
 
     def _connect(self) -> Any:
         with sqlite.forced(self._make):
@@ -161,6 +202,9 @@ class SqliteStore:
 
     def _abandon(self) -> None:
         """End what a finished call left open, as the end of its thread would."""
+        pool = self._engine.pool
+        if self._engine.dialect.is_async and isinstance(pool, CallPool):
+            pool.abandon()
         for connection in [c for c in self.connections if c.in_transaction]:
             connection.rollback()
         if self.reader is not self._known:
@@ -221,6 +265,7 @@ class SqliteStore:
         if self._folder is None:
             return
         sqlite.restore(self._target or self._path)
+        sqlite_async.leave(self.gate)
         self._close_connections()
         self._engine.pool = self._found_pool
         if not self._borrowed:
@@ -239,6 +284,23 @@ class SqliteStore:
         for connection in list(self.connections):
             connection.close()
         self.connections.clear()
+
+
+def _in_a_loop(work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """Do ``work`` on an event loop of its own, whatever loop runs here."""
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(work())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
 
 
 def _readable(content: bytes) -> str:

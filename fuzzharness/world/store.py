@@ -5,10 +5,12 @@ Decides what a database may ask of it, and how ``setup`` is run. One implementat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from typing import Any, Protocol
 
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
@@ -58,6 +60,24 @@ def run_setup(engine: Engine, setup: Setup | None, name: str) -> None:
             f"the setup of the database {name!r} failed with {type(error).__name__}: {first_line(error)}. "
             "Expected setup(connection) to build the tables and the initial rows. Correct it, run again."
         ) from error
+
+
+def _at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine that waits for nothing, as connections of the harness's own do."""
+    try:
+        copy_context().run(coroutine.send, None)  # which its greenlet shares
+    except StopIteration as end:
+        return end.value
+    coroutine.close()
+    raise RuntimeError("a coroutine that should come to its end at once waits for something")
+
+
+def on_engine(engine: Engine, work: Callable[[], None]) -> None:
+    """Do ``work`` on connections of ``engine`` that wait for nothing, be the engine sync or async."""
+    if engine.dialect.is_async:
+        _at_once(greenlet_spawn(work))
+    else:
+        work()
 
 
 def first_line(error: BaseException) -> str:

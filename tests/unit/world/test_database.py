@@ -562,7 +562,7 @@ def test_a_setup_that_fails_is_told_with_what_it_was_and_leaves_nothing(tmp_path
     ("url", "message"),
     [
         ("nonsense", "'nonsense', which SQLAlchemy refuses.*Expected a URL such as"),
-        ("sqlite+aiosqlite://", "refuses|no other driver"),
+        ("sqlite+pysqlcipher://", "refuses|no other driver"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_in_words(url: str, message: str) -> None:
