@@ -144,6 +144,7 @@ class Stage:
     def escapes(self) -> tuple[Escape, ...]:
         """What was touched outside the world so far."""
         self._state.check()
+        self.world.check()
         for name in self._surroundings.changed():
             self._gate.escape(f"{name} was changed by a run and cannot be watched or brought back")
         return tuple(self._gate.escapes)

@@ -68,6 +68,13 @@ class World:
         """The state of every resource as plain nested mappings."""
         return {name: resource.capture() for name, resource in self._resources.items()}
 
+    def check(self) -> None:
+        """Let resources that were restored by what was announced report what was not."""
+        for resource in self._opened:
+            check = getattr(resource, "check", None)
+            if check is not None:
+                check()
+
     def layout(self) -> Layout:
         """Which parts of the captured state are tables and which are files."""
         parts: list[Layout] = [r.layout() for r in self._resources.values() if hasattr(r, "layout")]

@@ -29,6 +29,7 @@ from fuzzharness.world.footprint import Reader
 from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.sqlite_functions import ask_python
+from fuzzharness.world.sqlite_rows import NEW
 from fuzzharness.world.statement import Footprint, parameters
 
 _BUSY, _LOCKED = 5, 6
@@ -50,6 +51,7 @@ class Scratch(Protocol):
     reader: Reader
     connections: weakref.WeakSet[WatchedConnection]
     writer: weakref.ref[WatchedConnection] | None
+    touched: set[Key]
 
     def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
         """The rows at ``key`` as this connection sees them; None for what is committed."""
@@ -112,6 +114,8 @@ class WatchedConnection(sqlite3.Connection):
     def _outside(self, what: str) -> None:
         if self.scratch is not None and self.scratch.gate.inside:
             self.scratch.gate.escape(f"{self.scratch.name}: {what}")
+        if self.scratch is not None:
+            self.scratch.touched.add((ANY, ANY))
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         return self.cursor().execute(sql, parameters)
@@ -191,7 +195,9 @@ class WatchedConnection(sqlite3.Connection):
         assert scratch is not None
         if footprint.writes:
             here = scratch.gate.here()
-            self._unpublished.update({key: here for key, kind in pairs if kind is Kind.WRITE})
+            written = [key for key, kind in pairs if kind is Kind.WRITE]
+            self._unpublished.update(dict.fromkeys(written, here))
+            scratch.touched.update([(table, NEW) for table, _ in written] if footprint.appends else written)
             self._mark = scratch.gate.mark() if footprint.simple else None
         self._has_read = self._has_read or looked
         if footprint.reshapes:
@@ -290,9 +296,13 @@ class WatchedCursor(sqlite3.Cursor):
     def _announced(self, sql: str, rows: Sequence[Any], run: Callable[[], Any]) -> Any:
         connection = self.connection
         scratch = connection.scratch
-        if scratch is None or not scratch.gate.inside:
+        if scratch is None:
             return run()
         footprint = scratch.reader.read(sql)
+        if not scratch.gate.inside:
+            if footprint.writes:
+                scratch.touched.add((ANY, ANY))
+            return run()
         connection.altered = connection.altered or footprint.alters
         if _UNSEEN.search(sql):
             scratch.gate.escape(f"{scratch.name}: {' '.join(sql.split())} is neither gated nor compared")

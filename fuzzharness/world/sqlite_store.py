@@ -15,6 +15,7 @@ import shutil
 import sqlite3
 import tempfile
 import weakref
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy
@@ -28,7 +29,8 @@ from fuzzharness.world.layout import Layout
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.resource import Gate
-from fuzzharness.world.schema import Schema, key_columns, layout_of, quoted, schema_of, tables_of
+from fuzzharness.world.schema import Schema, layout_of, quoted, schema_of
+from fuzzharness.world.sqlite_rows import Rows
 from fuzzharness.world.store import Setup, run_setup
 
 
@@ -38,13 +40,13 @@ class SqliteStore:
     ``borrowed``: the engine is the application's, not made from a URL.
     """
 
-    learned = 0
-    """Nothing of what is learned of an SQLite database makes runs incomparable."""
-
     def __init__(self, engine: Engine, setup: Setup | None, borrowed: bool) -> None:
         self._engine, self._setup, self._borrowed = engine, setup, borrowed
         self._folder: str | None = None
         self._image: Image | None = None
+        self.learned = 0
+        self.touched: set[Key] = set()
+        self._trusted = True
         self.connections: weakref.WeakSet[sqlite.WatchedConnection] = weakref.WeakSet()
         self.writer: weakref.ref[sqlite.WatchedConnection] | None = None
 
@@ -131,7 +133,8 @@ class SqliteStore:
         if self._image is not None:
             self._image.close()
         self._image = Image(self._path, self._own)
-        self._layout: tuple[object, dict[str, list[str]]] = (None, {})
+        self.touched.clear()
+        self._rows = Rows(self._own, self.touched)
         self._schema = schema_of(self._own)
         self.reader = self._known = Reader(self._schema)
 
@@ -141,18 +144,26 @@ class SqliteStore:
         assert self._image is not None
         if self._image.restore():
             self._close_connections()
+            self._rows.read_schema()
+        self.touched.clear()
 
     def capture(self) -> dict[str, Any]:
         self._abandon()
-        version = self._own.execute("PRAGMA schema_version").fetchone()[0]
-        if version != self._layout[0]:
-            tables = {table: key_columns(self._own, table) for table in tables_of(self._own)}
-            self._layout = version, tables
-        try:
-            return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
-        except sqlite3.OperationalError:
-            self._own.text_factory = _readable  # there is text that is not UTF-8; this reads it, slowly
-            return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
+        state = self._rows.capture()
+        self._distrust()
+        return state
+
+    def check(self) -> None:
+        """Report what was written in a way that no statement announced."""
+        with suppress(sqlite3.Error):  # a call that never ended may hold the file
+            for table in self._rows.unseen():
+                self.gate.escape(f"{self.name}: {table} was written in a way that is not watched")
+
+    def _distrust(self) -> None:
+        """Endings that were captured by what was announced are worth nothing where that was not all."""
+        if self._trusted and not self._rows.trusted:
+            self._trusted = False
+            self.learned += 1
 
     def layout(self) -> Layout:
         """Which tables there are, by what their rows are known, and what refers to them."""
@@ -169,18 +180,6 @@ class SqliteStore:
     def forget_schema(self) -> None:
         """The schema has changed: until the next run every statement may touch anything."""
         self.reader = Reader(Schema())
-
-    def _rows(self, table: str, keys: list[str]) -> dict[Any, dict[str, Any]]:
-        order = ", ".join(map(quoted, keys)) or "rowid"
-        found = self._own.execute(f"SELECT * FROM {quoted(table)} ORDER BY {order}")
-        columns = [column[0] for column in found.description]
-        rows: dict[Any, dict[str, Any]] = {}
-        for number, values in enumerate(found, 1):
-            row = dict(zip(columns, values, strict=True))
-            key = tuple(row[k] for k in keys)
-            name = key[0] if len(key) == 1 else key or number
-            rows[(name, number) if name in rows else name] = row  # NULL may stand in several keys
-        return rows
 
     def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
         """The row or rows at ``key``, as ``connection`` sees them or as they are committed."""
@@ -208,6 +207,7 @@ class SqliteStore:
         changed, values = another(free)
         if not changed:
             return False
+        self.touched.add((table, row))
         sets = ", ".join(f"{quoted(name)} = ?" for name in values)
         try:
             self._own.execute(
@@ -239,7 +239,3 @@ class SqliteStore:
         for connection in list(self.connections):
             connection.close()
         self.connections.clear()
-
-
-def _readable(content: bytes) -> str:
-    return content.decode(errors="backslashreplace")
