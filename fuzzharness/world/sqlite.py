@@ -57,6 +57,10 @@ class Scratch(Protocol):
         """The rows at ``key`` as this connection sees them; None for what is committed."""
         ...
 
+    def over(self) -> None:
+        """A transaction that wrote has ended."""
+        ...
+
     def forget_schema(self) -> None:
         """The schema has changed: until the next run every statement may touch anything."""
         ...
@@ -256,10 +260,12 @@ class WatchedConnection(sqlite3.Connection):
 
     def _over(self) -> None:
         """The transaction has ended: forget it, and let those that wait try again."""
+        wrote, scratch = bool(self._unpublished), self.scratch
         self._unpublished, self._has_read, self._mark = {}, False, None
-        scratch = self.scratch
         if scratch is None:
             return
+        if wrote:
+            scratch.over()
         if scratch.writer is not None and scratch.writer() in (self, None):
             scratch.writer = None
             scratch.gate.unlock(scratch.name, WRITE_LOCK)

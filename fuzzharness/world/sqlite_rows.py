@@ -13,6 +13,7 @@ from typing import Any
 
 from fuzzharness.access import ANY, MISSING, Key
 from fuzzharness.world.contents import Contents, Start
+from fuzzharness.world.due import is_due
 from fuzzharness.world.schema import is_generated, key_columns, quoted, tables_of
 
 NEW = object()
@@ -47,7 +48,7 @@ class Rows:
         """Every table by name, its rows by key."""
         self._captured += 1
         found = self._changed() if self.trusted else None
-        return self._whole() if found is None or (_is_due(self._captured) and self.unseen(found)) else found
+        return self._whole() if found is None or (is_due(self._captured) and self.unseen(found)) else found
 
     def unseen(self, captured: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         """The tables in which something was written that no statement announced, in ``captured`` or now."""
@@ -151,11 +152,6 @@ def _same(before: dict[str, Any] | None, row: dict[str, Any]) -> bool:
     if before is None or before != row:
         return False
     return list(before) == list(row) and [*map(type, before.values())] == [*map(type, row.values())]
-
-
-def _is_due(number: int) -> bool:
-    """Whether everything is read after so many runs: the first, the fourth, the sixteenth and so on."""
-    return number & (number - 1) == 0 and number.bit_length() % 2 == 1
 
 
 def _readable(content: bytes) -> str:

@@ -126,6 +126,9 @@ class SqliteStore:
         connection.watch(self)
         if not connection.patient:
             self.gate.escape(f"{self.name}: {sqlite.IMPATIENT}")
+        if self._image is not None and self._image.can_persist:
+            with suppress(sqlite3.OperationalError):  # another call holds the file: one that tells less
+                sqlite3.Connection.execute(connection, "PRAGMA journal_mode=PERSIST")
         return connection
 
     def mark(self) -> None:
@@ -158,10 +161,13 @@ class SqliteStore:
         with suppress(sqlite3.Error):  # a call that never ended may hold the file
             for table in self._rows.unseen():
                 self.gate.escape(f"{self.name}: {table} was written in a way that is not watched")
+            if self._image is not None and self._image.unseen():
+                self.gate.escape(f"{self.name}: its file was written in a way that is not watched")
 
     def _distrust(self) -> None:
         """Endings that were captured by what was announced are worth nothing where that was not all."""
-        if self._trusted and not self._rows.trusted:
+        assert self._image is not None
+        if self._trusted and not (self._rows.trusted and self._image.trusted):
             self._trusted = False
             self.learned += 1
 
@@ -176,6 +182,11 @@ class SqliteStore:
             connection.rollback()
         if self.reader is not self._known:
             self.reader = self._known
+
+    def over(self) -> None:
+        """A transaction that wrote has ended."""
+        if self._image is not None:
+            self._image.committed()
 
     def forget_schema(self) -> None:
         """The schema has changed: until the next run every statement may touch anything."""
