@@ -87,7 +87,6 @@ def test_cost_of_a_run_on_many_rows_over_one_on_few(
     urls = request.getfixturevalue("postgres") if kind == "PostgreSQL" else lambda: "sqlite://"
     ratio = benchmark.pedantic(ratio_of, args=(urls, tool), rounds=1)
     benchmark.extra_info["many over few"] = round(ratio, 2)
-    print(
-        f"\n{kind}, {tool.__name__}: a run on {LARGE:,} rows costs {ratio:.2f} of one on {SMALL} (at most 1.5)"
-    )
+    many, few = f"{LARGE:,} rows", f"{SMALL} (at most 1.5)"
+    print(f"\n{kind}, {tool.__name__}: a run on {many} costs {ratio:.2f} times one on {few}")
     assert ratio <= 1.5
