@@ -70,7 +70,10 @@ class Image:
             self.unseen()
         newer = max(int.from_bytes(header[_COUNTER], "big"), int.from_bytes(self._last, "big")) + 1
         self._last = (newer & 0xFFFFFFFF).to_bytes(4, "big")
-        self._write_back(self._changed())
+        changed = self._changed()
+        self._write_back(changed)
+        if changed is None:
+            self._journal.lose()
         self._journal.begin()
         return header[_SCHEMA] != self._pages[_SCHEMA]
 

@@ -15,6 +15,7 @@ import sqlite3
 _COUNTER, _SIZE, _FREE = slice(24, 28), slice(28, 32), slice(32, 40)
 _HEADER = 40
 _VOID = bytes(28)
+_MUCH = 1 << 16
 
 
 class Journal:
@@ -28,12 +29,15 @@ class Journal:
         self._free = os.pread(self._file, _HEADER, 0)[_FREE]
         self._most = os.fstat(self._file).st_size // self.page_size
         self._trunks = self._found_trunks()
+        self._pages: set[int] | None = None
         self.begin()
 
     def begin(self) -> None:
         """Nothing has changed since now."""
         self._counter = self._number(os.pread(self._file, _HEADER, 0)[_COUNTER])
-        self._pages: set[int] | None = set()
+        if self._pages is None:
+            self._told()  # what was not collected is in the journal still
+        self._pages = set()
 
     def changed(self) -> set[int] | None:
         """The numbers of the pages that may have changed; None where any may have."""
@@ -48,15 +52,12 @@ class Journal:
         """A transaction is over: read what it has changed, if it was not taken back."""
         header = os.pread(self._file, _HEADER, 0)
         counter, before = self._number(header[_COUNTER]), self._counter
-        if self._pages is None:
-            return
         told = self._told()
-        if counter == before:
+        if self._pages is None or counter == before:
             return
         self._counter = counter
-        in_file = min(told, default=0) > 0 and max(told, default=0) <= max(
-            self._number(header[_SIZE]), self._most
-        )
+        most = max(self._number(header[_SIZE]), self._most)
+        in_file = bool(told) and min(told) > 0 and max(told) <= most
         used_free = header[_FREE] != self._free or not told.isdisjoint(self._trunks)
         if counter == before + 1 and in_file and 1 in told and not used_free:
             self._pages |= told
@@ -73,7 +74,9 @@ class Journal:
         try:
             if self._journal is None:
                 self._journal = os.open(self._path, os.O_RDWR)
-            content = os.pread(self._journal, os.fstat(self._journal).st_size, 0)
+            content = os.pread(self._journal, _MUCH, 0)
+            if len(content) == _MUCH:
+                content += os.pread(self._journal, os.fstat(self._journal).st_size, _MUCH)
             os.ftruncate(self._journal, 0)  # so that it is never taken for another transaction's
         except OSError:
             content = b""

@@ -20,7 +20,7 @@ import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
@@ -310,7 +310,7 @@ class WatchedCursor(sqlite3.Cursor):
                 scratch.touched.add((ANY, ANY))
             return run()
         connection.altered = connection.altered or footprint.alters
-        if _UNSEEN.search(sql):
+        if _is_unseen(sql):
             scratch.gate.escape(f"{scratch.name}: {' '.join(sql.split())} is neither gated nor compared")
         if footprint.leaves:
             scratch.gate.escape(f"{scratch.name}: another database was attached")
@@ -377,6 +377,11 @@ def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
     for row in rows:
         found.update(dict.fromkeys(footprint.accesses(parameters(row))))
     return list(found)
+
+
+@lru_cache(maxsize=4096)
+def _is_unseen(sql: str) -> bool:
+    return _UNSEEN.search(sql) is not None
 
 
 IMPATIENT: Final = "a connection does not wait for locks, and where it would give up is not explored"
