@@ -21,9 +21,7 @@ Path = tuple[object, ...]
 def key_of(outcome: Outcome, ignore: Sequence[str] = ()) -> Hashable:
     """A value that is equal for two outcomes exactly when they count as the same ending."""
     tree = as_tree(outcome)
-    if ignore:
-        tree = without(tree, ignore)
-    return frozen(tree)
+    return frozen(without(tree, ignore) if ignore else tree)
 
 
 def as_tree(outcome: Outcome) -> dict[str, Any]:
@@ -57,8 +55,11 @@ class _Error(str):
         return " / ".join(self.split("\n"))
 
 
-def without(tree: Mapping[Any, Any], patterns: Sequence[str], path: str = "") -> dict[Any, Any]:
+def without(tree: Mapping[Any, Any], patterns: Sequence[str], path: str = "") -> Mapping[Any, Any]:
     """``tree`` less the places whose dotted path matches one of ``patterns``."""
+    if type(tree) is Contents:
+        by = ("without", tuple(patterns), path)
+        return tree.mapped(by, lambda items: without(items, patterns, path))
     kept: dict[Any, Any] = {}
     for name, value in tree.items():
         here = f"{path}.{name}" if path else str(name)
@@ -80,7 +81,7 @@ def frozen(value: Any) -> Hashable:
         return _NONE
     if kind is dict or isinstance(value, Mapping):  # the first spares most values the dear second
         if kind is Contents:
-            return ("contents", value)
+            return ("contents", value.frozen(frozen))
         return ("map", frozenset([(frozen(k), frozen(v)) for k, v in value.items()]))
     if isinstance(value, (list, tuple)):
         return ("list", tuple(map(frozen, value)))

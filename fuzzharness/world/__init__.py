@@ -68,18 +68,18 @@ class World:
         """The state of every resource as plain nested mappings."""
         return {name: resource.capture() for name, resource in self._resources.items()}
 
-    def layout(self) -> Layout:
-        """Which parts of the captured state are tables and which are files."""
-        parts: list[Layout] = [r.layout() for r in self._resources.values() if hasattr(r, "layout")]
-        tables = {path: table for part in parts for path, table in part.tables.items()}
-        return Layout(tables, frozenset().union(*(part.files for part in parts)))
-
     def check(self) -> None:
         """Let resources that were restored by what was announced report what was not."""
         for resource in self._opened:
             check = getattr(resource, "check", None)
             if check is not None:
                 check()
+
+    def layout(self) -> Layout:
+        """Which parts of the captured state are tables and which are files."""
+        parts: list[Layout] = [r.layout() for r in self._resources.values() if hasattr(r, "layout")]
+        tables = {path: table for part in parts for path, table in part.tables.items()}
+        return Layout(tables, frozenset().union(*(part.files for part in parts)))
 
     def perturb(self, resource: str, key: Key) -> bool:
         """Change the value at ``key`` to another of its type; False where that cannot be done."""

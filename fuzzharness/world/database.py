@@ -69,6 +69,12 @@ class Database:
     def capture(self) -> dict[str, Any]:
         return self._store.capture()
 
+    def check(self) -> None:
+        """Report what was changed in a way that is not watched."""
+        check = getattr(self._store, "check", None)
+        if check is not None:
+            check()
+
     def layout(self) -> Layout:
         """Which tables there are, by what their rows are known, and what refers to them."""
         return self._store.layout()

@@ -5,12 +5,17 @@ written back as they were, with a new change counter, so that connections drop w
 the data but keep what they know of the schema. (A restore by ``backup`` makes every connection read
 the schema again: three times the cost of a run of three small calls, benchmarks/test_speed.py.) In
 WAL mode it is done by ``backup``. Format: https://www.sqlite.org/fileformat2.html, section 1.3.
+
+Which pages are written back is decided in ``journal``: those that commits have changed, or all of them.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+
+from fuzzharness.world.due import is_due
+from fuzzharness.world.journal import Journal
 
 _WRITES_WAL = slice(18, 19)
 _COUNTER = slice(24, 28)
@@ -20,7 +25,10 @@ _HEADER = 100
 
 
 class Image:
-    """The content of the file at ``path`` as it stands now; ``own`` is a connection to it."""
+    """The content of the file at ``path`` as it stands now; ``own`` is a connection to it.
+
+    ``trusted`` is True as long as the journal told all pages that were changed.
+    """
 
     def __init__(self, path: str, own: sqlite3.Connection) -> None:
         self._own = own
@@ -31,26 +39,71 @@ class Image:
             own.backup(self._copy)
         self._pages = os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
         self._last = self._pages[_COUNTER]
+        self._journal = None if self._wal else Journal(path, self._descriptor, own)
+        self.trusted = True
+        self._restored = 0
+
+    @property
+    def can_persist(self) -> bool:
+        """Whether a new connection may keep its journal, so that it tells what was changed."""
+        return self._journal is not None and os.pread(self._descriptor, 1, _WRITES_WAL.start) == b"\1"
+
+    def committed(self) -> None:
+        """A connection may just have changed the file."""
+        if self._journal is not None and self.trusted:
+            self._journal.collect()
 
     def restore(self) -> bool:
         """Bring the file back; True if its schema had changed, so that connections must be closed."""
-        if self._wal:
+        if self._journal is None:
             self._copy.backup(self._own)
             return False
         header = os.pread(self._descriptor, _HEADER, 0)
         if header[_WRITES_WAL] == b"\2":
             self._leave_wal()
+            self._journal.lose()
             header = os.pread(self._descriptor, _HEADER, 0)
         if header[_COUNTER] == self._last:
             return False
+        self._restored += 1
+        if is_due(self._restored):
+            self.unseen()
         newer = max(int.from_bytes(header[_COUNTER], "big"), int.from_bytes(self._last, "big")) + 1
         self._last = (newer & 0xFFFFFFFF).to_bytes(4, "big")
-        pages = bytearray(self._pages)
-        if pages:
-            pages[_COUNTER] = pages[_VALID_FOR] = self._last
-        os.pwrite(self._descriptor, pages, 0)
-        os.ftruncate(self._descriptor, len(pages))
+        changed = self._changed()
+        self._write_back(changed)
+        if changed is None:
+            self._journal.lose()
+        self._journal.begin()
         return header[_SCHEMA] != self._pages[_SCHEMA]
+
+    def _changed(self) -> set[int] | None:
+        """The numbers of the pages that may have changed; None for all of them."""
+        changed = self._journal.changed() if self._journal is not None and self.trusted else None
+        return changed if changed and os.fstat(self._descriptor).st_size >= len(self._pages) else None
+
+    def _write_back(self, changed: set[int] | None) -> None:
+        pages, size = self._pages, 0 if self._journal is None else self._journal.page_size
+        if changed is None:
+            os.pwrite(self._descriptor, pages, 0)
+        for number in changed or ():
+            os.pwrite(self._descriptor, pages[(number - 1) * size : number * size], (number - 1) * size)
+        if pages:
+            os.pwrite(self._descriptor, self._last, _COUNTER.start)
+            os.pwrite(self._descriptor, self._last, _VALID_FOR.start)
+        os.ftruncate(self._descriptor, len(pages))
+
+    def unseen(self) -> bool:
+        """Whether pages have changed now that the journal did not tell; from then on all are written."""
+        changed = self._changed()
+        if changed is None or self._journal is None:
+            return False
+        size, there = self._journal.page_size, os.pread(self._descriptor, len(self._pages), 0)
+        self.trusted = all(
+            start // size + 1 in changed or there[start : start + size] == self._pages[start : start + size]
+            for start in range(0, len(there), size)
+        )
+        return not self.trusted
 
     def _leave_wal(self) -> None:
         """A call has switched to WAL mode, which outlives its connection."""
@@ -62,5 +115,7 @@ class Image:
     def close(self) -> None:
         """Let the file go. Only when no connection to it is open: closing drops this process's locks."""
         os.close(self._descriptor)
+        if self._journal is not None:
+            self._journal.close()
         if self._wal:
             self._copy.close()

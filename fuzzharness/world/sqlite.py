@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
@@ -30,6 +30,7 @@ from fuzzharness.world.footprint import Reader
 from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate, HeldBack
 from fuzzharness.world.sqlite_functions import ask_python
+from fuzzharness.world.sqlite_rows import NEW
 from fuzzharness.world.statement import Footprint, parameters
 
 _BUSY, _LOCKED = 5, 6
@@ -51,9 +52,14 @@ class Scratch(Protocol):
     reader: Reader
     connections: weakref.WeakSet[WatchedConnection]
     writer: weakref.ref[WatchedConnection] | None
+    touched: set[Key]
 
     def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
         """The rows at ``key`` as this connection sees them; None for what is committed."""
+        ...
+
+    def over(self) -> None:
+        """A transaction that wrote has ended."""
         ...
 
     def forget_schema(self) -> None:
@@ -115,6 +121,8 @@ class WatchedConnection(sqlite3.Connection):
     def _outside(self, what: str) -> None:
         if self.scratch is not None and self.scratch.gate.inside:
             self.scratch.gate.escape(f"{self.scratch.name}: {what}")
+        if self.scratch is not None:
+            self.scratch.touched.add((ANY, ANY))
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         return self.cursor().execute(sql, parameters)
@@ -200,7 +208,9 @@ class WatchedConnection(sqlite3.Connection):
         assert scratch is not None
         if footprint.writes:
             here = scratch.gate.here()
-            self._unpublished.update({key: here for key, kind in pairs if kind is Kind.WRITE})
+            written = [key for key, kind in pairs if kind is Kind.WRITE]
+            self._unpublished.update(dict.fromkeys(written, here))
+            scratch.touched.update([(table, NEW) for table, _ in written] if footprint.appends else written)
             self._mark = scratch.gate.mark() if footprint.simple else None
         self._has_read = self._has_read or looked
         if footprint.reshapes:
@@ -259,10 +269,12 @@ class WatchedConnection(sqlite3.Connection):
 
     def _over(self) -> None:
         """The transaction has ended: forget it, and let those that wait try again."""
+        wrote, scratch = bool(self._unpublished), self.scratch
         self._unpublished, self._has_read, self._mark = {}, False, None
-        scratch = self.scratch
         if scratch is None:
             return
+        if wrote:
+            scratch.over()
         if scratch.writer is not None and scratch.writer() in (self, None):
             scratch.writer = None
             scratch.gate.unlock(scratch.name, WRITE_LOCK)
@@ -300,11 +312,15 @@ class WatchedCursor(sqlite3.Cursor):
     def _announced(self, sql: str, rows: Sequence[Any], run: Callable[[], Any]) -> Any:
         connection = self.connection
         scratch = connection.scratch
-        if scratch is None or not scratch.gate.inside:
+        if scratch is None:
             return run()
         footprint = scratch.reader.read(sql)
+        if not scratch.gate.inside:
+            if footprint.writes:
+                scratch.touched.add((ANY, ANY))
+            return run()
         connection.altered = connection.altered or footprint.alters
-        if _UNSEEN.search(sql):
+        if _is_unseen(sql):
             scratch.gate.escape(f"{scratch.name}: {' '.join(sql.split())} is neither gated nor compared")
         if footprint.leaves:
             scratch.gate.escape(f"{scratch.name}: another database was attached")
@@ -394,6 +410,11 @@ def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
     for row in rows:
         found.update(dict.fromkeys(footprint.accesses(parameters(row))))
     return list(found)
+
+
+@lru_cache(maxsize=4096)
+def _is_unseen(sql: str) -> bool:
+    return _UNSEEN.search(sql) is not None
 
 
 HALF_READ: Final = (

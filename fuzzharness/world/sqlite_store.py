@@ -18,6 +18,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy
@@ -34,7 +35,8 @@ from fuzzharness.world.layout import Layout
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.resource import Gate
-from fuzzharness.world.schema import Schema, key_columns, layout_of, quoted, schema_of, tables_of
+from fuzzharness.world.schema import Schema, layout_of, quoted, schema_of
+from fuzzharness.world.sqlite_rows import Rows
 from fuzzharness.world.store import Setup, on_engine, run_setup
 
 
@@ -44,13 +46,13 @@ class SqliteStore:
     ``borrowed``: the engine is the application's, not made from a URL.
     """
 
-    learned = 0
-    """Nothing of what is learned of an SQLite database makes runs incomparable."""
-
     def __init__(self, engine: Engine, setup: Setup | None, borrowed: bool) -> None:
         self._engine, self._setup, self._borrowed = engine, setup, borrowed
         self._folder: str | None = None
         self._image: Image | None = None
+        self.learned = 0
+        self.touched: set[Key] = set()
+        self._trusted = True
         self.connections: weakref.WeakSet[sqlite.WatchedConnection] = weakref.WeakSet()
         self.writer: weakref.ref[sqlite.WatchedConnection] | None = None
 
@@ -165,6 +167,9 @@ class SqliteStore:
         connection.watch(self)
         if not connection.patient:
             self.gate.escape(f"{self.name}: {sqlite.IMPATIENT}")
+        if self._image is not None and self._image.can_persist:
+            with suppress(sqlite3.OperationalError):  # another call holds the file: one that tells less
+                sqlite3.Connection.execute(connection, "PRAGMA journal_mode=PERSIST")
         return connection
 
     def mark(self) -> None:
@@ -172,7 +177,8 @@ class SqliteStore:
         if self._image is not None:
             self._image.close()
         self._image = Image(self._path, self._own)
-        self._layout: tuple[object, dict[str, list[str]]] = (None, {})
+        self.touched.clear()
+        self._rows = Rows(self._own, self.touched)
         self._schema = schema_of(self._own)
         self.reader = self._known = Reader(self._schema)
 
@@ -182,18 +188,29 @@ class SqliteStore:
         assert self._image is not None
         if self._image.restore():
             self._close_connections()
+            self._rows.read_schema()
+        self.touched.clear()
 
     def capture(self) -> dict[str, Any]:
         self._abandon()
-        version = self._own.execute("PRAGMA schema_version").fetchone()[0]
-        if version != self._layout[0]:
-            tables = {table: key_columns(self._own, table) for table in tables_of(self._own)}
-            self._layout = version, tables
-        try:
-            return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
-        except sqlite3.OperationalError:
-            self._own.text_factory = _readable  # there is text that is not UTF-8; this reads it, slowly
-            return {table: self._rows(table, keys) for table, keys in self._layout[1].items()}
+        state = self._rows.capture()
+        self._distrust()
+        return state
+
+    def check(self) -> None:
+        """Report what was written in a way that no statement announced."""
+        with suppress(sqlite3.Error):  # a call that never ended may hold the file
+            for table in self._rows.unseen():
+                self.gate.escape(f"{self.name}: {table} was written in a way that is not watched")
+            if self._image is not None and self._image.unseen():
+                self.gate.escape(f"{self.name}: its file was written in a way that is not watched")
+
+    def _distrust(self) -> None:
+        """Endings that were captured by what was announced are worth nothing where that was not all."""
+        assert self._image is not None
+        if self._trusted and not (self._rows.trusted and self._image.trusted):
+            self._trusted = False
+            self.learned += 1
 
     def layout(self) -> Layout:
         """Which tables there are, by what their rows are known, and what refers to them."""
@@ -210,21 +227,14 @@ class SqliteStore:
         if self.reader is not self._known:
             self.reader = self._known
 
+    def over(self) -> None:
+        """A transaction that wrote has ended."""
+        if self._image is not None:
+            self._image.committed()
+
     def forget_schema(self) -> None:
         """The schema has changed: until the next run every statement may touch anything."""
         self.reader = Reader(Schema())
-
-    def _rows(self, table: str, keys: list[str]) -> dict[Any, dict[str, Any]]:
-        order = ", ".join(map(quoted, keys)) or "rowid"
-        found = self._own.execute(f"SELECT * FROM {quoted(table)} ORDER BY {order}")
-        columns = [column[0] for column in found.description]
-        rows: dict[Any, dict[str, Any]] = {}
-        for number, values in enumerate(found, 1):
-            row = dict(zip(columns, values, strict=True))
-            key = tuple(row[k] for k in keys)
-            name = key[0] if len(key) == 1 else key or number
-            rows[(name, number) if name in rows else name] = row  # NULL may stand in several keys
-        return rows
 
     def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
         """The row or rows at ``key``, as ``connection`` sees them or as they are committed."""
@@ -252,6 +262,7 @@ class SqliteStore:
         changed, values = another(free)
         if not changed:
             return False
+        self.touched.add((table, row))
         sets = ", ".join(f"{quoted(name)} = ?" for name in values)
         try:
             self._own.execute(
@@ -301,7 +312,3 @@ def _in_a_loop(work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
     thread.join()
     if failed:
         raise failed[0]
-
-
-def _readable(content: bytes) -> str:
-    return content.decode(errors="backslashreplace")
