@@ -28,15 +28,16 @@ class Journal:
         (self.page_size,) = own.execute("PRAGMA page_size").fetchone()
         self._sector = self._sector_size(own)
         self._journal: int | None = None
-        self._free = os.pread(self._file, _HEADER, 0)[_FREE]
+        header = os.pread(self._file, _HEADER, 0)
+        self._free = header[_FREE]
         self._most = os.fstat(self._file).st_size // self.page_size
         self._trunks = self._found_trunks()
         self._pages: set[int] | None = None
-        self.begin()
+        self.begin(header[_COUNTER])
 
-    def begin(self) -> None:
-        """Nothing has changed since now."""
-        self._counter = self._number(os.pread(self._file, _HEADER, 0)[_COUNTER])
+    def begin(self, counter: bytes) -> None:
+        """Nothing has changed since now, where the file's change counter is ``counter``."""
+        self._counter = self._number(counter)
         if self._pages is None:
             self._told()  # what was not collected is in the journal still
         self._pages = set()
