@@ -74,7 +74,7 @@ class Image:
         self._write_back(changed)
         if changed is None:
             self._journal.lose()
-        self._journal.begin()
+        self._journal.begin(self._last)
         return header[_SCHEMA] != self._pages[_SCHEMA]
 
     def _changed(self) -> set[int] | None:
@@ -84,14 +84,15 @@ class Image:
 
     def _write_back(self, changed: set[int] | None) -> None:
         pages, size = self._pages, 0 if self._journal is None else self._journal.page_size
-        if changed is None:
-            os.pwrite(self._descriptor, pages, 0)
+        first = bytearray(pages if changed is None else pages[:size])
+        if first:
+            first[_COUNTER] = first[_VALID_FOR] = self._last
+            os.pwrite(self._descriptor, first, 0)
         for number in changed or ():
-            os.pwrite(self._descriptor, pages[(number - 1) * size : number * size], (number - 1) * size)
-        if pages:
-            os.pwrite(self._descriptor, self._last, _COUNTER.start)
-            os.pwrite(self._descriptor, self._last, _VALID_FOR.start)
-        os.ftruncate(self._descriptor, len(pages))
+            if number > 1:
+                os.pwrite(self._descriptor, pages[(number - 1) * size : number * size], (number - 1) * size)
+        if os.fstat(self._descriptor).st_size != len(pages):
+            os.ftruncate(self._descriptor, len(pages))
 
     def unseen(self) -> bool:
         """Whether pages have changed now that the journal did not tell; from then on all are written."""

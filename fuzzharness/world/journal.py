@@ -16,6 +16,8 @@ _COUNTER, _SIZE, _FREE = slice(24, 28), slice(28, 32), slice(32, 40)
 _HEADER = 40
 _VOID = bytes(28)
 _MUCH = 1 << 16
+_READ = bytes(4)
+"""Put in place of the first number, so that a journal is never taken for that of another transaction."""
 
 
 class Journal:
@@ -26,15 +28,16 @@ class Journal:
         (self.page_size,) = own.execute("PRAGMA page_size").fetchone()
         self._sector = self._sector_size(own)
         self._journal: int | None = None
-        self._free = os.pread(self._file, _HEADER, 0)[_FREE]
+        header = os.pread(self._file, _HEADER, 0)
+        self._free = header[_FREE]
         self._most = os.fstat(self._file).st_size // self.page_size
         self._trunks = self._found_trunks()
         self._pages: set[int] | None = None
-        self.begin()
+        self.begin(header[_COUNTER])
 
-    def begin(self) -> None:
-        """Nothing has changed since now."""
-        self._counter = self._number(os.pread(self._file, _HEADER, 0)[_COUNTER])
+    def begin(self, counter: bytes) -> None:
+        """Nothing has changed since now, where the file's change counter is ``counter``."""
+        self._counter = self._number(counter)
         if self._pages is None:
             self._told()  # what was not collected is in the journal still
         self._pages = set()
@@ -70,14 +73,16 @@ class Journal:
             self._journal = None
 
     def _told(self) -> set[int]:
-        """The pages that the journal names; none if it is not that of a transaction that is over."""
+        """The pages that the journal names; those of a longer one before are still behind them."""
         try:
             if self._journal is None:
                 self._journal = os.open(self._path, os.O_RDWR)
             content = os.pread(self._journal, _MUCH, 0)
             if len(content) == _MUCH:
                 content += os.pread(self._journal, os.fstat(self._journal).st_size, _MUCH)
-            os.ftruncate(self._journal, 0)  # so that it is never taken for another transaction's
+                os.ftruncate(self._journal, 0)
+            elif content:
+                os.pwrite(self._journal, _READ, self._sector)
         except OSError:
             content = b""
         if content[:28] != _VOID:

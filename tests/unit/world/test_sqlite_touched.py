@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,7 +71,7 @@ def filled(connection: sa.Connection, extra: tuple[str, ...] = ()) -> None:
         connection.execute(sa.text(sql))
 
 
-def run_statements(db: sa.Engine, seed: int) -> None:
+def run_statements(db: sa.Engine, seed: int, statements: Sequence[str] = STATEMENTS) -> None:
     """A few transactions of random statements, of which some fail and some are taken back."""
     dice = random.Random(seed)
     for _ in range(dice.randint(1, 3)):
@@ -78,7 +79,7 @@ def run_statements(db: sa.Engine, seed: int) -> None:
         raw.cursor().execute("PRAGMA foreign_keys = ON")
         for _ in range(dice.randint(1, 4)):
             with suppress(sqlite3.Error):
-                raw.cursor().execute(dice.choice(STATEMENTS).format(n=dice.randint(1, 4)))
+                raw.cursor().execute(dice.choice(statements).format(n=dice.randint(1, 4)))
         raw.rollback() if dice.random() < 0.2 else raw.commit()
         raw.close()
 
@@ -128,6 +129,44 @@ def test_random_statements_are_captured_and_taken_back_whole(mode: str) -> None:
                 stage.world.reset()
                 assert content(store) == start
             assert store.learned == 0
+
+
+LARGE_ROWS = (
+    "INSERT INTO big VALUES (NULL, zeroblob({n}000))",
+    "UPDATE big SET b = randomblob({n}500) WHERE id = {n}",
+    "DELETE FROM big WHERE id > 30",
+    "PRAGMA user_version = {n}",
+)
+
+
+@pytest.mark.parametrize("vacuum", ["NONE", "FULL", "INCREMENTAL"])
+@pytest.mark.parametrize("free", [False, True])
+def test_a_file_with_free_pages_or_that_shrinks_is_restored_whole(
+    vacuum: str, free: bool, tmp_path: Path
+) -> None:
+    file = sqlite3.connect(tmp_path / "shop.db")
+    for sql in ("PRAGMA page_size = 1024", f"PRAGMA auto_vacuum = {vacuum}", *TABLES, *ROWS):
+        file.execute(sql)
+    file.execute("CREATE TABLE big (id INTEGER PRIMARY KEY, b)")
+    file.executemany("INSERT INTO big VALUES (NULL, randomblob(700))", [()] * 60)
+    file.execute(f"DELETE FROM big WHERE {free:d} AND id > 20")
+    file.commit()
+    file.close()
+
+    def tool(db: sa.Engine, seed: int) -> None:
+        run_statements(db, seed, (*STATEMENTS[:15], *LARGE_ROWS, *LARGE_ROWS))
+
+    database = fh.Database(f"sqlite:///{tmp_path / 'shop.db'}")
+    store: Any = database._store
+    for seed in range(8):
+        with stage_of(fh.World(db=database), tool, {"seed": seed}, {"seed": seed + 1000}) as stage:
+            start = content(store)
+            for _ in range(3):
+                ran = stage.run((0, 1), in_order((0, 1)))
+                assert ran.outcome.state["db"] == store._rows._whole()
+                assert not [e for e in stage.escapes if "not watched" in e.what]
+                stage.world.reset()
+                assert content(store) == start
 
 
 def test_what_was_written_is_read_and_no_whole_table(monkeypatch: pytest.MonkeyPatch) -> None:
