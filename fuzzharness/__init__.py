@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fuzzharness.errors import FuzzHarnessError as FuzzHarnessError
     from fuzzharness.errors import FuzzWarning as FuzzWarning
     from fuzzharness.errors import InstrumentError as InstrumentError
+    from fuzzharness.errors import NetworkRefused as NetworkRefused
     from fuzzharness.errors import NotJudged as NotJudged
     from fuzzharness.errors import RaceFound as RaceFound
     from fuzzharness.errors import ReplayMismatch as ReplayMismatch
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from fuzzharness.world import World as World
     from fuzzharness.world.database import Database as Database
     from fuzzharness.world.directory import Directory as Directory
+    from fuzzharness.world.environment import Environment as Environment
+    from fuzzharness.world.http import Http as Http
     from fuzzharness.world.inplace import InPlace as InPlace
 
 _HOME = {
@@ -59,6 +62,7 @@ _HOME = {
         "FuzzWarning",
         "InstrumentError",
         "NotJudged",
+        "NetworkRefused",
         "RaceFound",
         "ReplayMismatch",
         "ScenarioError",
@@ -80,6 +84,8 @@ _HOME = {
     "world": ("World",),
     "world.database": ("Database",),
     "world.directory": ("Directory",),
+    "world.environment": ("Environment",),
+    "world.http": ("Http",),
     "world.inplace": ("InPlace",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

@@ -31,6 +31,10 @@ class InstrumentError(FuzzHarnessError):
     """A module cannot be instrumented: it is not imported, or not the application's."""
 
 
+class NetworkRefused(FuzzHarnessError, ConnectionRefusedError):
+    """A call would have left the machine; the message names the host."""
+
+
 class SettingsError(FuzzHarnessError):
     """A setting is unknown or out of range."""
 

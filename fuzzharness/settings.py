@@ -34,6 +34,7 @@ class Settings:
     preemptions: the most preemptions the bounded search tries, or None for no bound.
     loop: the event loop of async tools, one of :data:`LOOPS`. ``auto`` takes trio for those whose code names
         trio, asyncio for all others; tools written with anyio can be explored on both.
+    allow_network: hosts, by name or address, that calls may connect to although they are not this machine.
     """
 
     strategy: str = "auto"
@@ -45,11 +46,15 @@ class Settings:
     strict_order: bool = False
     preemptions: int | None = None
     loop: str = "auto"
+    allow_network: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.ignore, str):
             raise _wrong("ignore", self.ignore, 'a list of patterns, as ("db.orders.*.created_at",)')
+        if isinstance(self.allow_network, str):
+            raise _wrong("allow_network", self.allow_network, 'a list of hosts, as ("api.example.com",)')
         object.__setattr__(self, "ignore", tuple(self.ignore))
+        object.__setattr__(self, "allow_network", tuple(self.allow_network))
         if self.strategy not in STRATEGIES:
             raise _wrong("strategy", self.strategy, "one of " + ", ".join(STRATEGIES))
         if self.loop not in LOOPS:

@@ -45,6 +45,8 @@ HOME = {
         "world.postgres_store",
     ],
     "psycopg": ["world.postgres", "world.postgres_async", "world.postgres_store"],
+    "httpx": ["world.http", "world.http_exchange"],
+    "httpcore": ["world.http_exchange"],
     "aiosqlite": ["world.sqlite_async"],
     "sqlglot": ["world.footprint"],
     "time_machine": ["runtime.clock"],
@@ -106,7 +108,7 @@ def test_nothing_imports_the_plugin_or_the_command_line() -> None:
 
 
 def test_loading_the_plugin_loads_no_heavy_library() -> None:
-    heavy = {"trio", "hypothesis", "sqlalchemy", "faker", "sqlglot", "rich", "time_machine", "click"}
+    heavy = {"trio", "hypothesis", "sqlalchemy", "faker", "sqlglot", "rich", "time_machine", "click", "httpx"}
     code = "import sys, pytest; before = set(sys.modules); import fuzzharness.plugin; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not heavy & set(loaded.split())
@@ -121,6 +123,7 @@ def test_loading_the_command_line_loads_no_heavy_library_of_its_commands() -> No
         "sqlglot",
         "rich",
         "time_machine",
+        "httpx",
         "fuzzharness.exploration",
     }
     code = "import sys, fuzzharness.cli; print(*sys.modules)"

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import Any
 
 from fuzzharness.access import MISSING
 from fuzzharness.finding import Change
 from fuzzharness.model import Outcome, Raised, Result, Returned
-from fuzzharness.world.rows import Rows
+from fuzzharness.world.contents import Contents
 
 Path = tuple[object, ...]
 
@@ -22,9 +21,7 @@ Path = tuple[object, ...]
 def key_of(outcome: Outcome, ignore: Sequence[str] = ()) -> Hashable:
     """A value that is equal for two outcomes exactly when they count as the same ending."""
     tree = as_tree(outcome)
-    if ignore:
-        tree = without(tree, ignore)
-    return frozen(tree)
+    return frozen(without(tree, ignore) if ignore else tree)
 
 
 def as_tree(outcome: Outcome) -> dict[str, Any]:
@@ -58,18 +55,17 @@ class _Error(str):
         return " / ".join(self.split("\n"))
 
 
-def without(tree: Mapping[Any, Any], patterns: Sequence[str], path: str = "") -> dict[Any, Any]:
+def without(tree: Mapping[Any, Any], patterns: Sequence[str], path: str = "") -> Mapping[Any, Any]:
     """``tree`` less the places whose dotted path matches one of ``patterns``."""
+    if type(tree) is Contents:
+        by = ("without", tuple(patterns), path)
+        return tree.mapped(by, lambda items: without(items, patterns, path))
     kept: dict[Any, Any] = {}
     for name, value in tree.items():
         here = f"{path}.{name}" if path else str(name)
         if any(fnmatchcase(here, pattern) for pattern in patterns):
             continue
-        if isinstance(value, Rows):
-            value = value.less((tuple(patterns), here), partial(without, patterns=patterns, path=here))
-        elif isinstance(value, Mapping):
-            value = without(value, patterns, here)
-        kept[name] = value
+        kept[name] = without(value, patterns, here) if isinstance(value, Mapping) else value
     return kept
 
 
@@ -84,8 +80,8 @@ def frozen(value: Any) -> Hashable:
     if value is None:
         return _NONE
     if kind is dict or isinstance(value, Mapping):  # the first spares most values the dear second
-        if kind is Rows:
-            return ("rows", value)
+        if kind is Contents:
+            return ("contents", value.frozen(frozen))
         return ("map", frozenset([(frozen(k), frozen(v)) for k, v in value.items()]))
     if isinstance(value, (list, tuple)):
         return ("list", tuple(map(frozen, value)))
@@ -102,16 +98,13 @@ def frozen(value: Any) -> Hashable:
 
 def differences(baseline: Outcome, here: Outcome, ignore: Sequence[str] = ()) -> tuple[Change, ...]:
     """The places where two outcomes differ, by key, row, file and call, in a stable order."""
-    before, after = as_tree(baseline), as_tree(here)
-    if ignore:
-        before, after = without(before, ignore), without(after, ignore)
+    before, after = without(as_tree(baseline), ignore), without(as_tree(here), ignore)
     return tuple(_changes(before, after, ()))
 
 
 def _changes(before: Any, after: Any, path: Path) -> Iterator[Change]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        known = before.differing(after) if isinstance(before, Rows) else None
-        for name in dict.fromkeys([*before, *after]) if known is None else known:
+        for name in dict.fromkeys([*before, *after]):
             yield from _changes(before.get(name, MISSING), after.get(name, MISSING), (*path, name))
     elif _is_list(before) and _is_list(after) and len(before) == len(after) and _nested(before):
         for place, (old, new) in enumerate(zip(before, after, strict=True)):

@@ -1,8 +1,9 @@
 """What tools touch outside the world, seen by an audit hook.
 
 Decides which events of the interpreter count as an escape: files opened for writing, made, renamed or
-removed, sockets, subprocesses, SQLite files, where no resource of the world covers them. Reports them;
-stops nothing.
+removed, sockets, subprocesses, SQLite files, the environment, where no resource of the world covers them; and
+what reaches a file of the world by a way that its directory does not watch. Reports them, and stops
+connections that leave the machine.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from fuzzharness.runtime.strand import current
 from fuzzharness.runtime.workers import Worker
 from fuzzharness.world import World
+from fuzzharness.world.filewatch import vouched, watched_path
 from fuzzharness.world.resource import Gate
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -45,19 +48,20 @@ class Watcher:
 
     def saw(self, event: str, args: tuple[Any, ...]) -> None:
         """Report ``event`` as an escape unless the world covers it."""
-        if event == "open":
-            self._opened(args)
-        elif event == "sqlite3.connect":
-            self._connected(args[0])
-        elif event == "socket.connect":
+        if event in _FILES:
+            self._reached(_FILES[event], args)
+        elif event == "socket.getaddrinfo":
+            self._gate.reach(args[0])
+        elif event in _SENDING:
+            if isinstance(args[1], tuple):
+                self._gate.reach(args[1][0])
             self._gate.escape(f"a connection to {_address(args[1])} was opened")
         elif event in _THREADS:
             if not isinstance(getattr(args[0], "__self__", None), Worker):
                 self.saw_thread()
-        elif event in _CHANGES:
-            how, places = _CHANGES[event]
-            for path, folder in places:
-                self._changed(how, args[path], None if folder is None else args[folder])
+        elif event in _OF_PROCESS:
+            named = os.fsdecode(args[0]) if args and isinstance(args[0], (str, bytes)) else ""
+            self._gate.escape(_OF_PROCESS[event].format(named))
         else:
             self._gate.escape(f"another process was started: {_command(event, args)}")
 
@@ -68,62 +72,91 @@ class Watcher:
             strand.run.strangers = True
         self._gate.escape("a thread was started, which runs out of control")
 
-    def _opened(self, args: tuple[Any, ...]) -> None:
-        path, _, flags = args
-        if not isinstance(path, (str, bytes, os.PathLike)) or not (flags or 0) & _WRITING:
-            return
-        whole = os.path.abspath(os.fsdecode(path))
-        if whole != os.devnull and not self._world.covers(whole) and not _bytecode(whole):
-            self._gate.escape(f"the file {whole} was opened for writing")
+    def _reached(self, how: _How, args: tuple[Any, ...]) -> None:
+        """A file was reached; ``args`` are those of the event."""
+        changes = how.changes or (how.flags is not None and (args[how.flags] or 0) & _WRITING)
+        for place, folder in how.paths:
+            path = _file_of_uri(args[place]) if how.never else args[place]
+            if path in _NO_FILES:
+                continue
+            spot, whole = watched_path(path, None if folder is None else args[folder], how.follow)
+            if whole is None:
+                continue
+            if spot is not None:
+                if not vouched() or how.never:
+                    name = spot[0].resource
+                    self._gate.escape(f"{whole} was {how.done}, past the watch on the directory {name!r}")
+            elif changes and whole != os.devnull and not self._world.covers(whole) and not _bytecode(whole):
+                self._gate.escape(how.words.format(whole))
 
-    def _changed(self, how: str, path: Any, folder: Any) -> None:
-        whole = _whole(path, folder)
-        if whole is not None and not self._world.covers(whole) and not _bytecode(whole):
-            self._gate.escape(f"{whole} was {how}")
 
-    def _connected(self, database: Any) -> None:
-        name = os.fsdecode(database) if isinstance(database, (str, bytes, os.PathLike)) else ""
-        if name and name != ":memory:" and not self._world.covers(os.path.abspath(name)):
-            self._gate.escape(f"the SQLite file {name} was opened")
+@dataclass(frozen=True)
+class _How:
+    """What an event does to files, and which of its arguments are a path and the folder that begins in.
+
+    ``flags`` is the argument that tells whether it ``changes`` anything, ``follow`` whether a link is
+    followed; ``never``: no directory watches this.
+    """
+
+    done: str
+    paths: tuple[tuple[int, int | None], ...] = ((0, None),)
+    changes: bool = True
+    flags: int | None = None
+    follow: bool = True
+    never: bool = False
+    words: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", self.words or "{} was " + self.done)
 
 
-_CHANGES: dict[str, tuple[str, tuple[tuple[int, int | None], ...]]] = {
-    "os.remove": ("removed", ((0, 1),)),
-    "os.rename": ("renamed", ((0, 2), (1, 3))),
-    "os.mkdir": ("made", ((0, 2),)),
-    "os.rmdir": ("removed", ((0, 1),)),
-    "os.truncate": ("truncated", ((0, None),)),
+_NO_FILES = ("", ":memory:", b"", b":memory:", -1)
+
+
+def _file_of_uri(name: Any) -> Any:
+    """The file that SQLite opens by a name, which may be an URI."""
+    return name[5:].partition("?")[0] if isinstance(name, str) and name.startswith("file:") else name
+
+
+_FILES: dict[str, _How] = {
+    "open": _How("opened", changes=False, flags=2, words="the file {} was opened for writing"),
+    "sqlite3.connect": _How("opened by SQLite", never=True, words="the SQLite file {} was opened"),
+    "mmap.__new__": _How("mapped into memory", changes=False),
+    "os.listdir": _How("listed", changes=False),
+    "os.scandir": _How("listed", changes=False),
+    "os.getxattr": _How("asked for its attributes", changes=False),
+    "os.listxattr": _How("asked for its attributes", changes=False),
+    "os.remove": _How("removed", ((0, 1),), follow=False),
+    "os.rename": _How("renamed", ((0, 2), (1, 3)), follow=False),
+    "os.mkdir": _How("made", ((0, 2),), follow=False),
+    "os.rmdir": _How("removed", ((0, 1),), follow=False),
+    "os.truncate": _How("truncated"),
+    "os.link": _How("linked", ((0, 2), (1, 3)), follow=False),
+    "os.symlink": _How("made a link", ((1, 2),), follow=False),
+    "os.chmod": _How("given another mode", ((0, 2),)),
+    "os.chown": _How("given another owner", ((0, 3),)),
+    "os.utime": _How("given other times", ((0, 3),)),
+    "os.setxattr": _How("given other attributes"),
+    "os.removexattr": _How("given other attributes"),
 }
-"""Event -> what it does, and which of its arguments are a path and the folder that path begins in."""
+
+_SENDING = frozenset({"socket.connect", "socket.sendto"})
+
+_OF_PROCESS = {
+    "os.putenv": "the environment variable {} was set",
+    "os.unsetenv": "the environment variable {} was removed",
+    "os.chdir": "os.chdir changed the working directory of all calls",
+}
 
 _THREADS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 
 _EVENTS = frozenset(
-    {
-        "open",
-        "sqlite3.connect",
-        "socket.connect",
-        "subprocess.Popen",
-        "os.system",
-        "os.posix_spawn",
-        "os.fork",
-    }
+    {"socket.getaddrinfo", "subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"}
+    | _SENDING
     | _THREADS
-    | _CHANGES.keys()
+    | _FILES.keys()
+    | _OF_PROCESS.keys()
 )
-
-
-def _whole(path: Any, folder: Any) -> str | None:
-    """The absolute path that ``path`` names in the open ``folder``; None where that is not known."""
-    if not isinstance(path, (str, bytes, os.PathLike)):
-        return None
-    name = os.fsdecode(path)
-    if isinstance(folder, int) and folder >= 0 and not os.path.isabs(name):
-        try:
-            name = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
-        except OSError:
-            return None
-    return os.path.abspath(name)
 
 
 def _bytecode(path: str) -> bool:

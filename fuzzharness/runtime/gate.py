@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fuzzharness.access import Key, Kind, Place
 from fuzzharness.finding import Escape
 from fuzzharness.runtime.asides import break_off, hold_back, in_task
+from fuzzharness.runtime.network import check
 from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.strand import RUNNING, current
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 class ThreadGate:
     """The gate of calls that run on threads; see :class:`fuzzharness.world.resource.Gate`."""
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: Sequence[str] = ()) -> None:
+        self._hosts = hosts
         self.escapes: dict[Escape, None] = {}
         self._home = get_ident()
 
@@ -156,11 +158,18 @@ class ThreadGate:
         if strand is not None:
             strand.run.wake(resource)
 
+    def reach(self, host: object) -> None:
+        check(host, self._hosts)
+
     def escape(self, what: str) -> None:
         strand = current()
         tool = None if strand is None else strand.caller.body.name
         place = None if strand is None else place_of_tool()
         self.escapes.setdefault(Escape(what, tool, place))
+
+    @property
+    def escaped(self) -> bool:
+        return bool(self.escapes)
 
 
 def _bound(peek: Peeks, key: Key) -> Peek:

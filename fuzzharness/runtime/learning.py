@@ -89,6 +89,10 @@ class LearningGate:
 
     # -- the protocol of a gate ------------------------------------------------------------------
 
+    @property
+    def escaped(self) -> bool:
+        return self._gate.escaped
+
     def access(self, resource: str, key: Key, kind: Kind, peek: Peek | None = None) -> None:
         strand = RUNNING.get(get_ident())
         if strand is None or strand.deaf:
@@ -159,6 +163,9 @@ class LearningGate:
 
     def wake(self, resource: str) -> None:
         self._gate.wake(resource)
+
+    def reach(self, host: object) -> None:
+        self._gate.reach(host)
 
     def escape(self, what: str) -> None:
         self._gate.escape(what)

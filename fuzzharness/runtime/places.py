@@ -1,7 +1,7 @@
 """Which line of a tool is running.
 
 Decides which frames belong to a tool: those in files that are neither the harness, nor the standard
-library, nor a database library.
+library, nor a library of those that tools reach resources and loops with.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ _LIBRARIES = tuple(
         "anyio",
         "outcome",
         "sniffio",
+        "httpx",
+        "httpcore",
     )
 )
 _FOREIGN: dict[str, bool] = {}

@@ -106,7 +106,7 @@ class Stage:
         self.rivals: dict[str, None] = {}
         self._found = Found([b.tool for b in self._bound])
         self._patches = Patches()
-        self._gate = ThreadGate()
+        self._gate = ThreadGate(settings.allow_network)
         self._state = State([b.tool for b in self._bound], instrumented(), world.names, settings.ignore)
         self._stack = ExitStack()
         self.labels = batch.labels

@@ -6,7 +6,6 @@ database that the URL or engine names is only ever read.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 import sqlalchemy
@@ -14,9 +13,10 @@ from sqlalchemy.engine import Engine
 
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
+from fuzzharness.world.disposable import on_this_machine
 from fuzzharness.world.layout import Layout
 from fuzzharness.world.resource import Gate
-from fuzzharness.world.store import Checked, Setup, Store, first_line
+from fuzzharness.world.store import Setup, Store, first_line
 
 
 class Database:
@@ -70,9 +70,10 @@ class Database:
         return self._store.capture()
 
     def check(self) -> None:
-        """Report what was changed unseen."""
-        if isinstance(self._store, Checked):
-            self._store.check()
+        """Report what was changed in a way that is not watched."""
+        check = getattr(self._store, "check", None)
+        if check is not None:
+            check()
 
     def layout(self) -> Layout:
         """Which tables there are, by what their rows are known, and what refers to them."""
@@ -106,7 +107,7 @@ def _check_disposable(engine: Engine) -> None:
     url = engine.url
     hosts = [url.host, *_listed(url.query.get("host")), *_listed(url.query.get("hostaddr"))]
     for host in filter(None, hosts):
-        if not (host.startswith(("/", "@")) or host == "localhost" or _is_loopback(host)):
+        if not on_this_machine(host):
             raise WorldError(
                 f"Database was given {_shown(engine)}, which is on another machine. Expected one on this "
                 "machine (localhost, 127.0.0.1, a socket's folder), since replaying makes and drops "
@@ -117,13 +118,6 @@ def _check_disposable(engine: Engine) -> None:
 def _listed(value: Any) -> list[str]:
     texts = value if isinstance(value, tuple) else (value,)
     return [host for text in texts if text for host in text.split(",")]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _engine(url: str | sqlalchemy.URL) -> Any:

@@ -1,7 +1,8 @@
 """A scratch directory as a resource: its files, and the calls that reach them.
 
-Decides what the directory starts with, what its state is and how it is restored. Which functions
-announce accesses is decided in ``files``.
+Decides what the directory starts with, what its state is, and how much of it is read and restored: what
+calls have announced to change, as long as nothing has escaped; now and then, and at the end, everything is
+compared, so that a change nobody announced is told. Which functions announce what is decided in ``files``.
 """
 
 from __future__ import annotations
@@ -10,17 +11,21 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fuzzharness.access import Key
+from fuzzharness.access import MISSING, Key
 from fuzzharness.errors import WorldError
 from fuzzharness.world import files as file_functions
+from fuzzharness.world.contents import Contents, Start
+from fuzzharness.world.descriptors import open_from_before
+from fuzzharness.world.filewatch import FileWatch
 from fuzzharness.world.layout import Layout
-from fuzzharness.world.paths import FileWatch
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.resource import Gate
+from fuzzharness.world.tree import FOLDER, TOP, Link, Node, Tree, write
 
 Content = str | bytes
 
@@ -38,7 +43,7 @@ class Directory:
     ) -> None:
         self._files = dict(files or {})
         self._given = None if path is None else Path(path).absolute()
-        self._path: Path | None = None
+        self._first: Tree | None = None
         self._watch: FileWatch | None = None
         for name, content in self._files.items():
             _check(name, content)
@@ -46,15 +51,22 @@ class Directory:
     @property
     def path(self) -> Path:
         """Where the directory is, for tools that are made with a path."""
-        if self._path is None:
-            self._path = self._made()
-            self._restore_from(_encoded(self._files))
-        return self._path
+        return Path(self._laid_out().root)
 
     @property
     def roots(self) -> tuple[str, ...]:
         """The paths below which file accesses are watched."""
         return (str(self.path),)
+
+    def _laid_out(self) -> Tree:
+        """What the directory starts with; it is made if it was not yet."""
+        if self._first is None:
+            with self._told("made"):
+                tree = Tree(str(self._made()), _nodes(self._files), {}, {})
+                tree.restore(tree.nodes)
+                tree.learn_modes()
+            self._first = tree
+        return self._first
 
     def _made(self) -> Path:
         if self._given is None:
@@ -69,47 +81,123 @@ class Directory:
         self._given.mkdir(parents=True, exist_ok=True)
         return Path(os.path.realpath(self._given))
 
-    def open(self, name: str, gate: Gate) -> None:
-        self._name = name
-        self._restore_from(_encoded(self._files))
-        self._found_in = os.getcwd()
-        self._watch = FileWatch(self.path, name, gate)
-        file_functions.install(self._watch)
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Say in words what the system would not do."""
+        try:
+            yield
+        except OSError as error:
+            where = self._given if self._first is None else self._first.root
+            raise WorldError(
+                f"the directory {where or tempfile.gettempdir()} could not be {what}: {error}. Expected a "
+                "folder, or a path where none is yet, on a disk that has room and may be written to. Give "
+                "another path, or none for a scratch one."
+            ) from error
 
-    def _restore_from(self, start: Found) -> None:
-        root = self.path
-        self._start, self._modes = start, {}
-        self._restore()
-        self._modes = _modes(root, start)
-        self._path = root
+    def open(self, name: str, gate: Gate) -> None:
+        self._name, self._gate = name, gate
+        self._tree = self._laid_out()
+        self._began_in, self._mask = os.getcwd(), _mask()
+        self._captured = 0
+        self._restore_all(self._tree)
+        self._watch = FileWatch(self._tree.root, name, gate)
+        file_functions.install(self._watch)
+        for path in open_from_before():
+            gate.escape(f"the file {path} was open before the calls began: what goes through it is not seen")
+        self._begin(self._tree)
+
+    def _begin(self, tree: Tree) -> None:
+        """Runs start from ``tree`` from now on, which is what is there."""
+        self._tree = tree
+        self._start = Start(
+            {_shown(name, node): _text(node) for name, node in tree.nodes.items() if name != TOP}
+        )
+        self._forget()
 
     def mark(self) -> None:
-        self._start = _read(self.path)
-        self._modes = _modes(self.path, self._start)
+        with self._told("read"):
+            tree = Tree.found(self._tree.root)
+            tree.learn_modes()
+        self._begin(tree)
 
     def reset(self) -> Path:
-        self._restore()
-        if self._watch is not None and os.getcwd() != self._found_in:
-            os.chdir(self._found_in)
-        return self.path
+        self._put_back()
+        if self._is_vouched_for:
+            with self._told("restored"):
+                self._tree.restore(self._changed())
+        else:
+            self._restore_all(self._tree)
+        self._forget()
+        return Path(self._tree.root)
 
-    def _restore(self) -> None:
-        root = self._path
-        assert root is not None
-        found = _read(root)
-        for name in sorted(found.keys() - self._start.keys(), reverse=True):
-            _remove(root / name)
-        for name, content in sorted(self._start.items()):
-            if name not in found or found[name] != content or type(found[name]) is not type(content):
-                _write(root / name, content)
-        for name, mode in self._modes.items():
-            if os.lstat(root / name).st_mode != mode:
-                os.chmod(root / name, mode & 0o7777)
+    def _put_back(self) -> None:
+        """What of the process a call may have changed."""
+        if self._watch is not None:
+            try:
+                moved = os.getcwd() != self._began_in
+            except OSError:  # it has been removed
+                moved = True
+            if moved:
+                os.chdir(self._began_in)
+            os.umask(self._mask)
 
-    def capture(self) -> dict[str, Any]:
-        return {
-            name: None if content is None else _text(content) for name, content in _read(self.path).items()
-        }
+    @property
+    def _is_vouched_for(self) -> bool:
+        """Whether all that has changed was announced: nothing happened that is not watched."""
+        return self._watch is not None and not self._gate.escaped
+
+    def _changed(self) -> set[str]:
+        """The names of what may have changed since the last reset."""
+        if self._watch is None:
+            return set()
+        moved = self._tree.below("/".join(map(str, key)) or TOP for key in self._watch.moved)
+        return moved | {"/".join(map(str, key)) or TOP for key in self._watch.changed}
+
+    def _forget(self) -> None:
+        """Nothing has changed since now."""
+        if self._watch is not None:
+            self._watch.changed.clear()
+            self._watch.moved.clear()
+            self._watch.linked = {
+                inode: {tuple(name.split("/")) for name in names}
+                for inode, names in (self._tree.linked if self._tree.twins else {}).items()
+            }
+
+    def _restore_all(self, tree: Tree) -> None:
+        with self._told("restored"):
+            tree.restore(tree.all_differences()[1] | self._changed() | {TOP})
+
+    def capture(self) -> Contents:
+        self._captured += 1
+        if self._is_vouched_for and not _is_due(self._captured):
+            with self._told("read"):
+                changes = self._tree.differences(self._changed())
+        else:
+            changes = self._compared()
+        return Contents(self._start, dict(self._told_apart(changes)))
+
+    def _compared(self) -> dict[str, Any]:
+        """Everything that differs from the start; a change that nobody has announced is an escape."""
+        with self._told("read"):
+            changes = self._tree.all_differences()[0]
+        if self._is_vouched_for:
+            for name in sorted(changes.keys() - self._changed()):
+                self._gate.escape(f"{self._tree.root}/{name} was changed in a way that is not watched")
+        return changes
+
+    def check(self) -> None:
+        """Report what was changed unseen, in a directory that was restored by what was announced."""
+        if self._is_vouched_for:
+            self._compared()
+
+    def _told_apart(self, changes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        if not os.path.isdir(self._tree.root):
+            yield TOP, "(not there)"
+        for name, node in changes.items():
+            if name in self._tree.nodes:
+                yield _shown(name, self._tree.nodes[name]), MISSING
+            if node is not MISSING:
+                yield _shown(name, node), _text(node)
 
     def layout(self) -> Layout:
         """That what is captured are files."""
@@ -117,19 +205,23 @@ class Directory:
 
     def perturb(self, key: Key) -> bool:
         name = "/".join(map(str, key))
-        content = _read(self.path).get(name)
-        if content is None or isinstance(content, Link):
+        content = self._tree.content(name)
+        if content is FOLDER or isinstance(content, Link):
             return False
         changed, value = another(_text(content))
         if changed:
-            _write(self.path / name, value.encode() if isinstance(value, str) else value)
+            path = os.path.join(self._tree.root, name)
+            write(path, value.encode() if isinstance(value, str) else value, os.lstat(path).st_mode)
+            if self._watch is not None:
+                self._watch.changed.add(tuple(key))
         return changed
 
     def close(self) -> None:
         if self._watch is not None:
+            self._put_back()
             file_functions.remove(self._watch)
+            self._restore_all(self._laid_out())
             self._watch = None
-            self._restore_from(_encoded(self._files))
 
 
 def _check(name: str, content: object) -> None:
@@ -146,57 +238,23 @@ def _check(name: str, content: object) -> None:
         )
 
 
-def _encoded(files: Mapping[str, Content]) -> Found:
-    start: Found = {}
+def _nodes(files: Mapping[str, Content]) -> dict[str, Node]:
+    found: dict[str, Node] = {}
     for name, content in files.items():
         path = Path(name)
-        for parent in list(path.parents)[:-1]:
-            start[f"{parent.as_posix()}/"] = None
-        if name.endswith("/"):
-            start[f"{path.as_posix()}/"] = None
-        else:
-            start[path.as_posix()] = content.encode() if isinstance(content, str) else content
-    return start
-
-
-class Link(str):
-    """Where a symbolic link leads, as the content of the link."""
-
-    __slots__ = ()
-
-
-Found = dict[str, "bytes | Link | None"]
-
-
-def _read(root: Path) -> Found:
-    """Every file's bytes, every link's target and every directory (its name with ``/``, None) below."""
-    found: Found = {}
-    _read_into(found, str(root), "")
+        found.update(dict.fromkeys((parent.as_posix() for parent in list(path.parents)[:-1]), FOLDER))
+        whole = content.encode() if isinstance(content, str) else content
+        found[path.as_posix()] = FOLDER if name.endswith("/") else whole
     return found
 
 
-def _read_into(found: Found, folder: str, prefix: str) -> None:
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            name = prefix + entry.name
-            if entry.is_symlink():
-                found[name] = Link(os.readlink(entry.path))
-            elif entry.is_dir():
-                found[f"{name}/"] = None
-                _read_into(found, entry.path, f"{name}/")
-            elif entry.is_file():
-                with open(entry.path, "rb", buffering=0) as file:
-                    found[name] = file.read()
-            else:
-                found[name] = b"(not a regular file)"
+def _shown(name: str, node: Node) -> str:
+    return f"{name}/" if node is FOLDER else name
 
 
-def _modes(root: Path, files: Found) -> dict[str, int]:
-    names = [name for name, content in files.items() if not isinstance(content, Link)]
-    return {name: os.lstat(root / name).st_mode for name in names}
-
-
-def _text(content: bytes | Link) -> Content:
+def _text(content: Node) -> Content | None:
+    if content is None:
+        return None
     if isinstance(content, Link):
         return f"-> {content}"
     try:
@@ -205,22 +263,12 @@ def _text(content: bytes | Link) -> Content:
         return content
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _is_due(number: int) -> bool:
+    """Whether everything is compared after so many runs: the first, the fourth, the sixteenth and so on."""
+    return number & (number - 1) == 0 and number.bit_length() % 2 == 1
 
 
-def _write(path: Path, content: bytes | Link | None) -> None:
-    """Make a file, link or directory anew, whatever stands there: a link is never written through."""
-    if content is None:
-        if path.is_symlink() or path.is_file():
-            path.unlink()
-        path.mkdir(parents=True, exist_ok=True)
-        return
-    _remove(path)
-    if isinstance(content, Link):
-        path.symlink_to(content)
-    else:
-        path.write_bytes(content)
+def _mask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,27 +1,51 @@
-"""The functions of ``os`` that announce what they do to watched files, and ``open``.
+"""The functions that reach files by their paths, and for how long all file functions are stood in for.
 
-Decides which key each function reads or writes, and for how long the functions of the process are
-stood in for.
+Decides which key each function of ``os`` reads or writes. Those of open files are in ``descriptors``.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable
 from typing import Any
 
-from fuzzharness.access import ANY, Key, Kind
-from fuzzharness.world.opened import OPEN, open_watched
-from fuzzharness.world.paths import CHECK, DESCRIPTORS, READ, WATCHES, WRITE, FileWatch, Parts, entry, find
+from fuzzharness.access import Key, Kind
+from fuzzharness.world import descriptors, listing
+from fuzzharness.world.descriptors import DESCRIPTORS
+from fuzzharness.world.filewatch import (
+    CHECK,
+    READ,
+    WATCHES,
+    WRITE,
+    FileWatch,
+    Part,
+    Parts,
+    announced_to,
+    changes,
+    entry,
+    inode_of,
+    parts_of,
+    really,
+    touch,
+    watched_path,
+)
+from fuzzharness.world.kept import Kept
+from fuzzharness.world.listing import parts_of_any
+from fuzzharness.world.mapped import WatchedMap
+from fuzzharness.world.opened import OPEN, open_watched, opening
 from fuzzharness.world.references import Replaced
 
 _REPLACED = Replaced()
+_KEPT = Kept()
 
 
 def install(watch: FileWatch) -> None:
     """Stand in for the file functions of the process; watches share them."""
     if not WATCHES:
-        _REPLACED.replace(_functions())
+        functions = _functions()
+        _REPLACED.replace(functions)
+        _KEPT.replace(functions)
     WATCHES.append(watch)
 
 
@@ -30,11 +54,22 @@ def remove(watch: FileWatch) -> None:
     if watch in WATCHES:
         WATCHES.remove(watch)
     if not WATCHES:
+        _KEPT.restore()
         _REPLACED.restore()
         DESCRIPTORS.clear()
 
 
-_STAYING = frozenset({"lstat", "readlink", "unlink", "remove", "rmdir", "mkdir"})
+_CHECKS = ("stat", "lstat", "access", "readlink", "getxattr", "listxattr", "statvfs", "pathconf")
+_WRITES = (
+    "mkdir", "rmdir", "remove", "unlink", "truncate", "chmod", "lchmod", "chown", "lchown", "utime", "mkfifo",
+    "mknod", "setxattr", "removexattr", "chflags", "lchflags",
+)  # fmt: skip
+_STAYING = frozenset(
+    {
+        "lstat", "readlink", "unlink", "remove", "rmdir", "mkdir", "mkfifo", "mknod", "lchmod", "lchown",
+        "lchflags",
+    }
+)  # fmt: skip
 """Functions that act on a link itself, not on what it leads to."""
 
 
@@ -43,173 +78,93 @@ def _path_function(name: str, touched: Callable[[Key], Parts]) -> Callable[..., 
 
     def announced(path: Any = ".", *args: Any, **kwargs: Any) -> Any:
         follow = name not in _STAYING and kwargs.get("follow_symlinks", True)
-        found = find(path, kwargs.get("dir_fd"), follow)
-        if found is not None:
-            found[0].announce(touched(found[1]))
-        return original(path, *args, **kwargs)
+        touch(lambda: parts_of_any(path, touched, kwargs.get("dir_fd"), follow))
+        return really(original, path, *args, **kwargs)
 
     announced.__name__ = name
     return announced
 
 
-def _scandir(path: Any = ".") -> Any:
-    found = find(path)
-    if found is None:
-        return _SCANDIR(path)
-    found[0].announce(_listing(found[1]))
-    with _SCANDIR(path) as entries:
-        return Entries([Entry(entry, found[0], found[1]) for entry in entries])
-
-
-_SCANDIR = os.scandir
-
-
-class Entries:
-    """What ``os.scandir`` found, read in one step."""
-
-    def __init__(self, entries: list[Entry]) -> None:
-        self._entries = iter(entries)
-
-    def __iter__(self) -> Entries:
-        return self
-
-    def __next__(self) -> Entry:
-        return next(self._entries)
-
-    def __enter__(self) -> Entries:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Yield nothing more."""
-        self._entries = iter(())
-
-
-class Entry(os.PathLike[Any]):
-    """An ``os.DirEntry``; asking it for more than the directory told is an access to the file."""
-
-    def __init__(self, entry: os.DirEntry[Any], watch: FileWatch, folder: Key) -> None:
-        self._entry, self._watch = entry, watch
-        self._key = (*folder, os.fsdecode(entry.name))
-        self.name, self.path = entry.name, entry.path
-
-    def __fspath__(self) -> Any:
-        return self.path
-
-    def __repr__(self) -> str:
-        return repr(self._entry)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._entry, name)
-
-    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
-        """As ``os.DirEntry.stat``."""
-        self._watch.announce([(self._key, CHECK)])
-        return self._entry.stat(follow_symlinks=follow_symlinks)
-
-
-def _pair_function(name: str, first: Kind) -> Callable[..., Any]:
+def _renaming(name: str) -> Callable[..., Any]:
     original = getattr(os, name)
 
     def announced(src: Any, dst: Any, *args: Any, **kwargs: Any) -> Any:
-        found = [find(src, kwargs.get("src_dir_fd"), False), find(dst, kwargs.get("dst_dir_fd"), False)]
-        _together([(f[0], entry(f[1]), kind) for f, kind in zip(found, (first, WRITE), strict=True) if f])
-        return original(src, dst, *args, **kwargs)
+        parts = _of_both(src, dst, kwargs, WRITE)
+        for watch, key, kind in parts:
+            if kind is WRITE:  # of folders, with all that is in them
+                watch.moved.add(key)
+        return really(original, src, dst, *args, **kwargs)
 
     announced.__name__ = name
     return announced
 
 
-def _together(accesses: list[tuple[FileWatch, Key, Kind]]) -> None:
-    """Announce accesses that are one step, of one or two directories."""
-    if not accesses:
-        return
-    first = accesses[0][0]
-    first.announce([(key, kind) for watch, key, kind in accesses if watch is first])
-    for watch, key, kind in accesses:
-        if watch is not first:
-            watch.note(key, kind)
+def _link(src: Any, dst: Any, *args: Any, **kwargs: Any) -> Any:
+    changes((watch, key, WRITE) for watch, key, _ in _of_both(src, dst, kwargs, READ))
+    result = really(_LINK, src, dst, *args, **kwargs)
+    ends = [watched_path(p, kwargs.get(f), False) for p, f in ((src, "src_dir_fd"), (dst, "dst_dir_fd"))]
+    for spot, whole in ends:
+        if spot is not None:
+            watch = spot[0]
+            names = watch.linked.setdefault(inode_of(str(whole)), set())
+            names |= {s[1] for s, _ in ends if s is not None and s[0] is watch}
+    return result
+
+
+def _of_both(src: Any, dst: Any, folders: dict[str, Any], kind: Kind) -> list[Part]:
+    """Announce what a function of two paths touches, as one step; ``kind`` is what it does to the first."""
+    found: list[Part] = []
+
+    def look() -> list[Part]:
+        first = parts_of(src, lambda key: [(entry(key), kind)], folders.get("src_dir_fd"), False)
+        found[:] = first + parts_of(dst, _write, folders.get("dst_dir_fd"), False)
+        return list(found)
+
+    touch(look)
+    return found
 
 
 def _symlink(src: Any, dst: Any, *args: Any, **kwargs: Any) -> Any:
-    found = find(dst, kwargs.get("dir_fd"), False)
-    if found is not None:
-        found[0].announce([(entry(found[1]), WRITE)])
-    return _SYMLINK(src, dst, *args, **kwargs)
+    touch(lambda: parts_of(dst, _write, kwargs.get("dir_fd"), False))
+    return really(_SYMLINK, src, dst, *args, **kwargs)
 
 
-def _os_open(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
-    found = find(path, kwargs.get("dir_fd"))
-    if found is None:
-        return int(_OS_OPEN(path, flags, *args, **kwargs))
-    watch, key = found
-    changes = flags & (os.O_CREAT | os.O_TRUNC)
-    watch.announce([(entry(key), WRITE if changes else CHECK)])
-    descriptor = int(_OS_OPEN(path, flags, *args, **kwargs))
-    DESCRIPTORS[descriptor] = (watch, key, None if changes else watch.gate.mark())
+def _open(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+    folder = kwargs.get("dir_fd")
+    makes = bool(flags & (os.O_CREAT | os.O_TRUNC))
+    follow = not flags & (getattr(os, "O_NOFOLLOW", 0) | (os.O_EXCL if flags & os.O_CREAT else 0))
+    touch(lambda: parts_of(path, lambda key: opening(key, makes), folder, follow))
+    descriptor = int(really(_OPEN, path, flags, *args, **kwargs))
+    if flags & _UNNAMED != _UNNAMED:  # nobody else comes to a file without a name
+        spot = descriptors.where(descriptor) or watched_path(path, folder, follow)[0]
+        descriptors.opened(descriptor, spot, not makes)
+    if flags & (os.O_WRONLY | os.O_RDWR):  # a file that may be written to belongs to this run alone
+        changes(descriptors.parts_of_descriptor(descriptor, WRITE))
     return descriptor
 
 
-_SYMLINK, _OS_OPEN, _OS_CLOSE, _DUP = os.symlink, os.open, os.close, os.dup
+_OPEN, _SYMLINK, _LINK = os.open, os.symlink, os.link
+_UNNAMED = getattr(os, "O_TMPFILE", 0) or -1
 
 
-def _dup(descriptor: int) -> int:
-    copied = _DUP(descriptor)
-    if descriptor in DESCRIPTORS:
-        DESCRIPTORS[copied] = DESCRIPTORS[descriptor]
-    return copied
-
-
-def _chdir(path: Any) -> None:
-    for watch in WATCHES:
-        if watch.gate.inside:
-            watch.gate.escape("os.chdir changed the working directory of all calls")
-            break
-    _CHDIR(path)
-
-
-_CHDIR = os.chdir
-
-
-def _descriptor_function(name: str, kind: Kind) -> Callable[..., Any]:
+def _of_all(name: str) -> Callable[..., Any]:
+    """A function that changes the process for all calls."""
     original = getattr(os, name)
 
-    def announced(descriptor: Any, *args: Any, **kwargs: Any) -> Any:
-        found = find(descriptor) if isinstance(descriptor, int) else None
-        if found is not None:
-            _announce_descriptor(descriptor, kind)
-        return original(descriptor, *args, **kwargs)
+    def reported(*args: Any, **kwargs: Any) -> Any:
+        watch = announced_to()
+        if watch is not None:
+            watch.gate.escape(f"os.{name} {_OF_ALL[name]}")
+        return original(*args, **kwargs)
 
-    announced.__name__ = name
-    return announced
-
-
-def _copy_function(name: str, kinds: tuple[Kind, Kind]) -> Callable[..., Any]:
-    original = getattr(os, name)
-
-    def announced(first: Any, second: Any, *args: Any, **kwargs: Any) -> Any:
-        found = [find(d) if isinstance(d, int) else None for d in (first, second)]
-        _together([(*f, kind) for f, kind in zip(found, kinds, strict=True) if f is not None])
-        return original(first, second, *args, **kwargs)
-
-    announced.__name__ = name
-    return announced
+    reported.__name__ = name
+    return reported
 
 
-def _announce_descriptor(descriptor: int, kind: Kind) -> None:
-    watch, key, opened = DESCRIPTORS[descriptor]
-    if kind is not WRITE and opened is not None and opened == watch.gate.mark():
-        watch.note(entry(key), kind)
-    else:
-        watch.announce([(entry(key), kind)])
-    DESCRIPTORS[descriptor] = (watch, key, None)
-
-
-def _os_close(descriptor: int) -> None:
-    DESCRIPTORS.pop(descriptor, None)
-    _OS_CLOSE(descriptor)
+_OF_ALL = dict.fromkeys(("chdir", "fchdir"), "changed the working directory of all calls") | {
+    "umask": "changed the modes that all calls make files with",
+    "chroot": "changed the root of all paths for all calls",
+}
 
 
 def _check(key: Key) -> Parts:
@@ -220,42 +175,18 @@ def _write(key: Key) -> Parts:
     return [(entry(key), WRITE)]
 
 
-def _listing(key: Key) -> Parts:
-    return [*([(key, CHECK)] if key else []), ((*key, ANY), READ)]
-
-
 def _functions() -> list[tuple[Any, Any]]:
     """Each function that is stood in for, with what stands in for it."""
     stand_ins: dict[str, Any] = {
-        "open": _os_open, "close": _os_close, "symlink": _symlink, "scandir": _scandir, "dup": _dup,
-        "chdir": _chdir, "fchdir": _chdir, "listdir": _path_function("listdir", _listing),
+        "open": _open, "symlink": _symlink, "link": _link, "scandir": listing.scandir,
+        "listdir": _path_function("listdir", listing.listing), **descriptors.stand_ins(),
     }  # fmt: skip
-    for name in ("stat", "lstat", "access", "readlink", "getxattr", "listxattr", "statvfs"):
-        stand_ins[name] = _path_function(name, _check)
-    for name in (
-        "mkdir",
-        "rmdir",
-        "remove",
-        "unlink",
-        "truncate",
-        "chmod",
-        "chown",
-        "utime",
-        "mkfifo",
-        "setxattr",
-    ):
-        stand_ins[name] = _path_function(name, _write)
-    for name in ("rename", "replace"):
-        stand_ins[name] = _pair_function(name, WRITE)
-    stand_ins["link"] = _pair_function("link", READ)
-    for name in ("read", "pread", "readv", "preadv", "fstat"):
-        stand_ins[name] = _descriptor_function(name, CHECK if name == "fstat" else READ)
-    for name in ("write", "pwrite", "writev", "pwritev", "ftruncate", "posix_fallocate"):
-        stand_ins[name] = _descriptor_function(name, WRITE)
-    for name, kinds in (("sendfile", (WRITE, READ)), ("copy_file_range", (READ, WRITE))):
-        if hasattr(os, name):
-            stand_ins[name] = _copy_function(name, kinds)
+    for names, touched in ((_CHECKS, _check), (_WRITES, _write)):
+        stand_ins |= {name: _path_function(name, touched) for name in names if hasattr(os, name)}
+    stand_ins |= {name: _renaming(name) for name in ("rename", "replace")}
+    stand_ins |= {name: _of_all(name) for name in _OF_ALL if hasattr(os, name)}
     return [
         (OPEN, open_watched),
-        *((getattr(os, name), new) for name, new in stand_ins.items() if hasattr(os, name)),
+        (mmap.mmap, WatchedMap),
+        *((getattr(os, name), new) for name, new in stand_ins.items()),
     ]

@@ -114,7 +114,16 @@ class Reader:
         claims = (Part(table, Kind.LOCK, rows, affinity), *self._shared(parts, table))
         plain = isinstance(tree, exp.Insert) or bool(self._rows(tree, table))
         plain = plain and not others and not list(tree.find_all(exp.Query))
-        return Footprint(tuple(parts), writes=True, simple=not others, claims=claims, plain=plain)
+        appends = kind is None and not affected and self._leaves_out_the_key(tree, table)
+        return Footprint(
+            tuple(parts), writes=True, simple=not others, claims=claims, plain=plain, appends=appends
+        )
+
+    def _leaves_out_the_key(self, tree: Any, table: str) -> bool:
+        """Whether the rows that an insert adds get their keys from the database."""
+        named = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
+        key = self._schema.key(table)
+        return isinstance(tree, exp.Insert) and bool(named) and key not in {c.name.lower() for c in named}
 
     def _shared(self, parts: list[Part], table: str) -> list[Part]:
         """The rows that are locked because they are referred to."""

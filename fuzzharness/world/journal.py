@@ -1,102 +1,118 @@
-"""The rollback journal of an SQLite file as a list of the pages that its last transaction wrote.
+"""Which pages of an SQLite file commits have changed, as told by the rollback journal they leave.
 
-Decides what can be read from a journal that a commit has left (``PRAGMA journal_mode=PERSIST``): its header
-is zeroed then, its records are not. Format: https://www.sqlite.org/fileformat2.html, section 3. Never writes
-one.
-
-A page is recorded before it is written, except for those that nobody could want back: behind the end of the
-file, and leaves of the list of free pages, whose content means nothing (``free_pages``).
+Decides when that is certain. A connection in the journal mode PERSIST only voids the header of the journal
+when it commits; behind it the numbers of the pages that it changed can still be read. Format:
+https://www.sqlite.org/fileformat2.html, section 3. Whatever is not as expected there (other journal modes,
+commits that were not seen) means that any page may have changed; so does a change of the list of free pages,
+since what becomes of those is in no journal. Never writes the file.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+import sqlite3
 
-COUNTER = slice(24, 28)
-SIZE = slice(28, 32)
-FREE = slice(32, 40)
-"""Where the header of a database file keeps its change counter, its size in pages, its free pages."""
-
-_MAGIC = bytes.fromhex("d9d505f920a163d7")
-_SECTOR = 512
-_CHUNK = 1 << 18
-_STRIDE = 200
-
-Read = Callable[[int], bytes]
+_COUNTER, _SIZE, _FREE = slice(24, 28), slice(28, 32), slice(32, 40)
+_HEADER = 40
+_VOID = bytes(28)
+_MUCH = 1 << 16
+_READ = bytes(4)
+"""Put in place of the first number, so that a journal is never taken for that of another transaction."""
 
 
-def page_size(header: bytes) -> int:
-    """The size of a page, from the header of a database file."""
-    size = int.from_bytes(header[16:18], "big")
-    return 65536 if size == 1 else size
+class Journal:
+    """The journal of the file at ``path``, which ``descriptor`` reads, and ``own`` is a connection to."""
 
+    def __init__(self, path: str, descriptor: int, own: sqlite3.Connection) -> None:
+        self._file, self._path = descriptor, f"{path}-journal"
+        (self.page_size,) = own.execute("PRAGMA page_size").fetchone()
+        self._sector = self._sector_size(own)
+        self._journal: int | None = None
+        header = os.pread(self._file, _HEADER, 0)
+        self._free = header[_FREE]
+        self._most = os.fstat(self._file).st_size // self.page_size
+        self._trunks = self._found_trunks()
+        self._pages: set[int] | None = None
+        self.begin(header[_COUNTER])
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The pages that a transaction wrote, and the change counter that it found."""
+    def begin(self, counter: bytes) -> None:
+        """Nothing has changed since now, where the file's change counter is ``counter``."""
+        self._counter = self._number(counter)
+        if self._pages is None:
+            self._told()  # what was not collected is in the journal still
+        self._pages = set()
 
-    pages: frozenset[int]
-    counter: bytes
+    def changed(self) -> set[int] | None:
+        """The numbers of the pages that may have changed; None where any may have."""
+        header = os.pread(self._file, _HEADER, 0)
+        return self._pages if self._number(header[_COUNTER]) == self._counter else None
 
+    def lose(self) -> None:
+        """Anything may have changed."""
+        self._pages = None
 
-def last_transaction(path: str, size: int) -> Written | None:
-    """What the journal at ``path``, for pages of ``size`` bytes, tells of the last transaction, if any."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        return _read(descriptor, size)
-    finally:
-        os.close(descriptor)
+    def collect(self) -> None:
+        """A transaction is over: read what it has changed, if it was not taken back."""
+        header = os.pread(self._file, _HEADER, 0)
+        counter, before = self._number(header[_COUNTER]), self._counter
+        told = self._told()
+        if self._pages is None or counter == before:
+            return
+        self._counter = counter
+        most = max(self._number(header[_SIZE]), self._most)
+        in_file = bool(told) and min(told) > 0 and max(told) <= most
+        used_free = header[_FREE] != self._free or not told.isdisjoint(self._trunks)
+        if counter == before + 1 and in_file and 1 in told and not used_free:
+            self._pages |= told
+        else:
+            self._pages = None
 
+    def close(self) -> None:
+        if self._journal is not None:
+            os.close(self._journal)
+            self._journal = None
 
-def _read(descriptor: int, size: int) -> Written | None:
-    """Records follow each other behind one zeroed header, each with the sum that this transaction drew."""
-    record = size + 8
-    count = max(1, _CHUNK // record)
-    pages: set[int] = set()
-    counter = nonce = None
-    start = _SECTOR
-    while True:
-        chunk = os.pread(descriptor, count * record, start)
-        for place in range(0, len(chunk) - record + 1, record):
-            sums = int.from_bytes(chunk[place + record - 4 : place + record], "big")
-            drawn = (sums - _summed(chunk, place + 4, size)) & 0xFFFFFFFF
-            nonce = drawn if nonce is None else nonce
-            if drawn != nonce:
-                return _told(descriptor, start + place, pages, counter)
-            page = int.from_bytes(chunk[place : place + 4], "big")
-            pages.add(page)
-            if page == 1:
-                counter = chunk[place + 4 + COUNTER.start : place + 4 + COUNTER.stop]
-        if len(chunk) < count * record:
-            return _told(descriptor, start + len(chunk) // record * record, pages, counter)
-        start += len(chunk)
+    def _told(self) -> set[int]:
+        """The pages that the journal names; those of a longer one before are still behind them."""
+        try:
+            if self._journal is None:
+                self._journal = os.open(self._path, os.O_RDWR)
+            content = os.pread(self._journal, _MUCH, 0)
+            if len(content) == _MUCH:
+                content += os.pread(self._journal, os.fstat(self._journal).st_size, _MUCH)
+                os.ftruncate(self._journal, 0)
+            elif content:
+                os.pwrite(self._journal, _READ, self._sector)
+        except OSError:
+            content = b""
+        if content[:28] != _VOID:
+            self.close()  # it may be another file by now
+            return set()
+        places = range(self._sector, len(content) - 3, self.page_size + 8)
+        return {self._number(content[place : place + 4]) for place in places}
 
+    def _sector_size(self, own: sqlite3.Connection) -> int:
+        """How long the header is, as the journal of a transaction says that changes nothing."""
+        (version,) = own.execute("PRAGMA user_version").fetchone()
+        own.execute("BEGIN IMMEDIATE")
+        try:
+            own.execute(f"PRAGMA user_version = {version ^ 1}")
+            with open(self._path, "rb") as journal:
+                return self._number(journal.read(_HEADER)[20:24])
+        except OSError:
+            return 0
+        finally:
+            own.execute("ROLLBACK")
 
-def _summed(chunk: bytes, start: int, size: int) -> int:
-    return sum(chunk[start + (size % _STRIDE or _STRIDE) : start + size : _STRIDE])
+    def _found_trunks(self) -> set[int]:
+        """The pages that list the free ones."""
+        found: set[int] = set()
+        number = self._number(self._free[:4])
+        while number and number not in found:
+            found.add(number)
+            number = self._number(os.pread(self._file, 4, (number - 1) * self.page_size))
+        return found
 
-
-def _told(descriptor: int, end: int, pages: set[int], counter: bytes | None) -> Written | None:
-    """Nothing where a second header may follow, or page 1, which every transaction writes, is not there."""
-    follows = os.pread(descriptor, len(_MAGIC), -(-end // _SECTOR) * _SECTOR)
-    return None if counter is None or follows == _MAGIC else Written(frozenset(pages), counter)
-
-
-def free_pages(header: bytes, read: Read) -> tuple[set[int], set[int]]:
-    """The pages that hold the list of free pages, and those it lists; ``read`` reads a page."""
-    trunks: set[int] = set()
-    leaves: set[int] = set()
-    trunk = int.from_bytes(header[FREE][:4], "big")
-    while trunk and trunk not in trunks:
-        trunks.add(trunk)
-        content = read(trunk)
-        count = int.from_bytes(content[4:8], "big")
-        listed = content[8 : 8 + 4 * count]
-        leaves.update(int.from_bytes(listed[n : n + 4], "big") for n in range(0, len(listed), 4))
-        trunk = int.from_bytes(content[:4], "big")
-    return trunks, leaves
+    @staticmethod
+    def _number(content: bytes) -> int:
+        return int.from_bytes(content, "big")

@@ -12,56 +12,59 @@ import io
 import os
 from typing import Any
 
-from fuzzharness.access import Key, Kind
-from fuzzharness.world.paths import CHECK, DESCRIPTORS, READ, WATCHES, WRITE, FileWatch, Found, entry, find
+from fuzzharness.access import Key
+from fuzzharness.world import descriptors
+from fuzzharness.world.descriptors import DESCRIPTORS
+from fuzzharness.world.filewatch import (
+    CHECK,
+    READ,
+    WATCHES,
+    WRITE,
+    Part,
+    Parts,
+    announced_to,
+    changes,
+    entry,
+    parts_of,
+    really,
+    touch,
+    unvouched,
+    watched_path,
+)
 
 
 class WatchedFile(io.FileIO):
     """A raw file that announces each read and write of the operating system."""
 
-    _watch: FileWatch | None = None
-    _key: Key = ()
-    _opened: object = None
-
-    def watch(self, watch: FileWatch, key: Key, opened: object) -> None:
-        """Announce to ``watch`` from now on; ``opened`` marks the step it was opened in for reading."""
-        self._watch, self._key, self._opened = watch, key, opened
-        DESCRIPTORS[self.fileno()] = (watch, key, opened)
-
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and self.closefd:
             DESCRIPTORS.pop(self.fileno(), None)
         super().close()
 
-    def _announce(self, kind: Kind) -> None:
-        watch = self._watch
-        if watch is None:
-            return
-        if kind is READ and self._opened is not None and self._opened == watch.gate.mark():
-            watch.note(self._key, READ)
-        else:
-            watch.announce([(self._key, kind)])
-        self._opened = None
-
     def readinto(self, buffer: Any) -> Any:
-        self._announce(READ)
+        descriptors.announce(self.fileno(), READ)
         return super().readinto(buffer)
 
     def readall(self) -> bytes:
-        self._announce(READ)
+        descriptors.announce(self.fileno(), READ)
         return super().readall()
 
     def read(self, size: int | None = -1) -> Any:
-        self._announce(READ)
+        descriptors.announce(self.fileno(), READ)
         return super().read(-1 if size is None else size)
 
     def write(self, data: Any) -> Any:
-        self._announce(WRITE)
+        descriptors.announce(self.fileno(), WRITE)
         return super().write(data)
 
     def truncate(self, size: int | None = None) -> int:
-        self._announce(WRITE)
+        descriptors.announce(self.fileno(), WRITE)
         return super().truncate(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence not in (os.SEEK_SET, os.SEEK_CUR):  # the others depend on what is in the file
+            descriptors.announce(self.fileno(), CHECK)
+        return super().seek(offset, whence)
 
 
 def open_watched(
@@ -75,12 +78,15 @@ def open_watched(
     opener: Any = None,
 ) -> Any:
     """``open`` for watched files, layered as the builtin layers them; the builtin for all others."""
-    watched = any(watch.gate.inside for watch in WATCHES) and not _unusual(mode)
-    found = find(file) if watched and opener is None else None
-    if not watched or (found is None and opener is None):
-        return OPEN(file, mode, buffering, encoding, errors, newline, closefd, opener)
+    rest = (buffering, encoding, errors, newline, closefd, opener)
+    if not WATCHES or _unusual(mode):
+        return OPEN(file, mode, *rest)
+    parts = [] if opener is not None else _parts(file, mode)
+    if announced_to() is None or not (parts or opener is not None):
+        changes(parts)
+        return OPEN(file, mode, *rest)
     name = file if isinstance(file, int) else os.fspath(file)
-    raw = _open_raw(name, mode, closefd, opener, found)
+    raw = _open_raw(name, mode, closefd, opener)
     try:
         return _layered(raw, mode, buffering, encoding, errors, newline)
     except BaseException:
@@ -95,16 +101,29 @@ def _unusual(mode: Any) -> bool:
     return not isinstance(mode, str) or len(set(mode) & set("rwax")) != 1 or bool(set(mode) - set("rwaxbt+"))
 
 
-def _open_raw(file: Any, mode: str, closefd: bool, opener: Any, found: Found | None) -> WatchedFile:
-    reading = "r" in mode
-    if found is not None and not isinstance(file, int):
-        found[0].announce([(entry(found[1]), CHECK if reading else WRITE)])
-    raw = WatchedFile(file, mode.replace("b", "").replace("t", ""), closefd, opener)
-    known = DESCRIPTORS.get(raw.fileno())
-    if known is not None:  # opened by os.open, by the opener or before
-        raw.watch(*known)
-    elif found is not None:
-        raw.watch(*found, found[0].gate.mark() if reading else None)
+def _parts(file: Any, mode: str) -> list[Part]:
+    """What opening touches; an open file is not touched by wrapping it."""
+    if isinstance(file, int):
+        return descriptors.parts_of_descriptor(file, CHECK)
+    return parts_of(file, lambda key: opening(key, "r" not in mode), follow="x" not in mode)
+
+
+def opening(key: Key, makes: bool) -> Parts:
+    """What is touched by opening a file; ``makes``: it may be made, or emptied."""
+    return [(entry(key), WRITE if makes else CHECK)]
+
+
+def _open_raw(file: Any, mode: str, closefd: bool, opener: Any) -> WatchedFile:
+    by_path = not isinstance(file, int) and opener is None
+    if by_path:
+        touch(lambda: _parts(file, mode))
+    how = mode.replace("b", "").replace("t", "")
+    raw: WatchedFile = really(WatchedFile, file, how, closefd, opener and unvouched(opener))
+    if by_path:
+        spot = descriptors.where(raw.fileno()) or watched_path(file, None, "x" not in mode)[0]
+        descriptors.opened(raw.fileno(), spot, "r" in mode)
+    if how != "r":  # a file that may be written to belongs to this run alone
+        changes(descriptors.parts_of_descriptor(raw.fileno(), WRITE))
     return raw
 
 

@@ -1,133 +1,92 @@
-"""Which watched directory a path or descriptor lies in, and under which key.
+"""Where a path really leads: links followed, dots taken out, folders that are open resolved.
 
-Decides the key of a path: links are followed, relative paths and folder descriptors resolved. Never
-announces by itself what is done to the file.
+Decides which names a path passes on its way: the links it follows, and the folders it leaves again by
+``..``. Knows nothing of watches, and announces nothing.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
-from fuzzharness.access import ANY, MISSING, Key, Kind
-from fuzzharness.world.resource import Gate
+LSTAT, READLINK = os.lstat, os.readlink
+"""The real ones: a directory of the world announces what is asked of the others."""
 
-CHECK, READ, WRITE = Kind.CHECK, Kind.READ, Kind.WRITE
-Parts = list[tuple[Key, Kind]]
-Found = tuple["FileWatch", Key]
-
-WATCHES: list[FileWatch] = []
-DESCRIPTORS: dict[int, tuple[FileWatch, Key, object]] = {}
+_MOST_LINKS = 40
 
 
-class FileWatch:
-    """Watches one directory tree for as long as it is installed."""
+class Route(NamedTuple):
+    """Where a path ends, the links it follows and the folders it leaves by ``..`` on its way there."""
 
-    def __init__(self, root: Path, resource: str, gate: Gate) -> None:
-        self.root = str(root)
-        self.resource = resource
-        self.gate = gate
-
-    def key(self, path: str) -> Key | None:
-        """The key of an absolute path, or None outside the tree."""
-        if path == self.root:
-            return ()
-        if path.startswith(self.root + os.sep):
-            return tuple(path[len(self.root) + 1 :].split(os.sep))
-        return None
-
-    def announce(self, pairs: Parts) -> None:
-        """Announce accesses that are one step, with the directories on the way that must be there."""
-        way = [(key[:depth], CHECK) for key, _ in pairs for depth in range(1, len(key))]
-        self.gate.accesses(self.resource, list(dict.fromkeys([*way, *pairs])), self.peek)
-
-    def note(self, key: Key, kind: Kind) -> None:
-        """Add an access to the step under way."""
-        self.gate.note(self.resource, key, kind, lambda: self.peek(key))
-
-    def peek(self, key: Key) -> Any:
-        names = [str(part) for part in key if part is not ANY]
-        return _look(os.path.join(self.root, *names))
+    end: str
+    links: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
-def _look(path: str) -> Any:
-    try:
-        if os.path.isdir(path):
-            return sorted(os.listdir(path))
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError:
-        return MISSING
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content
+def route(path: Any, folder: Any = None, follow: bool = True, known: Collection[str] = ()) -> Route | None:
+    """The route of a path that begins in the open ``folder``; None for what is no path.
 
-
-def find(path: Any, dir_fd: int | None = None, follow: bool = True) -> tuple[FileWatch, Key] | None:
-    """The watch and key of a path, relative ones and descriptors included; None if not watched."""
-    if not any(watch.gate.inside for watch in WATCHES):
-        return None
-    if isinstance(path, int):
-        known = DESCRIPTORS.get(path)
-        return None if known is None else known[:2]
+    ``follow`` says whether a link at the end is followed, ``known`` are folders that no link leads to.
+    """
     try:
         text = os.fsdecode(path)
     except TypeError:
         return None
-    whole = _resolved(os.path.join(_folder(dir_fd), text), follow)
-    for watch in WATCHES:
-        key = watch.key(whole)
-        if key is not None:
-            return watch, key
-    return None
+    if not text.startswith(os.sep):
+        text = os.path.join(_begin(folder), text)
+    if not follow and not text.endswith(os.sep):
+        return _walked(text, False, known)
+    return _walked(text, True, known)
 
 
-def _folder(dir_fd: int | None) -> str:
-    if dir_fd is None:
-        return os.getcwd()
-    known = DESCRIPTORS.get(dir_fd)
-    if known is not None:
-        return os.path.join(known[0].root, *known[1])
+def path_of(descriptor: int) -> str | None:
+    """What an open file or folder is called now; None where the system does not say."""
     try:
-        return _READLINK(f"/proc/self/fd/{dir_fd}")
-    except OSError:
-        return os.sep
-
-
-def _resolved(path: str, follow: bool) -> str:
-    """An absolute path without links, less the last one if it is not to be followed."""
-    parts = [part for part in reversed(path.split(os.sep)) if part not in ("", ".")]
-    found, links = "", 0
-    while parts:
-        part = parts.pop()
-        if part == "..":
-            found = found.rpartition(os.sep)[0]
-            continue
-        whole = f"{found}{os.sep}{part}"
-        target = _target(whole) if parts or follow else None
-        if target is None or links > 40:
-            found = whole
-            continue
-        links += 1
-        found = "" if os.path.isabs(target) else found
-        parts += [part for part in reversed(target.split(os.sep)) if part not in ("", ".")]
-    return found or os.sep
-
-
-def _target(path: str) -> str | None:
-    try:
-        if not stat.S_ISLNK(_LSTAT(path).st_mode):
-            return None
-        return str(_READLINK(path))
+        return READLINK(f"/proc/self/fd/{descriptor}")
     except OSError:
         return None
 
 
-_LSTAT, _READLINK = os.lstat, os.readlink
+def _begin(folder: Any) -> str:
+    found = path_of(folder) if isinstance(folder, int) and folder >= 0 else None
+    if found is not None:
+        return found
+    try:
+        return os.getcwd()
+    except OSError:  # it has been removed
+        return os.sep
 
 
-def entry(key: Key) -> Key:
-    return key or (".",)
+def _walked(path: str, follow: bool, known: Collection[str]) -> Route:
+    found = next((root for root in known if path.startswith(root + os.sep)), "")
+    parts = _parts(path[len(found) :])
+    links: list[str] = []
+    left: list[str] = []
+    while parts:
+        part = parts.pop()
+        if part == "..":
+            left.append(found)
+            found = found.rpartition(os.sep)[0]
+            continue
+        whole = f"{found}{os.sep}{part}"
+        target = _target(whole) if parts or follow else None
+        if target is None or len(links) > _MOST_LINKS:
+            found = whole
+            continue
+        links.append(whole)
+        found = "" if os.path.isabs(target) else found
+        parts += _parts(target)
+    return Route(found or os.sep, tuple(links), tuple(left))
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in reversed(path.split(os.sep)) if part not in ("", ".")]
+
+
+def _target(path: str) -> str | None:
+    try:
+        return str(READLINK(path)) if stat.S_ISLNK(LSTAT(path).st_mode) else None
+    except OSError:
+        return None

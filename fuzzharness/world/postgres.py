@@ -23,6 +23,8 @@ from psycopg import sql as composed
 from psycopg.pq import TransactionStatus
 
 from fuzzharness.access import ANY, Key, Kind, Place
+from fuzzharness.world.postgres_catalog import OURS
+from fuzzharness.world.postgres_chance import controlled, draws
 from fuzzharness.world.statement import Footprint, parameters
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class Session:
         self._reads: Pairs = []
         self._begun = False
         self._mark: object = None
+        self._seeded: object = None
         self.future: asyncio.Future[None] | None = None
 
     @property
@@ -79,8 +82,11 @@ class Session:
         store = self.store
         if not store.gate.inside:
             return None
-        footprint = store.reader.read(self._text(query))
+        text = self._text(query)
+        footprint = store.reader.read(text)
         self.call = store.gate.caller()
+        if (store.chance or draws(text)) and self._seeded != (store.run, self.call):
+            self._seed()
         self.altered = self.altered or footprint.alters
         if footprint.commits:
             self._before_publishing()
@@ -100,6 +106,14 @@ class Session:
         self.claims.update(key for key, _ in claims)
         store.hold(self, exclusive)
         return footprint
+
+    def _seed(self) -> None:
+        """What the server draws from now on is drawn for the call that has the connection now."""
+        self._seeded = (self.store.run, self.call)
+        asked = (
+            f"SELECT set_config('{OURS}.call', '{self.call}', false), set_config('{OURS}.draws', '0', false)"
+        )
+        self.connection.pgconn.exec_(asked.encode())
 
     def _text(self, query: Any) -> str:
         if isinstance(query, composed.Composable):
@@ -341,7 +355,7 @@ class WatchedCursor(psycopg.Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         session = session_of(self)
         with ended(session, begun(session, query, [params])):
-            return super().execute(query, params, **options)
+            return super().execute(timed(session, query), params, **options)
 
     def executemany(self, query: Any, params_seq: Iterable[Any], *, returning: bool = False) -> None:
         session = session_of(self)
@@ -371,6 +385,13 @@ class WatchedCursor(psycopg.Cursor[Any]):
 def session_of(cursor: Any) -> Session | None:
     session: Session | None = getattr(cursor.connection, "session", None)
     return session
+
+
+def timed(session: Session | None, query: Any) -> Any:
+    """``query`` asking for the time as calls have it."""
+    if session is None or not isinstance(query, str) or not session.store.gate.inside:
+        return query
+    return controlled(query)
 
 
 def begun(session: Session | None, query: Any, rows: Sequence[Any]) -> Footprint | None:

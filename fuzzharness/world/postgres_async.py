@@ -17,7 +17,7 @@ from psycopg import waiting
 from psycopg.adapt import AdaptersMap
 from psycopg.conninfo import make_conninfo
 
-from fuzzharness.world.postgres import Watched, begun, ended, outside, session_of
+from fuzzharness.world.postgres import Watched, begun, ended, outside, session_of, timed
 from fuzzharness.world.turns import Turns
 
 
@@ -48,6 +48,8 @@ class WatchedAsyncConnection(Watched, psycopg.AsyncConnection[Any]):
             await asyncio.sleep(0)
         with nullcontext() if session is None else session.publishing():
             await super().commit()
+        if session is not None and session.store.gate.inside:
+            await asyncio.sleep(0)  # as after a statement
 
     async def rollback(self) -> None:
         await super().rollback()
@@ -70,7 +72,9 @@ class WatchedAsyncCursor(psycopg.AsyncCursor[Any]):
         await asyncio.sleep(0)
         footprint = begun(session, query, [params])
         with ended(session, footprint):
-            return await super().execute(query, params, **options)
+            result = await super().execute(timed(session, query), params, **options)
+        await asyncio.sleep(0)  # the server has done it: siblings may come before what the task does next
+        return result
 
     async def executemany(self, query: Any, params_seq: Iterable[Any], *, returning: bool = False) -> None:
         session = session_of(self)

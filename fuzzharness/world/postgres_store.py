@@ -28,7 +28,8 @@ from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.postgres import Session, Watched, WatchedConnection, WatchedCursor
 from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, connected
-from fuzzharness.world.postgres_catalog import SHAPE, Table, layout_of, schema_of, tables_of
+from fuzzharness.world.postgres_catalog import OURS, SHAPE, Table, layout_of, schema_of, tables_of
+from fuzzharness.world.postgres_chance import FUNCTIONS, PATH, make_defaults_anew
 from fuzzharness.world.postgres_undo import Undo
 from fuzzharness.world.postgres_waits import Waits
 from fuzzharness.world.references import Replaced
@@ -38,6 +39,8 @@ from fuzzharness.world.store import Setup, first_line, on_engine, run_setup
 
 _PREFIX = "fuzzharness_"
 _NUMBERS = count(1)
+_OURS = f"CREATE SCHEMA IF NOT EXISTS {OURS}; GRANT USAGE ON SCHEMA {OURS} TO PUBLIC;"
+_PLACES = ("host", "hostaddr", "port", "dbname", "user")
 _CONNECT: Any = psycopg.Connection.__dict__["connect"].__func__
 """The real one: while a store is open another stands in for it."""
 
@@ -67,6 +70,7 @@ class PostgresStore:
     def open(self, name: str, gate: Gate) -> None:
         self.name, self.gate = name, gate
         self._opened, self._forced = True, False
+        self._marked = self._kept = False
         self._names: tuple[str, str] = ("", "")
         self._found_pool = self._engine.pool
         self._replaced = Replaced()
@@ -86,11 +90,14 @@ class PostgresStore:
             self._found_pool.dispose()
         self._admin = self._connect_admin()
         _drop_left(self._admin)
-        names = self._names = self._taken_names()
-        self._create(names[0], self._database)
+        self._names = self._taken_names()
         self._redirect()
-        on_engine(self._engine, self._first_time)
+        self._make_scratch()
         self.mark()
+
+    def _make_scratch(self) -> None:
+        self._create(self._names[0], self._database)
+        on_engine(self._engine, self._first_time)
 
     def _connect_admin(self) -> Any:
         other = "template1" if self._database == "postgres" else "postgres"
@@ -106,9 +113,9 @@ class PostgresStore:
         if not may:
             admin.close()
             raise WorldError(
-                f"the role {self._target.get('user')!r} of the database {self.name!r} is no "
-                "superuser. Expected one, on a server for tests: rows are put back past triggers and foreign "
-                "keys, which no other role may do. Use such a role in the URL."
+                f"the role {self._target.get('user')!r} of the database {self.name!r} is no superuser. "
+                "Expected one, on a server for tests: rows are put back past triggers and foreign keys, "
+                "which no other role may do. Use such a role in the URL."
             )
         return admin
 
@@ -154,7 +161,7 @@ class PostgresStore:
     def _stand_in(self, original: Any) -> Any:
         def connect(kind: Any, conninfo: str = "", **options: Any) -> Any:
             if issubclass(kind, Watched) or not (self._forced or self._leads_here(conninfo, options)):
-                self._note_elsewhere(kind)
+                self._look_elsewhere(kind, conninfo, options)
                 return original(kind, conninfo, **options)
             options = {**options, "dbname": self._names[0], "prepare_threshold": None}
             if issubclass(kind, psycopg.AsyncConnection):
@@ -163,13 +170,18 @@ class PostgresStore:
 
         return connect
 
-    def _note_elsewhere(self, kind: Any) -> None:
-        if self.gate.inside and not issubclass(kind, Watched):
-            self.gate.escape("a connection to another PostgreSQL database was opened")
+    def _look_elsewhere(self, kind: Any, conninfo: str, options: dict[str, Any]) -> None:
+        """A call opens another database: in C, so that no audit hook hears of it."""
+        if not self.gate.inside or issubclass(kind, Watched):
+            return
+        asked = conninfo_to_dict(conninfo, **{k: v for k, v in options.items() if k in _PLACES})
+        for host in str(asked.get("hostaddr") or asked.get("host") or "").split(","):
+            if not host.startswith(("/", "@")):
+                self.gate.reach(host)
+        self.gate.escape("a connection to another PostgreSQL database was opened")
 
     def _leads_here(self, conninfo: str, options: Any) -> bool:
-        keys = {k: v for k, v in options.items() if k in ("host", "hostaddr", "port", "dbname", "user")}
-        asked = conninfo_to_dict(conninfo, **keys)
+        asked = conninfo_to_dict(conninfo, **{k: v for k, v in options.items() if k in _PLACES})
         return all(
             str(asked.get(k) or default) == str(self._target.get(k) or default)
             for k, default in (("host", ""), ("port", "5432"), ("dbname", self._database))
@@ -179,6 +191,7 @@ class PostgresStore:
         options["cursor_factory"] = options.get("cursor_factory") or WatchedCursor
         with self.gate.unseen():  # the clock of a call knows nothing of how long a server takes
             made: WatchedConnection = connect(WatchedConnection, conninfo, **options)
+            made.pgconn.exec_(PATH.encode())
             self._watched(made)
         return made
 
@@ -186,6 +199,7 @@ class PostgresStore:
         options["cursor_factory"] = options.get("cursor_factory") or WatchedAsyncCursor
         with self.gate.unseen():
             made = connected(conninfo, options)
+            made.pgconn.exec_(PATH.encode())
             self._watched(made)
         return made
 
@@ -244,12 +258,29 @@ class PostgresStore:
     # -- the state ---------------------------------------------------------------------------------
 
     def mark(self) -> None:
+        """Start from what is there now; that it was there before, built anew, need not be kept."""
+        self._look()
+        if self._marked:
+            self._keep_start()
+        self._marked = True
+
+    def _keep_start(self) -> None:
+        """Keep a copy of the scratch database, to start from after a run that changes the schema."""
+        scratch, start = self._names
+        self._own.close()
+        _drop(self._admin, start)
+        self._create(start, scratch)
+        self._kept = True
+        self._own = self.waits.own = self._undo.own = self._plain(scratch)
+
+    def _look(self) -> None:
         self._close_connections()
         if self._own is not None:
             self._own.close()
-        scratch, start = self._names
-        self._own = self._plain(scratch)
+        self._own = self._plain(self._names[0])
         self.waits.own = self._own
+        self._own.execute(_OURS + FUNCTIONS)
+        self.chance = make_defaults_anew(self._own)
         self._tables = tables_of(self._own)
         (home,) = self._own.execute("SELECT coalesce(current_schema(), 'public')").fetchone()
         self._schema = schema_of(self._own, self._tables, home)
@@ -258,13 +289,10 @@ class PostgresStore:
         (self._shape,) = self._own.execute(SHAPE).fetchone()
         self._begin()
         self._base = {table.name: self._rows(table) for table in self._tables}
-        self._own.close()
-        _drop(self._admin, start)
-        self._create(start, scratch)
-        self._own = self.waits.own = self._undo._own = self._plain(scratch)
 
     def _begin(self) -> None:
         self._reshaped = False
+        self.run = getattr(self, "run", 0) + 1
         self._holders.clear()
         self.waits.standing.clear()
         self.reader = self._known = getattr(self, "_known", None) or Reader(self._schema, self._sql)
@@ -285,8 +313,13 @@ class PostgresStore:
         self._close_connections()
         self._own.close()
         _drop(self._admin, scratch)
-        self._create(scratch, start)
-        self._own = self.waits.own = self._undo._own = self._plain(scratch)
+        if self._kept:
+            self._create(scratch, start)
+            self._own = self.waits.own = self._undo.own = self._plain(scratch)
+        else:
+            self._make_scratch()
+            self._look()
+            self._keep_start()
 
     def _abandon(self) -> None:
         """End what a finished call left open, as the end of its thread would."""

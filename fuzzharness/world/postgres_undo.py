@@ -23,8 +23,8 @@ MOST_TOGETHER = 2_000
 _CLEAN_EVERY = 200
 
 _LOG = f"""
-    CREATE SCHEMA {OURS};
-    GRANT USAGE ON SCHEMA {OURS} TO PUBLIC;
+    DROP FUNCTION IF EXISTS {OURS}.rows() CASCADE;
+    DROP TABLE IF EXISTS {OURS}.log;
     CREATE UNLOGGED TABLE {OURS}.log (
         n bigint GENERATED ALWAYS AS IDENTITY, tab oid, op "char", old text, new text
     );
@@ -46,10 +46,13 @@ _LOG = f"""
     END $$;
 """
 _TABLE = """
+    ALTER TABLE {place} SET (autovacuum_enabled = off);
     CREATE TRIGGER {ours}rows AFTER INSERT OR UPDATE OR DELETE ON {place}
         FOR EACH ROW EXECUTE FUNCTION {ours}.rows();
     CREATE TRIGGER {ours}all BEFORE TRUNCATE ON {place} FOR EACH STATEMENT EXECUTE FUNCTION {ours}.rows();
 """
+"""No statistics of a table change in mid exploration: with them plans would, and so what a scan locks."""
+
 _SEQUENCES = f"""
     SELECT s.seqrelid::int8, quote_ident(n.nspname) || '.' || quote_ident(c.relname)
     FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -62,11 +65,11 @@ class Undo:
     """What has to be undone in the database that ``own`` is connected to; ``tables`` as they stand now."""
 
     def __init__(self, own: Any, tables: Sequence[Table]) -> None:
-        self._own = own
+        self.own = own
         self._tables = {table.oid: table for table in tables}
         self._sizes: dict[int, int] = {}
         self._times = 0
-        own.execute(f"DROP SCHEMA IF EXISTS {OURS} CASCADE;" + _LOG)
+        own.execute(_LOG)
         for table in tables:
             own.execute(_TABLE.format(ours=OURS, place=table.place))
             (size,) = own.execute(
@@ -74,7 +77,9 @@ class Undo:
             ).fetchone()
             self._sizes[table.oid] = size
             if size <= SMALL:
-                own.execute(f"CREATE UNLOGGED TABLE {_copy(table)} AS SELECT * FROM ONLY {table.place}")
+                copy = _copy(table)
+                own.execute(f"DROP TABLE IF EXISTS {copy}")
+                own.execute(f"CREATE UNLOGGED TABLE {copy} AS SELECT * FROM ONLY {table.place}")
         self._sequences = dict(own.execute(_SEQUENCES).fetchall())
         self._values = {
             oid: own.execute(f"SELECT last_value, is_called FROM {place}").fetchone()
@@ -96,7 +101,7 @@ class Undo:
 
     def touched(self) -> list[Table]:
         """The tables in which something was changed since they were last put back."""
-        found = self._own.execute(self._asks).fetchone()[0] or ()
+        found = self.own.execute(self._asks).fetchone()[0] or ()
         return [self._tables[oid] for oid in sorted(found)]
 
     def changed(self, table: Table) -> list[tuple[Any, ...]]:
@@ -106,17 +111,17 @@ class Undo:
             f"SELECT {side} AS v FROM {OURS}.log WHERE tab = {table.oid} AND {side} IS NOT NULL"
             for side in ("old", "new")
         )
-        return list(self._own.execute(f"SELECT DISTINCT {columns} FROM ({sides}) AS rows").fetchall())
+        return list(self.own.execute(f"SELECT DISTINCT {columns} FROM ({sides}) AS rows").fetchall())
 
     def restore(self) -> None:
         """Put everything back as it was."""
-        tables, lasts = self._own.execute(self._asks).fetchone()
+        tables, lasts = self.own.execute(self._asks).fetchone()
         if not tables and lasts == self._lasts:
             return
         script = [*self._undone([self._tables[oid] for oid in tables or ()]), *self._set_back(lasts)]
         self._times += 1
         log = "TRUNCATE" if self._times % _CLEAN_EVERY == 0 else "DELETE FROM"
-        self._own.execute(
+        self.own.execute(
             "BEGIN; SET LOCAL session_replication_role = replica;"
             + "".join(script)
             + f"{log} {OURS}.log; COMMIT"

@@ -114,8 +114,17 @@ class Gate(Protocol):
         """Let calls that wait for ``resource`` try again."""
         ...
 
+    def reach(self, host: object) -> None:
+        """Raise :class:`~fuzzharness.errors.NetworkRefused` if calls may not connect to ``host``."""
+        ...
+
     def escape(self, what: str) -> None:
         """Report something that the world does not cover."""
+        ...
+
+    @property
+    def escaped(self) -> bool:
+        """Whether anything was reported so far."""
         ...
 
 

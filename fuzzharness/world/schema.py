@@ -92,12 +92,12 @@ def layout_of(connection: sqlite3.Connection, schema: Schema) -> dict[str, Table
     keys = {table: tuple(key_columns(connection, table)) for table in tables}
     by_name = {table.lower(): table for table in tables}
     return {
-        table: Table(keys[table], _is_generated(connection, table), _to_keys(table, schema, by_name, keys))
+        table: Table(keys[table], is_generated(connection, table), _to_keys(table, schema, by_name, keys))
         for table in tables
     }
 
 
-def _is_generated(connection: sqlite3.Connection, table: str) -> bool:
+def is_generated(connection: sqlite3.Connection, table: str) -> bool:
     """Whether SQLite numbers the rows of a table: its key is another name of the row's number."""
     columns = [row for row in connection.execute(f"PRAGMA table_info({quoted(table)})") if row[5]]
     return len(columns) == 1 and columns[0][2].upper() == "INTEGER"

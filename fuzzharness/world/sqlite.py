@@ -1,4 +1,4 @@
-"""SQLite connections that announce every statement and wait instead of failing.
+"""SQLite connections that announce every statement, wait instead of failing, and can be redirected.
 
 Decides when a write is published and when "database is locked" means waiting. What a statement
 touches is decided in ``footprint``.
@@ -10,21 +10,27 @@ step: nothing can tell them apart, since SQLite lets one connection write at a t
 
 from __future__ import annotations
 
+import gc
+import os
 import re
 import sqlite3
+import sqlite3.dbapi2
 import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache, lru_cache
 from typing import Any, Final, Protocol
+from urllib.parse import unquote
 
 from fuzzharness.access import ANY, Key, Kind, Place
 from fuzzharness.world.footprint import Reader
+from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate, HeldBack
 from fuzzharness.world.sqlite_functions import ask_python
-from fuzzharness.world.sqlite_redirects import CONNECT
+from fuzzharness.world.sqlite_rows import NEW
 from fuzzharness.world.statement import Footprint, parameters
 
 _BUSY, _LOCKED = 5, 6
@@ -48,12 +54,12 @@ class Scratch(Protocol):
     writer: weakref.ref[WatchedConnection] | None
     touched: set[Key]
 
-    def committed(self) -> None:
-        """A transaction that has written is over."""
-        ...
-
     def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
         """The rows at ``key`` as this connection sees them; None for what is committed."""
+        ...
+
+    def over(self) -> None:
+        """A transaction that wrote has ended."""
         ...
 
     def forget_schema(self) -> None:
@@ -84,7 +90,7 @@ class WatchedConnection(sqlite3.Connection):
     ``altered`` is True once a statement has changed the connection itself, ``patient`` unless it was opened
     with a timeout of 0; ``drains`` if queries are read to their end at once, since a task could be held
     before it fetches what it asked for; ``call`` is who took the write lock by it. ``_unpublished`` holds
-    what its transaction wrote so far, ``_mark`` the step of the last write, ``_to_do`` pragmas still to be run.
+    what its transaction wrote so far, ``_mark`` the step of the last write.
     """
 
     altered = False
@@ -94,7 +100,6 @@ class WatchedConnection(sqlite3.Connection):
     scratch: Scratch | None = None
     _unpublished: dict[Key, Place | None]
     _has_read = False
-    _to_do: list[str]
     _mark: object = None
 
     @property
@@ -104,20 +109,9 @@ class WatchedConnection(sqlite3.Connection):
 
     def watch(self, scratch: Scratch) -> None:
         """Announce to ``scratch`` from now on."""
-        self._unpublished, self._to_do = {}, []
+        self._unpublished = {}
         self.scratch = scratch
         scratch.connections.add(self)
-
-    def set_up(self, pragmas: Sequence[str]) -> None:
-        """Run ``pragmas``, which can wait: before some later statement, if the file is locked just now."""
-        self._to_do = list(pragmas)
-        self._catch_up()
-
-    def _catch_up(self) -> None:
-        with suppress(sqlite3.OperationalError):
-            while self._to_do and not self.in_transaction:
-                sqlite3.Connection.execute(self, self._to_do[0])
-                del self._to_do[0]
 
     def cursor(self, factory: Any = None) -> Any:
         return super().cursor(WatchedCursor if factory is None else _watched(factory, WatchedCursor))
@@ -145,6 +139,8 @@ class WatchedConnection(sqlite3.Connection):
     def _outside(self, what: str) -> None:
         if self.scratch is not None and self.scratch.gate.inside:
             self.scratch.gate.escape(f"{self.scratch.name}: {what}")
+        if self.scratch is not None:
+            self.scratch.touched.add((ANY, ANY))
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         return self.cursor().execute(sql, parameters)
@@ -191,8 +187,6 @@ class WatchedConnection(sqlite3.Connection):
             hopeless = not self._in_line(announced)
         elif announced:
             scratch.gate.accesses(scratch.name, announced, self._seen)
-        if self._to_do:
-            self._catch_up()
         held_back = False
         try:
             return run() if hopeless else self.patiently(run)
@@ -254,9 +248,10 @@ class WatchedConnection(sqlite3.Connection):
         scratch = self.scratch
         assert scratch is not None
         if footprint.writes:
-            scratch.touched.update(key for key, kind in pairs if kind is Kind.WRITE)
             here = scratch.gate.here()
-            self._unpublished.update({key: here for key, kind in pairs if kind is Kind.WRITE})
+            written = [key for key, kind in pairs if kind is Kind.WRITE]
+            self._unpublished.update(dict.fromkeys(written, here))
+            scratch.touched.update([(table, NEW) for table, _ in written] if footprint.appends else written)
             self._mark = scratch.gate.mark() if footprint.simple else None
         self._has_read = self._has_read or looked
         if footprint.reshapes:
@@ -319,13 +314,12 @@ class WatchedConnection(sqlite3.Connection):
 
     def _over(self) -> None:
         """The transaction has ended: forget it, and let those that wait try again."""
-        wrote = bool(self._unpublished)
+        wrote, scratch = bool(self._unpublished), self.scratch
         self._unpublished, self._has_read, self._mark = {}, False, None
-        scratch = self.scratch
         if scratch is None:
             return
         if wrote:
-            scratch.committed()
+            scratch.over()
         if scratch.writer is not None and scratch.writer() in (self, None):
             scratch.writer = None
             scratch.gate.unlock(scratch.name, WRITE_LOCK)
@@ -365,10 +359,11 @@ class WatchedCursor(sqlite3.Cursor):
         scratch = connection.scratch
         if scratch is None:
             return run()
-        if not scratch.gate.inside:
-            scratch.touched.add((ANY, ANY))
-            return run()
         footprint = scratch.reader.read(sql)
+        if not scratch.gate.inside:
+            if footprint.writes:
+                scratch.touched.add((ANY, ANY))
+            return run()
         connection.altered = connection.altered or footprint.alters
         if _is_unseen(sql):
             scratch.gate.escape(f"{scratch.name}: {' '.join(sql.split())} is neither gated nor compared")
@@ -468,11 +463,6 @@ def _known_pairs(reader: Reader, sql: str, footprint: Footprint, rows: Sequence[
     return known
 
 
-@lru_cache(maxsize=1024)
-def _is_unseen(sql: str) -> bool:
-    return _UNSEEN.search(sql) is not None
-
-
 def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
     if len(rows) == 1:
         return footprint.accesses(parameters(rows[0]))
@@ -482,6 +472,11 @@ def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
     for row in rows:
         found.update(dict.fromkeys(footprint.accesses(parameters(row))))
     return list(found)
+
+
+@lru_cache(maxsize=4096)
+def _is_unseen(sql: str) -> bool:
+    return _UNSEEN.search(sql) is not None
 
 
 _MOST_KNOWN = 4_096
@@ -497,10 +492,103 @@ _UNSEEN = re.compile(
 """Pragmas that share a value, or make a connection give up where others wait."""
 
 
+# ---- redirecting connections -------------------------------------------------------------------
+
+Make = Callable[[tuple[Any, ...], dict[str, Any]], WatchedConnection]
+
+_READ_ONLY = re.compile(r"^file:.*[?&](mode=ro|immutable=1)(&|#|$)")
+_ORIGINAL = sqlite3.dbapi2.connect
+_REDIRECTS: dict[str, Make] = {}
+_REPLACED = Replaced()
+_FORCED: ContextVar[Make | None] = ContextVar("fuzzharness_make", default=None)
+
+
+def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
+    """``sqlite3.connect`` for as long as a scratch database stands in for a file."""
+    make = _FORCED.get() or _REDIRECTS.get(file_name(database))
+    if make is None:
+        return _ORIGINAL(database, *args, **kwargs)
+    connection = make(args, kwargs)
+    if kwargs.get("uri") and _READ_ONLY.search(os.fsdecode(database)):
+        sqlite3.Connection.execute(connection, "PRAGMA query_only=ON")
+    return connection
+
+
+def file_name(database: Any) -> str:
+    """The real path a database name stands for; the empty text for a private one in memory."""
+    try:
+        text = os.fsdecode(database)
+    except TypeError:
+        return ""
+    if text.startswith("file:"):
+        name, _, options = text[5:].partition("?")
+        if "mode=memory" in options or name == ":memory:":
+            return f"memory:{name}" if "cache=shared" in options else ""
+        text = unquote(name[name.find("/", 2) :] if name.startswith("//") else name)
+    return "" if text in ("", ":memory:") else os.path.realpath(text)
+
+
+def redirect(target: str, make: Make) -> None:
+    """Let connections to the file ``target`` be made by ``make`` from now on."""
+    if not _REDIRECTS:
+        _REPLACED.replace([(_ORIGINAL, connect)])
+    _REDIRECTS[target] = make
+
+
+def restore(target: str) -> None:
+    """Let connections to ``target`` go to the file again."""
+    _REDIRECTS.pop(target, None)
+    if not _REDIRECTS:
+        _REPLACED.restore()
+
+
+def connections_to(file: str, known: object) -> int:
+    """How many open connections lead to ``file`` itself, beside those that the pool ``known`` keeps."""
+    if not file:
+        return 0
+    found = [o for o in gc.get_objects() if isinstance(o, sqlite3.Connection) and _leads_to(o, file)]
+    return sum(not any(keeps(known, record) for record in gc.get_referrers(o)) for o in found)
+
+
+def _leads_to(connection: sqlite3.Connection, file: str) -> bool:
+    try:
+        names = [row[2] for row in sqlite3.Connection.execute(connection, "PRAGMA database_list")]
+    except sqlite3.Error:  # closed, or of another thread
+        return False
+    return any(name and os.path.realpath(name) == file for name in names)
+
+
+def keeps(pool: object, record: Any) -> bool:
+    """Whether an SQLAlchemy connection record, or its fields, belong to ``pool``.
+
+    What aiosqlite keeps is for ``sqlite_async`` to count.
+    """
+    fields = record if isinstance(record, dict) else {}
+    if "_connector" in fields or hasattr(record, "_connector"):
+        return True
+    name = "_ConnectionRecord__pool"
+    return fields.get(name, getattr(record, name, None)) is pool
+
+
+@contextmanager
+def forced(make: Make) -> Iterator[None]:
+    """Within it every new connection of this context is made by ``make``, whatever it asks for."""
+    token = _FORCED.set(make)
+    try:
+        yield
+    finally:
+        _FORCED.reset(token)
+
+
+def is_forced() -> bool:
+    """Whether whoever connects now gets a connection to a scratch database."""
+    return _FORCED.get() is not None
+
+
 def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> WatchedConnection:
     """A connection to the scratch file ``path`` with the settings another was asked for.
 
-    It never waits inside SQLite, which changes when, never what.
+    It never waits inside SQLite, and does not sync: both change when, never what.
     """
     names = ("timeout", "detect_types", "isolation_level", "check_same_thread", "factory")
     asked = {**dict(zip(names, args, strict=False)), **kwargs}
@@ -508,8 +596,11 @@ def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
     factory = _watched(asked.get("factory") or sqlite3.Connection, WatchedConnection)
     asked |= {"timeout": 0, "check_same_thread": False, "factory": factory}
     asked.pop("uri", None)
-    connection: WatchedConnection = CONNECT(path, **asked)
+    connection: WatchedConnection = _ORIGINAL(path, **asked)
     connection.patient = patient
+    for pragma in ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY", "PRAGMA wal_autocheckpoint=0"):
+        with suppress(sqlite3.OperationalError):  # who connects beside an exclusive lock waits only later
+            sqlite3.Connection.execute(connection, pragma)
     ask_python(connection)
     return connection
 

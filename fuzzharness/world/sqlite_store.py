@@ -18,6 +18,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy
@@ -27,7 +28,7 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 
 from fuzzharness.access import ANY, MISSING, Key
 from fuzzharness.errors import WorldError
-from fuzzharness.world import sqlite, sqlite_async, sqlite_redirects
+from fuzzharness.world import sqlite, sqlite_async
 from fuzzharness.world.footprint import Reader
 from fuzzharness.world.image import Image
 from fuzzharness.world.layout import Layout
@@ -35,12 +36,9 @@ from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.schema import Schema, layout_of, quoted, schema_of
-from fuzzharness.world.sqlite_content import ALL, Content, Tables
+from fuzzharness.world.sqlite_rows import Rows
 from fuzzharness.world.store import Setup, on_engine, run_setup
 from fuzzharness.world.wal_image import WalImage
-
-_QUIETLY = ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY", "PRAGMA wal_autocheckpoint=0")
-"""Of every scratch connection: none of it changes what calls see."""
 
 
 class SqliteStore:
@@ -53,9 +51,9 @@ class SqliteStore:
         self._engine, self._setup, self._borrowed = engine, setup, borrowed
         self._folder: str | None = None
         self._image: Image | WalImage | None = None
-        self._content: Content | None = None
         self.learned = 0
         self.touched: set[Key] = set()
+        self._trusted = True
         self.connections: weakref.WeakSet[sqlite.WatchedConnection] = weakref.WeakSet()
         self.writer: weakref.ref[sqlite.WatchedConnection] | None = None
 
@@ -80,7 +78,7 @@ class SqliteStore:
             raise
 
     def _build(self) -> None:
-        in_file = sqlite_redirects.file_name(self._engine.url.database or "")
+        in_file = sqlite.file_name(self._engine.url.database or "")
         if in_file and not in_file.startswith("memory:"):
             self._copy_in()
         self._own = sqlite3.dbapi2.Connection(self._path, check_same_thread=False, isolation_level=None)
@@ -99,7 +97,7 @@ class SqliteStore:
 
     def _copy_in(self) -> None:
         """Copy what the database holds now: a file as it lies there, another through the engine."""
-        file = self._target = sqlite_redirects.file_name(self._engine.url.database or "")
+        file = self._target = sqlite.file_name(self._engine.url.database or "")
         if file and not file.startswith("memory:"):
             if not os.path.isdir(os.path.dirname(file)) or os.path.isdir(file):
                 raise WorldError(
@@ -148,9 +146,9 @@ class SqliteStore:
         engine = self._engine
         self._found_pool = engine.pool
         engine.pool = CallPool(self._connect, engine)
-        sqlite_redirects.redirect(self._target or self._path, self._make)
+        sqlite.redirect(self._target or self._path, self._make)
         sqlite_async.serve(self.gate)
-        for module in (sqlite_redirects, sqlite_async):
+        for module in (sqlite, sqlite_async):
             for _ in range(module.connections_to(self._target, known=self._found_pool)):
                 self.gate.escape(
                     f"a connection to {self._target} was open before: what it does cannot be seen"
@@ -162,16 +160,17 @@ class SqliteStore:
         run_setup(self._engine, self._setup, self.name)
 
     def _connect(self) -> Any:
-        with sqlite_redirects.forced(self._make):
+        with sqlite.forced(self._make):
             return self._found_pool._creator()  # type: ignore[call-arg]  # SQLAlchemy wraps creators that take a record
 
     def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> sqlite.WatchedConnection:
         connection = sqlite.open_scratch(self._path, args, kwargs)
         connection.watch(self)
-        keeps = self._image is not None and self._image.keeps_journal()
-        connection.set_up((*_QUIETLY, "PRAGMA journal_mode=PERSIST") if keeps else _QUIETLY)
         if not connection.patient:
             self.gate.escape(f"{self.name}: {sqlite.IMPATIENT}")
+        if self._image is not None and self._image.can_persist:
+            with suppress(sqlite3.OperationalError):  # another call holds the file: one that tells less
+                sqlite3.Connection.execute(connection, "PRAGMA journal_mode=PERSIST")
         return connection
 
     def mark(self) -> None:
@@ -181,40 +180,41 @@ class SqliteStore:
         self._image = None
         self._own.execute("SELECT count(*) FROM sqlite_master").fetchone()  # else it knows an older mode
         wal = self._own.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        self._image = (WalImage if wal else Image)(self._path, self._own, self._doubt)
+        self._image = (WalImage if wal else Image)(self._path, self._own)
+        self.touched.clear()
+        self._rows = Rows(self._own, self.touched)
         self._schema = schema_of(self._own)
-        self._content = Content(self._own, self._schema, self._doubt, self._content)
         self.reader = self._known = Reader(self._schema)
-        self.touched = set()
-
-    def _doubt(self) -> None:
-        """What was not read or not restored may have been changed, in runs that are over."""
-        self.learned += 1
 
     def reset(self) -> None:
         self._abandon()
         self.writer = None
         assert self._image is not None
-        assert self._content is not None
         if self._image.restore():
             self._close_connections()
-            self._content.forget_layout()
+            self._rows.read_schema()
         self.touched.clear()
 
-    def capture(self) -> Tables:
+    def capture(self) -> dict[str, Any]:
         self._abandon()
-        assert self._content is not None
-        return self._content.after(self.touched)
+        state = self._rows.capture()
+        self._distrust()
+        return state
 
     def check(self) -> None:
-        """Compare everything once more with what was taken to be there, and report what differs."""
-        if self._image is None or self._content is None:
-            return
-        self._abandon()
-        known = self._content.check(self.touched)
-        self.reset()
-        if not (known and self._image.is_as_it_was()):
-            self.gate.escape(f"the database {self.name!r} was changed in a way that is not watched")
+        """Report what was written in a way that no statement announced."""
+        with suppress(sqlite3.Error):  # a call that never ended may hold the file
+            for table in self._rows.unseen():
+                self.gate.escape(f"{self.name}: {table} was written in a way that is not watched")
+            if self._image is not None and self._image.unseen():
+                self.gate.escape(f"{self.name}: its file was written in a way that is not watched")
+
+    def _distrust(self) -> None:
+        """Endings that were captured by what was announced are worth nothing where that was not all."""
+        assert self._image is not None
+        if self._trusted and not (self._rows.trusted and self._image.trusted):
+            self._trusted = False
+            self.learned += 1
 
     def layout(self) -> Layout:
         """Which tables there are, by what their rows are known, and what refers to them."""
@@ -231,14 +231,14 @@ class SqliteStore:
         if self.reader is not self._known:
             self.reader = self._known
 
+    def over(self) -> None:
+        """A transaction that wrote has ended."""
+        if self._image is not None:
+            self._image.committed()
+
     def forget_schema(self) -> None:
         """The schema has changed: until the next run every statement may touch anything."""
         self.reader = Reader(Schema())
-
-    def committed(self) -> None:
-        """A transaction that has written is over."""
-        if self._image is not None:
-            self._image.committed()
 
     def look(self, connection: sqlite3.Connection | None, key: Key) -> Any:
         """The row or rows at ``key``, as ``connection`` sees them or as they are committed."""
@@ -266,6 +266,7 @@ class SqliteStore:
         changed, values = another(free)
         if not changed:
             return False
+        self.touched.add((table, row))
         sets = ", ".join(f"{quoted(name)} = ?" for name in values)
         try:
             self._own.execute(
@@ -273,13 +274,12 @@ class SqliteStore:
             )
         except sqlite3.Error:
             return False
-        self.touched.add(key if table not in self._schema.triggers | self._schema.children.keys() else ALL)
         return True
 
     def close(self) -> None:
         if self._folder is None:
             return
-        sqlite_redirects.restore(self._target or self._path)
+        sqlite.restore(self._target or self._path)
         sqlite_async.leave(self.gate)
         self._close_connections()
         self._engine.pool = self._found_pool

@@ -34,6 +34,7 @@ class Footprint:
     the write lock without writing; ``commits``: it may end a transaction and publish what that wrote;
     ``claims``: the rows it locks; ``plain``: nothing it does tells whether a sibling that holds such a row
     has committed or is about to;
+    ``appends``: it only adds rows, whose keys the database makes;
     ``undoes``: it takes back what a transaction wrote; ``alters``: it changes the connection rather
     than the database; ``reshapes``: it changes the schema; ``leaves``: it reaches other databases.
     """
@@ -49,6 +50,7 @@ class Footprint:
     leaves: bool = False
     claims: tuple[Part, ...] = ()
     plain: bool = True
+    appends: bool = False
 
     def accesses(self, params: Any) -> list[tuple[Key, Kind]]:
         """The keys and kinds of this statement with these parameters (a sequence or a mapping)."""

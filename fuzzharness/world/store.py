@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.util.concurrency import greenlet_spawn
@@ -46,15 +46,6 @@ class Store(Protocol):
     def perturb(self, key: Key) -> bool: ...
 
     def close(self) -> None: ...
-
-
-@runtime_checkable
-class Checked(Protocol):
-    """A store that restores and reads by what was announced, and can look whether that was everything."""
-
-    def check(self) -> None:
-        """Report what was changed unseen."""
-        ...
 
 
 def run_setup(engine: Engine, setup: Setup | None, name: str) -> None:

@@ -12,9 +12,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import struct
-from collections.abc import Callable
 
-from fuzzharness.world.sqlite_content import is_due
+from fuzzharness.world.due import is_due
 
 _HEADER = struct.Struct("=IIIBBHIIIIIIII")
 """Version, unused, changes, is set up, byte order, page size, frames, pages, sum of frames, salt, own sum."""
@@ -26,17 +25,19 @@ _LENGTH = 136
 class WalImage:
     """What the database at ``path`` holds now; ``own`` is a connection to it that stays open.
 
-    ``doubt`` is called when earlier runs turn out not to have begun with this content.
+    ``trusted`` is True as long as setting the log back restored everything.
     """
 
-    def __init__(self, path: str, own: sqlite3.Connection, doubt: Callable[[], None]) -> None:
-        self._own, self._doubt = own, doubt
+    can_persist = False
+
+    def __init__(self, path: str, own: sqlite3.Connection) -> None:
+        self._own = own
         own.execute("PRAGMA wal_autocheckpoint=0")
         self._copy = sqlite3.Connection(":memory:", check_same_thread=False)
         own.backup(self._copy)
         self._shared = os.open(f"{path}-shm", os.O_RDWR)
         self._restored = 0
-        self._is_trusted = True
+        self.trusted = True
         self._begin()
 
     def _begin(self) -> None:
@@ -48,10 +49,6 @@ class WalImage:
         self._known = os.pread(self._shared, _LENGTH, 0)
         self._pages = self._own.serialize()
 
-    def keeps_journal(self) -> bool:
-        """There is none."""
-        return False
-
     def committed(self) -> None:
         """Nothing is to be learned from a commit."""
 
@@ -62,15 +59,18 @@ class WalImage:
             return False
         reshaped: bool = self._own.execute("PRAGMA schema_version").fetchone()[0] != self._schema
         self._restored += 1
-        if not self._is_trusted or not self._same_log(found):
+        if not self.trusted or not self._same_log(found):
             self._back_up()
             return reshaped
         self._set_back(found)
         if is_due(self._restored) and not self.is_as_it_was():
-            self._is_trusted = False
-            self._doubt()
+            self.trusted = False
             self._back_up()
         return reshaped
+
+    def unseen(self) -> bool:
+        """Nothing can be told of a run before its restore, which looks by itself."""
+        return False
 
     def is_as_it_was(self) -> bool:
         """Whether the database, just restored, holds what it is to hold."""

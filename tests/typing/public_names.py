@@ -29,6 +29,8 @@ world = fh.World(
     db=fh.Database("sqlite://", setup=lambda connection: connection.close()),
     files=fh.Directory({"notes.txt": "…"}),
     orders=fh.InPlace({"W100": 1}),
+    env=fh.Environment({"REGION": "eu"}),
+    api=fh.Http("http://127.0.0.1:8000", reset="/reset", state=dict, key=lambda request: request.url.path),
 )
 settings = fh.Settings(strategy="auto", max_executions=10, seed=0, call_timeout=1.5, ignore=("db.*.at",))
 

@@ -16,6 +16,8 @@ NAMES = [
     "Database",
     "Directory",
     "InPlace",
+    "Http",
+    "Environment",
     "explore",
     "Settings",
     "Verdict",

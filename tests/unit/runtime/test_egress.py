@@ -178,3 +178,18 @@ def test_an_escape_does_not_hide_a_finding(outside: Path) -> None:
     batch = fh.Batch((fh.Call("tool"), fh.Call("tool")))
     report = fh.explore(batch, fh.Toolbox({"tool": tool}), fh.World(ctx={"x": 0}))
     assert (report.verdict, report.exhausted) == (fh.Verdict.UNSAFE, False)
+
+
+def test_the_environment_is_told_where_no_resource_is_for_it(escapes: Any, outside: Path) -> None:
+    def tool() -> None:
+        before = os.getcwd()
+        os.environ["FUZZ_NEW"] = "1"
+        del os.environ["FUZZ_NEW"]
+        os.chdir(outside)
+        os.chdir(before)
+
+    assert {escape.what for escape in escapes(tool, again=2)} == {
+        "the environment variable FUZZ_NEW was set",
+        "the environment variable FUZZ_NEW was removed",
+        "os.chdir changed the working directory of all calls",
+    }

@@ -1,0 +1,42 @@
+"""PostgreSQL on asyncio: siblings come between a statement and what its task does next."""
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import fuzzharness as fh
+
+
+def fill(connection: sa.Connection) -> None:
+    connection.execute(sa.text("CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL)"))
+    connection.execute(sa.text("INSERT INTO accounts VALUES (7, 0)"))
+
+
+async def pay(db: AsyncEngine, ctx: Any) -> None:
+    async with db.connect() as made:
+        connection = await made.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(sa.text("UPDATE accounts SET balance = 1 WHERE id = 7"))
+        ctx["paid"] = 1
+
+
+async def look(db: AsyncEngine, ctx: Any) -> tuple[int, int]:
+    async with db.connect() as made:
+        connection = await made.execution_options(isolation_level="AUTOCOMMIT")
+        found = await connection.execute(sa.text("SELECT balance FROM accounts WHERE id = 7"))
+        return found.scalar_one(), ctx["paid"]
+
+
+def test_others_may_come_between_a_statement_and_what_its_task_does_next(
+    postgres: Callable[[], str],
+) -> None:
+    url = postgres().replace("postgresql+psycopg:", "postgresql+psycopg_async:")
+    report = fh.explore(
+        fh.Batch((fh.Call("pay"), fh.Call("look"))),
+        fh.Toolbox({"pay": pay, "look": look}),
+        fh.World(db=fh.Database(url, setup=fill), ctx={"paid": 0}),
+    )
+    seen = {str([*outcome.results.values()][1]) for outcome in report.outcomes}
+    assert (report.executions, report.exhausted) == (4, True)
+    assert seen == {f"returned ({balance}, {paid})" for balance in (0, 1) for paid in (0, 1)}
