@@ -22,6 +22,8 @@ _COUNTER = slice(24, 28)
 _SCHEMA = slice(40, 44)
 _VALID_FOR = slice(92, 96)
 _HEADER = 100
+SMALL = 1 << 17
+"""Of a file of up to so many bytes all pages are written back: that costs less than to learn which."""
 
 
 class Image:
@@ -35,6 +37,7 @@ class Image:
         self._descriptor = os.open(path, os.O_RDWR)
         self._pages = os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
         self._last = self._pages[_COUNTER]
+        self._is_small = len(self._pages) <= SMALL
         self._journal = Journal(path, self._descriptor, own)
         self.trusted = True
         self._restored = 0
@@ -42,11 +45,11 @@ class Image:
     @property
     def can_persist(self) -> bool:
         """Whether a new connection may keep its journal, so that it tells what was changed."""
-        return os.pread(self._descriptor, 1, _WRITES_WAL.start) == b"\1"
+        return not self._is_small and os.pread(self._descriptor, 1, _WRITES_WAL.start) == b"\1"
 
     def committed(self) -> None:
         """A connection may just have changed the file."""
-        if self.trusted:
+        if self.trusted and not self._is_small:
             self._journal.collect()
 
     def restore(self) -> bool:
@@ -65,14 +68,15 @@ class Image:
         self._last = (newer & 0xFFFFFFFF).to_bytes(4, "big")
         changed = self._changed()
         self._write_back(changed)
-        if changed is None:
-            self._journal.lose()
-        self._journal.begin(self._last)
+        if not self._is_small:
+            if changed is None:
+                self._journal.lose()
+            self._journal.begin(self._last)
         return header[_SCHEMA] != self._pages[_SCHEMA]
 
     def _changed(self) -> set[int] | None:
         """The numbers of the pages that may have changed; None for all of them."""
-        changed = self._journal.changed() if self.trusted else None
+        changed = self._journal.changed() if self.trusted and not self._is_small else None
         return changed if changed and os.fstat(self._descriptor).st_size >= len(self._pages) else None
 
     def _write_back(self, changed: set[int] | None) -> None:

@@ -29,6 +29,12 @@ PRAGMAS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def no_file_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages of small files are not told apart, but these files stand for large ones."""
+    monkeypatch.setattr("fuzzharness.world.image.SMALL", 0)
+
+
 def connected(path: Path, pragmas: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.executescript(f"PRAGMA synchronous=OFF; {pragmas}")

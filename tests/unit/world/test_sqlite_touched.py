@@ -84,6 +84,12 @@ def run_statements(db: sa.Engine, seed: int, statements: Sequence[str] = STATEME
         raw.close()
 
 
+@pytest.fixture(autouse=True)
+def no_file_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages of small files are not told apart, but these files stand for large ones."""
+    monkeypatch.setattr("fuzzharness.world.image.SMALL", 0)
+
+
 def stage_of(world: fh.World, tool: Callable[..., Any], *args: dict[str, Any]) -> Stage:
     batch = fh.Batch(tuple(fh.Call("tool", a, str(n)) for n, a in enumerate(args)))
     return Stage(batch, fh.Toolbox({"tool": tool}), world, fh.Settings(call_timeout=5))
