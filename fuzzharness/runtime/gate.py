@@ -72,9 +72,9 @@ class ThreadGate:
             hold_back(strand, resource, taken, touches)
         else:
             strand.run.take_or_fail(strand, touches, resource, taken)
+        run = strand.run
         for touch in touches:
-            look = None if peek is None else _bound(peek, touch[1])
-            strand.run.record(strand, touch, look)
+            run.record(strand, touch, _bound(peek, touch[1]) if run.detailed and peek is not None else None)
 
     def note(
         self, resource: str, key: Key, kind: Kind, peek: Peek | None = None, place: Place | None = None

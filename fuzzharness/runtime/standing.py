@@ -96,6 +96,8 @@ class Standing(Record):
 
     def wake(self, resource: str) -> None:
         """Let the calls that wait for ``resource`` try again."""
+        if not self.trail.unforeseen:
+            return  # none has waited yet
         for strand in self.strands:
             if strand.waits_for == resource and not strand.foreseen:
                 strand.waits_for = None

@@ -45,6 +45,8 @@ class Reader:
     def __init__(self, schema: Schema, dialect: Dialect = SQLITE) -> None:
         self._schema, self._dialect = schema, dialect
         self._known: dict[str, Footprint] = {}
+        self.pairs: dict[Any, Any] = {}
+        """What statements with certain parameters were found to touch; kept by who asks."""
 
     def read(self, sql: str) -> Footprint:
         """The footprint of ``sql``; :data:`EVERYTHING` where it cannot be read."""

@@ -1,10 +1,10 @@
-"""The pristine image of an SQLite scratch file, and the way back to it.
+"""The pristine image of an SQLite scratch file with a rollback journal, and the way back to it.
 
 Decides how a file is restored between runs, when no connection reads or writes it: its pages are
 written back as they were, with a new change counter, so that connections drop what they remember of
 the data but keep what they know of the schema. (A restore by ``backup`` makes every connection read
-the schema again: three times the cost of a run of three small calls, benchmarks/test_speed.py.) In
-WAL mode it is done by ``backup``. Format: https://www.sqlite.org/fileformat2.html, section 1.3.
+the schema again: three times the cost of a run of three small calls, benchmarks/test_speed.py.) For
+WAL mode see ``wal_image``. Format: https://www.sqlite.org/fileformat2.html, section 1.3.
 
 Which pages are written back is decided in ``journal``: those that commits have changed, or all of them.
 """
@@ -32,32 +32,25 @@ class Image:
 
     def __init__(self, path: str, own: sqlite3.Connection) -> None:
         self._own = own
-        self._wal = own.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         self._descriptor = os.open(path, os.O_RDWR)
-        if self._wal:
-            self._copy = sqlite3.Connection(":memory:", check_same_thread=False)
-            own.backup(self._copy)
         self._pages = os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
         self._last = self._pages[_COUNTER]
-        self._journal = None if self._wal else Journal(path, self._descriptor, own)
+        self._journal = Journal(path, self._descriptor, own)
         self.trusted = True
         self._restored = 0
 
     @property
     def can_persist(self) -> bool:
         """Whether a new connection may keep its journal, so that it tells what was changed."""
-        return self._journal is not None and os.pread(self._descriptor, 1, _WRITES_WAL.start) == b"\1"
+        return os.pread(self._descriptor, 1, _WRITES_WAL.start) == b"\1"
 
     def committed(self) -> None:
         """A connection may just have changed the file."""
-        if self._journal is not None and self.trusted:
+        if self.trusted:
             self._journal.collect()
 
     def restore(self) -> bool:
         """Bring the file back; True if its schema had changed, so that connections must be closed."""
-        if self._journal is None:
-            self._copy.backup(self._own)
-            return False
         header = os.pread(self._descriptor, _HEADER, 0)
         if header[_WRITES_WAL] == b"\2":
             self._leave_wal()
@@ -79,11 +72,11 @@ class Image:
 
     def _changed(self) -> set[int] | None:
         """The numbers of the pages that may have changed; None for all of them."""
-        changed = self._journal.changed() if self._journal is not None and self.trusted else None
+        changed = self._journal.changed() if self.trusted else None
         return changed if changed and os.fstat(self._descriptor).st_size >= len(self._pages) else None
 
     def _write_back(self, changed: set[int] | None) -> None:
-        pages, size = self._pages, 0 if self._journal is None else self._journal.page_size
+        pages, size = self._pages, self._journal.page_size
         first = bytearray(pages if changed is None else pages[:size])
         if first:
             first[_COUNTER] = first[_VALID_FOR] = self._last
@@ -97,7 +90,7 @@ class Image:
     def unseen(self) -> bool:
         """Whether pages have changed now that the journal did not tell; from then on all are written."""
         changed = self._changed()
-        if changed is None or self._journal is None:
+        if changed is None:
             return False
         size, there = self._journal.page_size, os.pread(self._descriptor, len(self._pages), 0)
         self.trusted = all(
@@ -116,7 +109,4 @@ class Image:
     def close(self) -> None:
         """Let the file go. Only when no connection to it is open: closing drops this process's locks."""
         os.close(self._descriptor)
-        if self._journal is not None:
-            self._journal.close()
-        if self._wal:
-            self._copy.close()
+        self._journal.close()

@@ -67,18 +67,36 @@ class Scratch(Protocol):
         ...
 
 
+_IN_LINE: list[tuple[object, Scratch]] = []
+"""The calls that ask for the write lock of a database, and which."""
+
+
+def _cycle(first: tuple[object, Scratch]) -> list[tuple[object, str, Key]]:
+    """Who waits for which write lock that the next one holds; nothing if one of them waits for none."""
+    way, found = first, list[tuple[object, Scratch]]()
+    while way not in found:
+        found.append(way)
+        holder = None if way[1].writer is None else way[1].writer()
+        following = [w for w in _IN_LINE if holder is not None and w[0] == holder.call]
+        if not following:
+            return []
+        way = first if first in following else following[0]
+    return [(call, scratch.name, WRITE_LOCK) for call, scratch in found[found.index(way) :]]
+
+
 class WatchedConnection(sqlite3.Connection):
     """A connection to a scratch database.
 
     ``altered`` is True once a statement has changed the connection itself, ``patient`` unless it was opened
     with a timeout of 0; ``drains`` if queries are read to their end at once, since a task could be held
-    before it fetches what it asked for. ``_unpublished`` holds what its transaction wrote so far, ``_mark``
-    the step of the last write.
+    before it fetches what it asked for; ``call`` is who took the write lock by it. ``_unpublished`` holds
+    what its transaction wrote so far, ``_mark`` the step of the last write.
     """
 
     altered = False
     patient = True
     drains = False
+    call: object = None
     scratch: Scratch | None = None
     _unpublished: dict[Key, Place | None]
     _has_read = False
@@ -164,14 +182,20 @@ class WatchedConnection(sqlite3.Connection):
             announced.append((WRITE_LOCK, Kind.LOCK if waits else Kind.TRY))
         elif announced and self.in_transaction:
             announced.append((SNAPSHOT, Kind.SNAPSHOT))
-        if announced:
-            taken = self._locked_out if taking and waits else None
-            scratch.gate.accesses(scratch.name, announced, self._seen, taken)
+        hopeless = False
+        if taking and waits:
+            hopeless = not self._in_line(announced)
+        elif announced:
+            scratch.gate.accesses(scratch.name, announced, self._seen)
         held_back = False
         try:
-            return self.patiently(run)
+            return run() if hopeless else self.patiently(run)
         except sqlite3.IntegrityError:
             self._refused(pairs)
+            raise
+        except sqlite3.OperationalError:
+            if footprint.writes:
+                scratch.gate.note(scratch.name, SNAPSHOT, Kind.PUBLISH)  # a reader may have kept it from that
             raise
         except HeldBack:
             held_back = True
@@ -180,10 +204,27 @@ class WatchedConnection(sqlite3.Connection):
             if held_back:
                 """It has not been made: there is nothing to remember."""
             elif taking and self.in_transaction and not self._locked_out():
-                scratch.writer = weakref.ref(self)
+                scratch.writer, self.call = weakref.ref(self), scratch.gate.caller()
             elif taking and waits and scratch.writer is None:
                 scratch.gate.unlock(scratch.name, WRITE_LOCK)
             self._after(footprint, pairs, bool(announced))
+
+    def _in_line(self, announced: Pairs) -> bool:
+        """The gate before the write lock; False if another still has it: all wait, and this call gives up."""
+        scratch = self.scratch
+        assert scratch is not None
+        waits = scratch.gate.caller(), scratch
+        _IN_LINE.append(waits)
+        try:
+            scratch.gate.accesses(scratch.name, announced, self._seen, self._locked_out)
+            if not self._locked_out():
+                return True
+            cycle = _cycle(waits)
+            if cycle:
+                scratch.gate.broken(cycle)
+            return False
+        finally:
+            _IN_LINE.remove(waits)
 
     def _refused(self, pairs: Pairs) -> None:
         """A statement that a constraint refuses has looked for rows that others put there, whichever."""
@@ -229,7 +270,11 @@ class WatchedConnection(sqlite3.Connection):
         if apart:
             written = [*((key, Kind.WRITE) for key in self._unpublished), (SNAPSHOT, Kind.PUBLISH)]
             scratch.gate.accesses(scratch.name, written, self._committed)
-        result = self.patiently(commit)
+        try:
+            result = self.patiently(commit)
+        except sqlite3.OperationalError:
+            scratch.gate.note(scratch.name, SNAPSHOT, Kind.PUBLISH)
+            raise
         if self.in_transaction and not getattr(self, "autocommit", True):
             self._over()  # the next transaction has begun by itself
         elif not self.in_transaction:
@@ -327,7 +372,7 @@ class WatchedCursor(sqlite3.Cursor):
         if footprint.commits:
             return connection.publish(run)
         self._rows = None
-        pairs = _pairs(footprint, rows)
+        pairs = _known_pairs(scratch.reader, sql, footprint, rows)
         result = connection.statement(footprint, pairs, run)
         if self.description is not None:
             self._ended, self._single = False, _single(pairs)
@@ -401,6 +446,23 @@ class _Open:
             scratch.gate.escape(f"{scratch.name}: {HALF_READ}")
 
 
+def _known_pairs(reader: Reader, sql: str, footprint: Footprint, rows: Sequence[Any]) -> Pairs:
+    """As :func:`_pairs`; it remembers the statements that come in every run."""
+    (params,) = rows if len(rows) == 1 else (None,)
+    if type(params) is not tuple:
+        return _pairs(footprint, rows)
+    sign = sql, params, *map(type, params)  # 7 and 7.0 are not one key everywhere
+    try:
+        known = reader.pairs.get(sign)
+    except TypeError:
+        return _pairs(footprint, rows)
+    if known is None:
+        known = _pairs(footprint, rows)
+        if len(reader.pairs) < _MOST_KNOWN:
+            reader.pairs[sign] = known
+    return known
+
+
 def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
     if len(rows) == 1:
         return footprint.accesses(parameters(rows[0]))
@@ -416,6 +478,8 @@ def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
 def _is_unseen(sql: str) -> bool:
     return _UNSEEN.search(sql) is not None
 
+
+_MOST_KNOWN = 4_096
 
 HALF_READ: Final = (
     "a query is left half read over other accesses, and whom that keeps waiting is not explored"
@@ -534,7 +598,7 @@ def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
     asked.pop("uri", None)
     connection: WatchedConnection = _ORIGINAL(path, **asked)
     connection.patient = patient
-    for pragma in ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY"):
+    for pragma in ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY", "PRAGMA wal_autocheckpoint=0"):
         with suppress(sqlite3.OperationalError):  # who connects beside an exclusive lock waits only later
             sqlite3.Connection.execute(connection, pragma)
     ask_python(connection)

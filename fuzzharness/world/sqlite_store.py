@@ -38,6 +38,7 @@ from fuzzharness.world.resource import Gate
 from fuzzharness.world.schema import Schema, layout_of, quoted, schema_of
 from fuzzharness.world.sqlite_rows import Rows
 from fuzzharness.world.store import Setup, on_engine, run_setup
+from fuzzharness.world.wal_image import WalImage
 
 
 class SqliteStore:
@@ -49,7 +50,7 @@ class SqliteStore:
     def __init__(self, engine: Engine, setup: Setup | None, borrowed: bool) -> None:
         self._engine, self._setup, self._borrowed = engine, setup, borrowed
         self._folder: str | None = None
-        self._image: Image | None = None
+        self._image: Image | WalImage | None = None
         self.learned = 0
         self.touched: set[Key] = set()
         self._trusted = True
@@ -176,7 +177,10 @@ class SqliteStore:
         self._close_connections()
         if self._image is not None:
             self._image.close()
-        self._image = Image(self._path, self._own)
+        self._image = None
+        self._own.execute("SELECT count(*) FROM sqlite_master").fetchone()  # else it knows an older mode
+        wal = self._own.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        self._image = (WalImage if wal else Image)(self._path, self._own)
         self.touched.clear()
         self._rows = Rows(self._own, self.touched)
         self._schema = schema_of(self._own)

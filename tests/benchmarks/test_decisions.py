@@ -10,9 +10,10 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 
 import fuzzharness as fh
+from fuzzharness.oracle.compare import key_of
 from fuzzharness.runtime.stage import Stage
 from fuzzharness.search.random_walk import RandomWalk
 from fuzzharness.world.image import Image
@@ -137,3 +138,31 @@ def test_how_much_of_a_run_is_handing_over_between_threads() -> None:
         f"\na run of {calls} read-modify-write calls takes {run * 1e6:.0f} microseconds, of which "
         f"{switched / runs:.1f} hand-overs of {one * 1e6:.1f} microseconds are {share:.0%}"
     )
+
+
+def test_a_run_costs_what_it_touches_not_what_the_database_holds() -> None:
+    def of(rows: int, journal: str) -> Stage:
+        engine = create_engine("sqlite://")
+        event.listen(engine, "connect", lambda raw, _: raw.execute(f"PRAGMA journal_mode={journal}"))
+
+        def setup(connection: Connection) -> None:
+            fill(connection)
+            values = [{"id": number, "balance": 100} for number in range(8, 7 + rows)]
+            connection.execute(text("INSERT INTO accounts VALUES (:id, :balance)"), values)
+
+        return stage(credit_row, fh.World(db=fh.Database(engine, setup=setup)))
+
+    def explored(on: Stage) -> None:
+        scheduler = RandomWalk(seed=7)
+        for _ in range(50):
+            key_of(on.run((0, 1, 2), scheduler.choose).outcome)
+
+    for journal in ("delete", "wal"):
+        with of(10, journal) as few, of(100_000, journal) as many:
+            for on in (few, many):
+                runs(on, 64)  # after which everything is compared again in the 256th run only
+            ratio = statistics.median(
+                seconds(lambda: explored(many)) / seconds(lambda: explored(few)) for _ in range(3)
+            )
+        print(f"\njournal_mode={journal}: a run on 100,000 rows takes {ratio:.2f} times a run on 10")
+        assert ratio < 2
