@@ -21,6 +21,7 @@ from sqlalchemy.engine import Engine
 
 from fuzzharness.access import ANY, MISSING, Key, Kind
 from fuzzharness.errors import WorldError
+from fuzzharness.world.contents import Contents, Start
 from fuzzharness.world.dialects import POSTGRES
 from fuzzharness.world.footprint import Reader
 from fuzzharness.world.layout import Layout
@@ -288,7 +289,8 @@ class PostgresStore:
         self._undo = Undo(self._own, self._tables)
         (self._shape,) = self._own.execute(SHAPE).fetchone()
         self._begin()
-        self._base = {table.name: self._rows(table) for table in self._tables}
+        self._starts = {table.name: Start(self._rows(table)) for table in self._tables}
+        self._base = {name: Contents(start, {}) for name, start in self._starts.items()}
 
     def _begin(self) -> None:
         self._reshaped = False
@@ -338,20 +340,20 @@ class PostgresStore:
     def capture(self) -> dict[str, Any]:
         self._abandon()
         if self._reshaped and self._own.execute(SHAPE).fetchone()[0] != self._shape:
-            return {table.name: self._rows(table) for table in tables_of(self._own)}
+            return {table.name: self._whole(table) for table in tables_of(self._own)}
         return {**self._base, **{table.name: self._now(table) for table in self._undo.touched()}}
 
-    def _now(self, table: Table) -> dict[Any, Any]:
+    def _now(self, table: Table) -> Contents:
         if self._undo.small(table) or not table.key:
-            return self._rows(table)
-        rows = dict(self._base[table.name])
+            return self._whole(table)
+        changes: dict[Any, Any] = {}
         for key in self._undo.changed(table):
-            name = key[0] if len(key) == 1 else key
             found = self._fetch(table, key)
-            rows.pop(name, None)
-            if found:
-                rows[name] = found[0]
-        return rows
+            changes[key[0] if len(key) == 1 else key] = found[0] if found else MISSING
+        return Contents(self._starts[table.name], changes)
+
+    def _whole(self, table: Table) -> Contents:
+        return Contents(Start({}), self._rows(table))
 
     def _fetch(self, table: Table, key: Sequence[Any]) -> list[dict[str, Any]]:
         where = " AND ".join(f"{quoted(name)} = %s" for name in table.key)

@@ -80,7 +80,7 @@ def lines(chance: random.Random, letters: str, most: int) -> list[str]:
 
 def explored(url: str, calls: list[tuple[str, list[str]]], strategy: str, apart: bool = False) -> fh.Report:
     batch = fh.Batch(tuple(fh.Call("transact", {"level": level, "lines": of}) for level, of in calls))
-    chosen = fh.Settings(strategy=strategy, max_executions=MOST)
+    chosen = fh.Settings(strategy=strategy, max_executions=MOST if apart else 5_000)
     database = fh.Database(url, setup=fill)
     database._store.apart = apart
     return fh.explore(batch, fh.Toolbox({"transact": transact}), fh.World(db=database), chosen)
