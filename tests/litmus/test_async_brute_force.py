@@ -7,6 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
+import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -261,6 +262,7 @@ def endings(report: fh.Report) -> set[Hashable]:
     return set(map(key_of, report.outcomes))
 
 
+@pytest.mark.long
 @PROPERTY
 @given(seed=st.integers(0, 2**32))
 def test_classes_reach_exactly_the_endings_of_all_interleavings(seed: int) -> None:

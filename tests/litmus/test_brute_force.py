@@ -4,6 +4,7 @@ import random
 import threading
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,6 +77,7 @@ def explored(calls: list[str], strategy: str) -> fh.Report:
     return fh.explore(batch, fh.Toolbox({"follow": follow}), fh.World(ctx={"x": 0, "y": 1}), chosen)
 
 
+@pytest.mark.long
 @PROPERTY
 @given(seed=st.integers(0, 2**32))
 def test_classes_reach_exactly_the_endings_and_findings_of_all_interleavings(seed: int) -> None:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,6 +101,7 @@ def check(url: str, calls: list[tuple[str, list[str]]]) -> str:
     return f"{classes.executions} for {every.executions}"
 
 
+@pytest.mark.long
 @PROPERTY
 @given(seed=st.integers(0, 2**32))
 def test_classes_reach_exactly_the_endings_of_all_interleavings(

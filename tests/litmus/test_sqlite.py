@@ -514,6 +514,7 @@ def test_rows_have_the_classes_of_values(name: str) -> None:
     hold_against_values(name, "sqlite://")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PATTERNS)
 def test_rows_have_the_classes_of_values_on_postgresql_too(name: str, postgres: Callable[[], str]) -> None:
     hold_against_values(name, postgres())

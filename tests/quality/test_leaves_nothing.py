@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
 import trio
 
 import fuzzharness as fh
@@ -112,6 +113,7 @@ def explore_a_thousand_times() -> None:
     assert [explored(tools) for tools in BATCHES] == first
 
 
+@pytest.mark.long
 def test_a_thousand_explorations_leave_nothing() -> None:
     here = Path(__file__)
     script = f"import {here.stem}; {here.stem}.explore_a_thousand_times()"

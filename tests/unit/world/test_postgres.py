@@ -355,6 +355,7 @@ def scratch_of(world: fh.World) -> str:
     return psycopg.conninfo.make_conninfo("", **{**store._target, "dbname": store._names[0]})
 
 
+@pytest.mark.long
 def test_a_hundred_explorations_leave_fifty_tables_as_every_run_found_them(fifty: str) -> None:
     before = dump(fifty)
     world = fh.World(db=fh.Database(fifty))

@@ -203,6 +203,7 @@ def everything(d: Path, seed: int) -> None:
             continue
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("first", range(0, 100, 25))
 def test_whatever_calls_do_what_they_announced_is_all_that_has_changed(first: int) -> None:
     """Against reading the disk: the state that is told, the state that runs begin with, and no escape."""
