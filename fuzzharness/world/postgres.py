@@ -349,7 +349,21 @@ class WatchedConnection(Watched, psycopg.Connection[Any]):
             self.session.store.gone(self.session)
 
 
-class WatchedCursor(psycopg.Cursor[Any]):
+class Unwatched:
+    """The ways of a cursor, sync or async, that are not watched but reported."""
+
+    def stream(self, query: Any, params: Any = None, **options: Any) -> Any:
+        outside(self, "stream() reads rows while others go on")
+        cursor: Any = super()
+        return cursor.stream(query, params, **options)
+
+    def copy(self, statement: Any, params: Any = None, **options: Any) -> Any:
+        outside(self, "copy() moves rows while others go on")
+        cursor: Any = super()
+        return cursor.copy(statement, params, **options)
+
+
+class WatchedCursor(Unwatched, psycopg.Cursor[Any]):
     """A cursor whose every statement passes the gate first."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
@@ -372,14 +386,6 @@ class WatchedCursor(psycopg.Cursor[Any]):
             count += max(self.rowcount, 0)
         self._rowcount = count
         return None
-
-    def stream(self, query: Any, params: Any = None, **options: Any) -> Any:
-        outside(self, "stream() reads rows while others go on")
-        return super().stream(query, params, **options)
-
-    def copy(self, statement: Any, params: Any = None, **options: Any) -> Any:
-        outside(self, "copy() moves rows while others go on")
-        return super().copy(statement, params, **options)
 
 
 def session_of(cursor: Any) -> Session | None:

@@ -17,7 +17,7 @@ from psycopg import waiting
 from psycopg.adapt import AdaptersMap
 from psycopg.conninfo import make_conninfo
 
-from fuzzharness.world.postgres import Watched, begun, ended, outside, session_of, timed
+from fuzzharness.world.postgres import Unwatched, Watched, begun, ended, session_of, timed
 from fuzzharness.world.turns import Turns
 
 
@@ -62,7 +62,7 @@ class WatchedAsyncConnection(Watched, psycopg.AsyncConnection[Any]):
             self.session.store.gone(self.session)
 
 
-class WatchedAsyncCursor(psycopg.AsyncCursor[Any]):
+class WatchedAsyncCursor(Unwatched, psycopg.AsyncCursor[Any]):
     """An async cursor whose every statement passes the gate first."""
 
     async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
@@ -92,14 +92,6 @@ class WatchedAsyncCursor(psycopg.AsyncCursor[Any]):
             count += max(self.rowcount, 0)
         self._rowcount = count
         return None
-
-    def stream(self, query: Any, params: Any = None, **options: Any) -> Any:
-        outside(self, "stream() reads rows while others go on")
-        return super().stream(query, params, **options)
-
-    def copy(self, statement: Any, params: Any = None, **options: Any) -> Any:
-        outside(self, "copy() moves rows while others go on")
-        return super().copy(statement, params, **options)
 
 
 def connected(conninfo: str, options: dict[str, Any]) -> WatchedAsyncConnection:

@@ -58,7 +58,7 @@ class PostgresStore:
     def __init__(self, engine: Engine, setup: Setup | None, borrowed: bool) -> None:
         self._engine, self._setup, self._borrowed = engine, setup, borrowed
         self.apart = False
-        self.learned = 0
+        self.learned = self.run = 0
         self.sessions: list[Session] = []
         self._holders: dict[Key, Session] = {}
         self._admin: Any = None
@@ -286,6 +286,7 @@ class PostgresStore:
         (home,) = self._own.execute("SELECT coalesce(current_schema(), 'public')").fetchone()
         self._schema = schema_of(self._own, self._tables, home)
         self._sql = replace(POSTGRES, homes=frozenset({"", home}))
+        self._known = Reader(self._schema, self._sql)
         self._undo = Undo(self._own, self._tables)
         (self._shape,) = self._own.execute(SHAPE).fetchone()
         self._begin()
@@ -294,12 +295,10 @@ class PostgresStore:
 
     def _begin(self) -> None:
         self._reshaped = False
-        self.run = getattr(self, "run", 0) + 1
+        self.run += 1
         self._holders.clear()
         self.waits.standing.clear()
-        self.reader = self._known = getattr(self, "_known", None) or Reader(self._schema, self._sql)
-        if self._known._schema is not self._schema:
-            self.reader = self._known = Reader(self._schema, self._sql)
+        self.reader = self._known
 
     def reset(self) -> None:
         self._abandon()

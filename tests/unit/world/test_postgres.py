@@ -561,3 +561,22 @@ def test_a_database_on_another_machine_is_out_of_reach(url: str) -> None:
 
     report = explored(url, elsewhere)
     assert "NetworkRefused" in str(report.baseline.results)
+
+
+def test_rows_that_are_streamed_or_copied_are_reported(url: str) -> None:
+    def stream() -> int:
+        with psycopg.connect(plain(url)) as connection, connection.cursor() as cursor:
+            return len(list(cursor.stream("SELECT id FROM accounts")))
+
+    def copy() -> int:
+        with (
+            psycopg.connect(plain(url)) as connection,
+            connection.cursor() as cursor,
+            cursor.copy("COPY accounts TO STDOUT") as rows,
+        ):
+            return len(list(rows.rows()))
+
+    for tool, words in ((stream, "stream()"), (copy, "copy()")):
+        report = explored(url, tool)
+        assert results(report) == {(2,)}
+        assert words in str(report.escapes)
