@@ -1,0 +1,49 @@
+"""Times: when a recording says that something happened.
+
+Decides which spellings of a time are read: ISO 8601, and nanoseconds since 1970. Knows no
+recording format. Times describe a call; they never say which calls belong together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fuzzharness.traces.node import Node
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(node: Node, what: str = "a time") -> datetime | None:
+    """The time that ``node`` holds in ISO 8601, in UTC; None where absent.
+
+    A time without an offset is taken for UTC. Raises :class:`TraceError`, calling it ``what``.
+    """
+    return None if node.absent else _read(_from_iso, node, f"{what}, in ISO 8601")
+
+
+def from_nanoseconds(node: Node, what: str = "a time") -> datetime | None:
+    """The time that ``node`` holds as nanoseconds since 1970, a number or its digits; None where absent.
+
+    Raises :class:`TraceError`, calling it ``what``.
+    """
+    return None if node.absent else _read(_from_count, node, f"{what}, in nanoseconds since 1970")
+
+
+def _read(read: Callable[[Any], datetime], node: Node, expected: str) -> datetime:
+    try:
+        return read(node.value)
+    except (ValueError, TypeError, OverflowError):
+        raise node.refuse(expected) from None
+
+
+def _from_iso(text: Any) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _from_count(count: Any) -> datetime:
+    if isinstance(count, bool) or not isinstance(count, (int, str)):
+        raise TypeError(count)
+    return _EPOCH + timedelta(microseconds=int(count) // 1000)
