@@ -43,9 +43,15 @@ class Image:
         self._restored = 0
 
     @property
-    def can_persist(self) -> bool:
-        """Whether a new connection may keep its journal, so that it tells what was changed."""
-        return not self._is_small and os.pread(self._descriptor, 1, _WRITES_WAL.start) == b"\1"
+    def journal_mode(self) -> str | None:
+        """How a new connection keeps its journal: so that it tells what was changed, or else in memory.
+
+        A file made and removed for each commit costs as much as the commit itself (benchmarks/test_speed.py).
+        None while the database is in WAL mode.
+        """
+        if os.pread(self._descriptor, 1, _WRITES_WAL.start) != b"\1":
+            return None
+        return "MEMORY" if self._is_small else "PERSIST"
 
     def committed(self) -> None:
         """A connection may just have changed the file."""

@@ -168,9 +168,10 @@ class SqliteStore:
         connection.watch(self)
         if not connection.patient:
             self.gate.escape(f"{self.name}: {sqlite.IMPATIENT}")
-        if self._image is not None and self._image.can_persist:
+        mode = None if self._image is None else self._image.journal_mode
+        if mode is not None:
             with suppress(sqlite3.OperationalError):  # another call holds the file: one that tells less
-                sqlite3.Connection.execute(connection, "PRAGMA journal_mode=PERSIST")
+                sqlite3.Connection.execute(connection, f"PRAGMA journal_mode={mode}")
         return connection
 
     def mark(self) -> None:

@@ -28,7 +28,7 @@ class WalImage:
     ``trusted`` is True as long as setting the log back restored everything.
     """
 
-    can_persist = False
+    journal_mode = None
 
     def __init__(self, path: str, own: sqlite3.Connection) -> None:
         self._own = own

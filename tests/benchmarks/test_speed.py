@@ -5,9 +5,14 @@ shared and noisy.
 """
 
 import asyncio
+import os
+import sqlite3
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +26,7 @@ from fuzzharness.runtime.gate import ThreadGate
 from fuzzharness.runtime.stage import Stage
 from fuzzharness.runtime.state import State
 from fuzzharness.search.random_walk import RandomWalk
+from fuzzharness.world.image import Image
 
 RUNS = 500
 
@@ -191,8 +197,25 @@ def test_cost_of_looking_for_state_where_there_is_none(benchmark: Any) -> None:
     assert part <= 0.1
 
 
-def test_cost_of_an_explored_run_over_a_plain_one_on_sqlite(benchmark: Any, rows: Stage) -> None:
-    told(benchmark, "SQLite", rows)
+def test_cost_of_an_explored_run_over_a_plain_one_on_sqlite(
+    benchmark: Any, rows: Stage, tmp_path: Path
+) -> None:
+    """Plain is what an application does: an engine of its own, as SQLAlchemy makes it, on a file there."""
+    shared = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else tmp_path
+    with tempfile.TemporaryDirectory(dir=shared) as folder:
+        engine = sa.create_engine(f"sqlite:///{folder}/plain.db")
+        with engine.begin() as connection:
+            fill(connection)
+        with closing(sqlite3.connect(f"{folder}/plain.db")) as own:
+            image = Image(f"{folder}/plain.db", own)
+
+            def reset() -> sa.Engine:
+                image.restore()
+                return engine
+
+            told(benchmark, "SQLite", rows, reset)
+        engine.dispose()
+        image.close()
 
 
 def test_cost_of_an_explored_run_over_a_plain_one_on_postgres(
@@ -200,15 +223,15 @@ def test_cost_of_an_explored_run_over_a_plain_one_on_postgres(
 ) -> None:
     world = fh.World(db=fh.Database(postgres(), setup=fill))
     with Stage(batch("credit_row", account=7), TOOLS, world, fh.Settings()) as stage:
-        told(benchmark, "PostgreSQL", stage)
+        told(benchmark, "PostgreSQL", stage, lambda: stage.world.reset()["db"])
 
 
-def told(benchmark: Any, name: str, rows: Stage) -> None:
+def told(benchmark: Any, name: str, rows: Stage, reset: Callable[[], sa.Engine]) -> None:
     """Explored runs and plain ones in turn, each after the same reset."""
 
     def plain(runs: int) -> None:
         for _ in range(runs):
-            engine = rows.world.reset()["db"]
+            engine = reset()
             for amount in (10, 20, 30):
                 credit_row(engine, 7, amount)
 
