@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from fuzzharness.runtime.holdings import holding
 from fuzzharness.runtime.learning import LearningGate
 from fuzzharness.runtime.reach import LARGE, is_object
 from fuzzharness.world.objects import watch_of_object
@@ -41,7 +42,10 @@ def picture(value: Any, above: frozenset[int] = frozenset()) -> Any:
     if is_object(value):
         fields = (attributes(value) or {}).items()
         return {k: picture(v, above) for k, v in fields if not (k.startswith("__") or is_lock(v))}
-    return plain(value) if isinstance(value, BaseException) else f"a {kind.__module__}.{kind.__qualname__}"
+    if isinstance(value, BaseException):
+        return plain(value)
+    name, held = f"a {kind.__module__}.{kind.__qualname__}", holding(value)
+    return name if held is None else (name, picture(held, above))
 
 
 def is_of_world(value: Any) -> bool:

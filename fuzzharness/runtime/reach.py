@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from typing import Any
 
+from fuzzharness.runtime.holdings import holding
 from fuzzharness.runtime.places import is_library
 from fuzzharness.runtime.stores import Stores, names_of, stores_of, words_of
 from fuzzharness.world.objects import base_class
@@ -216,7 +217,9 @@ def _handed_to(function: types.FunctionType) -> list[Any]:
 
 def is_state(value: Any) -> bool:
     """Whether a value is data of the application, rather than its code or an object of a library."""
-    return isinstance(value, (*_SCALARS, *_CONTAINERS)) or is_object(value)
+    if isinstance(value, (*_SCALARS, *_CONTAINERS)) or is_object(value):
+        return True
+    return holding(value) is not None
 
 
 def is_object(value: Any) -> bool:

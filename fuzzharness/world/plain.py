@@ -120,15 +120,17 @@ def base_name(value: Any) -> str:
 
 
 def attributes(value: Any) -> dict[str, Any] | None:
-    """The instance attributes of an object by name, slots included; None where it has none."""
+    """The instance attributes of an object by name, slots included; None where it can have none."""
     if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)):
         return None
     found: dict[str, Any] = {}
+    has_slots = False
     for cls in type(value).__mro__:
         slots = cls.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             member = cls.__dict__.get(name)
             if isinstance(member, types.MemberDescriptorType):
+                has_slots = True
                 try:
                     found[name] = member.__get__(value)
                 except AttributeError:
@@ -136,7 +138,7 @@ def attributes(value: Any) -> dict[str, Any] | None:
     own = own_dict(value)
     if isinstance(own, dict):
         found.update(own)
-    if found or own is not None or dataclasses.is_dataclass(value):
+    if has_slots or own is not None or dataclasses.is_dataclass(value):
         return found
     return None
 
