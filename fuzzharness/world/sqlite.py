@@ -1,4 +1,4 @@
-"""SQLite connections that announce every statement, wait instead of failing, and can be redirected.
+"""SQLite connections that announce every statement, and wait instead of failing.
 
 Decides when a write is published and when "database is locked" means waiting. What a statement
 touches is decided in ``footprint``.
@@ -10,28 +10,20 @@ step: nothing can tell them apart, since SQLite lets one connection write at a t
 
 from __future__ import annotations
 
-import gc
-import os
-import re
 import sqlite3
 import sqlite3.dbapi2
 import types
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
-from functools import cache, lru_cache
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, Protocol
-from urllib.parse import unquote
 
 from fuzzharness.access import ANY, Key, Kind, Place
 from fuzzharness.world.footprint import Reader
-from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate, HeldBack
-from fuzzharness.world.sqlite_functions import ask_python
+from fuzzharness.world.sqlite_cursor import Pairs, WatchedCursor
 from fuzzharness.world.sqlite_rows import NEW
-from fuzzharness.world.statement import Footprint, parameters
+from fuzzharness.world.statement import Footprint
 
 _BUSY, _LOCKED = 5, 6
 _SNAPSHOT = 517
@@ -41,7 +33,7 @@ SNAPSHOT: Key = ("(snapshot)",)
 
 _OWN: frozenset[Key] = frozenset({WRITE_LOCK, SNAPSHOT})
 
-Pairs = list[tuple[Key, Kind]]
+IMPATIENT: Final = "a connection does not wait for locks, and where it would give up is not explored"
 
 
 class Scratch(Protocol):
@@ -114,7 +106,7 @@ class WatchedConnection(sqlite3.Connection):
         scratch.connections.add(self)
 
     def cursor(self, factory: Any = None) -> Any:
-        return super().cursor(WatchedCursor if factory is None else _watched(factory, WatchedCursor))
+        return super().cursor(WatchedCursor if factory is None else watched(factory, WatchedCursor))
 
     def backup(self, target: sqlite3.Connection, **options: Any) -> None:
         self._all(Kind.READ)
@@ -332,281 +324,8 @@ class WatchedConnection(sqlite3.Connection):
         return None if self.scratch is None or key in _OWN else self.scratch.look(None, key)
 
 
-class WatchedCursor(sqlite3.Cursor):
-    """A cursor whose every statement passes the gate first."""
-
-    connection: WatchedConnection
-    _ended = True
-    _single = False
-    _rows: deque[Any] | None = None
-
-    def execute(self, sql: str, params: Any = (), /) -> Any:
-        run = super().execute
-        return self._announced(sql, [params], lambda: run(sql, params))
-
-    def executemany(self, sql: str, params: Any, /) -> Any:
-        run, rows = super().executemany, list(params)
-        return self._announced(sql, rows, lambda: run(sql, rows))
-
-    def executescript(self, script: str, /) -> Any:
-        run = super().executescript
-        if self.connection.scratch is not None and self.connection.in_transaction:
-            self.connection.commit()  # as executescript itself does first
-        return self._announced(script, [()], lambda: run(script))
-
-    def _announced(self, sql: str, rows: Sequence[Any], run: Callable[[], Any]) -> Any:
-        connection = self.connection
-        scratch = connection.scratch
-        if scratch is None:
-            return run()
-        footprint = scratch.reader.read(sql)
-        if not scratch.gate.inside:
-            if footprint.writes:
-                scratch.touched.add((ANY, ANY))
-            return run()
-        connection.altered = connection.altered or footprint.alters
-        if _is_unseen(sql):
-            scratch.gate.escape(f"{scratch.name}: {' '.join(sql.split())} is neither gated nor compared")
-        if footprint.leaves:
-            scratch.gate.escape(f"{scratch.name}: another database was attached")
-        if footprint.commits:
-            return connection.publish(run)
-        self._rows = None
-        pairs = _known_pairs(scratch.reader, sql, footprint, rows)
-        result = connection.statement(footprint, pairs, run)
-        if self.description is not None:
-            self._ended, self._single = False, _single(pairs)
-            if connection.drains:
-                self._rows = deque(super().fetchall())
-            scratch.gate.later(_Open(self).look)
-        return result
-
-    @property
-    def left(self) -> bool:
-        """Whether rows are left that it has read and nobody has asked for."""
-        return bool(self._rows) and not self._ended
-
-    def _next(self) -> Any:
-        return self._rows.popleft() if self._rows else None
-
-    def fetchone(self) -> Any:
-        row = super().fetchone() if self._rows is None else self._next()
-        self._ended = self._ended or self._single or row is None
-        return row
-
-    def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
-        if self._rows is None:
-            rows = super().fetchmany(*args, **kwargs)
-        else:
-            size = args[0] if args else kwargs.get("size", self.arraysize)
-            rows = [self._rows.popleft() for _ in range(min(size, len(self._rows)))]
-        self._ended = self._ended or not rows
-        return rows
-
-    def fetchall(self) -> Any:
-        rows = super().fetchall() if self._rows is None else [*self._rows]
-        if self._rows is not None:
-            self._rows.clear()
-        self._ended = True
-        return rows
-
-    def __next__(self) -> Any:
-        if self._rows:
-            return self._rows.popleft()
-        try:
-            return super().__next__()
-        except StopIteration:
-            self._ended = True
-            raise
-
-    def close(self) -> None:
-        self._ended = True
-        super().close()
-
-
-def _single(pairs: Pairs) -> bool:
-    """Whether a query names its one row: having fetched it, the interpreter ends the statement."""
-    return len(pairs) == 1 and ANY not in pairs[0][0]
-
-
-class _Open:
-    """Looks, when a call comes to its next gate, whether a cursor has rows left: others may wait for it."""
-
-    def __init__(self, cursor: WatchedCursor) -> None:
-        self._cursor = weakref.ref(cursor)
-
-    def look(self) -> None:
-        cursor = self._cursor()
-        scratch = None if cursor is None else cursor.connection.scratch
-        if cursor is None or scratch is None or cursor._ended:
-            return
-        if not cursor.connection.drains:
-            scratch.gate.unforeseen()
-        elif cursor.left and not cursor.connection.in_transaction:
-            scratch.gate.escape(f"{scratch.name}: {HALF_READ}")
-
-
-def _known_pairs(reader: Reader, sql: str, footprint: Footprint, rows: Sequence[Any]) -> Pairs:
-    """As :func:`_pairs`; it remembers the statements that come in every run."""
-    (params,) = rows if len(rows) == 1 else (None,)
-    if type(params) is not tuple:
-        return _pairs(footprint, rows)
-    sign = sql, params, *map(type, params)  # 7 and 7.0 are not one key everywhere
-    try:
-        known = reader.pairs.get(sign)
-    except TypeError:
-        return _pairs(footprint, rows)
-    if known is None:
-        known = _pairs(footprint, rows)
-        if len(reader.pairs) < _MOST_KNOWN:
-            reader.pairs[sign] = known
-    return known
-
-
-def _pairs(footprint: Footprint, rows: Sequence[Any]) -> Pairs:
-    if len(rows) == 1:
-        return footprint.accesses(parameters(rows[0]))
-    if len(rows) > 50:
-        return [((part.table, ANY), part.kind) for part in footprint.parts]
-    found: dict[tuple[Key, Kind], None] = {}
-    for row in rows:
-        found.update(dict.fromkeys(footprint.accesses(parameters(row))))
-    return list(found)
-
-
-@lru_cache(maxsize=4096)
-def _is_unseen(sql: str) -> bool:
-    return _UNSEEN.search(sql) is not None
-
-
-_MOST_KNOWN = 4_096
-
-HALF_READ: Final = (
-    "a query is left half read over other accesses, and whom that keeps waiting is not explored"
-)
-IMPATIENT: Final = "a connection does not wait for locks, and where it would give up is not explored"
-
-_UNSEEN = re.compile(
-    r"\bpragma\s+(\w+\s*\.\s*)?(busy_timeout\W+0|user_version|application_id)\b", re.IGNORECASE
-)
-"""Pragmas that share a value, or make a connection give up where others wait."""
-
-
-# ---- redirecting connections -------------------------------------------------------------------
-
-Make = Callable[[tuple[Any, ...], dict[str, Any]], WatchedConnection]
-
-_READ_ONLY = re.compile(r"^file:.*[?&](mode=ro|immutable=1)(&|#|$)")
-_ORIGINAL = sqlite3.dbapi2.connect
-_REDIRECTS: dict[str, Make] = {}
-_REPLACED = Replaced()
-_FORCED: ContextVar[Make | None] = ContextVar("fuzzharness_make", default=None)
-
-
-def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
-    """``sqlite3.connect`` for as long as a scratch database stands in for a file."""
-    make = _FORCED.get() or _REDIRECTS.get(file_name(database))
-    if make is None:
-        return _ORIGINAL(database, *args, **kwargs)
-    connection = make(args, kwargs)
-    if kwargs.get("uri") and _READ_ONLY.search(os.fsdecode(database)):
-        sqlite3.Connection.execute(connection, "PRAGMA query_only=ON")
-    return connection
-
-
-def file_name(database: Any) -> str:
-    """The real path a database name stands for; the empty text for a private one in memory."""
-    try:
-        text = os.fsdecode(database)
-    except TypeError:
-        return ""
-    if text.startswith("file:"):
-        name, _, options = text[5:].partition("?")
-        if "mode=memory" in options or name == ":memory:":
-            return f"memory:{name}" if "cache=shared" in options else ""
-        text = unquote(name[name.find("/", 2) :] if name.startswith("//") else name)
-    return "" if text in ("", ":memory:") else os.path.realpath(text)
-
-
-def redirect(target: str, make: Make) -> None:
-    """Let connections to the file ``target`` be made by ``make`` from now on."""
-    if not _REDIRECTS:
-        _REPLACED.replace([(_ORIGINAL, connect)])
-    _REDIRECTS[target] = make
-
-
-def restore(target: str) -> None:
-    """Let connections to ``target`` go to the file again."""
-    _REDIRECTS.pop(target, None)
-    if not _REDIRECTS:
-        _REPLACED.restore()
-
-
-def connections_to(file: str, known: object) -> int:
-    """How many open connections lead to ``file`` itself, beside those that the pool ``known`` keeps."""
-    if not file:
-        return 0
-    found = [o for o in gc.get_objects() if isinstance(o, sqlite3.Connection) and _leads_to(o, file)]
-    return sum(not any(keeps(known, record) for record in gc.get_referrers(o)) for o in found)
-
-
-def _leads_to(connection: sqlite3.Connection, file: str) -> bool:
-    try:
-        names = [row[2] for row in sqlite3.Connection.execute(connection, "PRAGMA database_list")]
-    except sqlite3.Error:  # closed, or of another thread
-        return False
-    return any(name and os.path.realpath(name) == file for name in names)
-
-
-def keeps(pool: object, record: Any) -> bool:
-    """Whether an SQLAlchemy connection record, or its fields, belong to ``pool``.
-
-    What aiosqlite keeps is for ``sqlite_async`` to count.
-    """
-    fields = record if isinstance(record, dict) else {}
-    if "_connector" in fields or hasattr(record, "_connector"):
-        return True
-    name = "_ConnectionRecord__pool"
-    return fields.get(name, getattr(record, name, None)) is pool
-
-
-@contextmanager
-def forced(make: Make) -> Iterator[None]:
-    """Within it every new connection of this context is made by ``make``, whatever it asks for."""
-    token = _FORCED.set(make)
-    try:
-        yield
-    finally:
-        _FORCED.reset(token)
-
-
-def is_forced() -> bool:
-    """Whether whoever connects now gets a connection to a scratch database."""
-    return _FORCED.get() is not None
-
-
-def open_scratch(path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> WatchedConnection:
-    """A connection to the scratch file ``path`` with the settings another was asked for.
-
-    It never waits inside SQLite, and does not sync: both change when, never what.
-    """
-    names = ("timeout", "detect_types", "isolation_level", "check_same_thread", "factory")
-    asked = {**dict(zip(names, args, strict=False)), **kwargs}
-    patient = asked.get("timeout") != 0
-    factory = _watched(asked.get("factory") or sqlite3.Connection, WatchedConnection)
-    asked |= {"timeout": 0, "check_same_thread": False, "factory": factory}
-    asked.pop("uri", None)
-    connection: WatchedConnection = _ORIGINAL(path, **asked)
-    connection.patient = patient
-    for pragma in ("PRAGMA synchronous=OFF", "PRAGMA temp_store=MEMORY", "PRAGMA wal_autocheckpoint=0"):
-        with suppress(sqlite3.OperationalError):  # who connects beside an exclusive lock waits only later
-            sqlite3.Connection.execute(connection, pragma)
-    ask_python(connection)
-    return connection
-
-
 @cache
-def _watched(factory: Any, watched: Any) -> Any:
+def watched(factory: Any, watched: Any) -> Any:
     """A class of connections or cursors of the application, with announcements below it."""
     if issubclass(watched, factory) or issubclass(factory, watched):
         return watched if issubclass(watched, factory) else factory

@@ -15,7 +15,7 @@ from inspect import getclosurevars
 from types import SimpleNamespace
 from typing import Any
 
-from fuzzharness.world import sqlite
+from fuzzharness.world import sqlite_connect
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.turns import Turns
 
@@ -125,7 +125,7 @@ def _stand_in(gates: list[Gate]) -> None:
 
     def born(self: Any, *args: Any, **kwargs: Any) -> None:
         gate = gates[-1]
-        if not (gate.inside or sqlite.is_forced()):
+        if not (gate.inside or sqlite_connect.is_forced()):
             return _FOUND["__init__"](self, *args, **kwargs)  # type: ignore[no-any-return]  # None
         with gate.unseen():
             _FOUND["__init__"](self, *args, **kwargs)
@@ -164,7 +164,7 @@ def connections_to(file: str, known: object) -> int:
     found = [o for o in gc.get_objects() if isinstance(o, core.Connection) and _leads_to(o, file)]
     adapted = [[r for r in gc.get_referrers(o) if hasattr(r, "_execute_mutex")] for o in found]
     return sum(
-        not any(sqlite.keeps(known, record) for one in pair for record in gc.get_referrers(one))
+        not any(sqlite_connect.keeps(known, record) for one in pair for record in gc.get_referrers(one))
         for pair in adapted
     )
 
@@ -172,4 +172,4 @@ def connections_to(file: str, known: object) -> int:
 def _leads_to(connection: Any, file: str) -> bool:
     if connection._connection is None:
         return False
-    return sqlite.file_name(getclosurevars(connection._connector).nonlocals.get("database")) == file
+    return sqlite_connect.file_name(getclosurevars(connection._connector).nonlocals.get("database")) == file

@@ -28,7 +28,7 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 
 from fuzzharness.access import ANY, MISSING, Key
 from fuzzharness.errors import WorldError
-from fuzzharness.world import sqlite, sqlite_async
+from fuzzharness.world import sqlite, sqlite_async, sqlite_connect
 from fuzzharness.world.footprint import Reader
 from fuzzharness.world.image import Image
 from fuzzharness.world.layout import Layout
@@ -78,7 +78,7 @@ class SqliteStore:
             raise
 
     def _build(self) -> None:
-        in_file = sqlite.file_name(self._engine.url.database or "")
+        in_file = sqlite_connect.file_name(self._engine.url.database or "")
         if in_file and not in_file.startswith("memory:"):
             self._copy_in()
         self._own = sqlite3.dbapi2.Connection(self._path, check_same_thread=False, isolation_level=None)
@@ -97,7 +97,7 @@ class SqliteStore:
 
     def _copy_in(self) -> None:
         """Copy what the database holds now: a file as it lies there, another through the engine."""
-        file = self._target = sqlite.file_name(self._engine.url.database or "")
+        file = self._target = sqlite_connect.file_name(self._engine.url.database or "")
         if file and not file.startswith("memory:"):
             if not os.path.isdir(os.path.dirname(file)) or os.path.isdir(file):
                 raise WorldError(
@@ -146,9 +146,9 @@ class SqliteStore:
         engine = self._engine
         self._found_pool = engine.pool
         engine.pool = CallPool(self._connect, engine)
-        sqlite.redirect(self._target or self._path, self._make)
+        sqlite_connect.redirect(self._target or self._path, self._make)
         sqlite_async.serve(self.gate)
-        for module in (sqlite, sqlite_async):
+        for module in (sqlite_connect, sqlite_async):
             for _ in range(module.connections_to(self._target, known=self._found_pool)):
                 self.gate.escape(
                     f"a connection to {self._target} was open before: what it does cannot be seen"
@@ -160,11 +160,11 @@ class SqliteStore:
         run_setup(self._engine, self._setup, self.name)
 
     def _connect(self) -> Any:
-        with sqlite.forced(self._make):
+        with sqlite_connect.forced(self._make):
             return self._found_pool._creator()  # type: ignore[call-arg]  # SQLAlchemy wraps creators that take a record
 
     def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> sqlite.WatchedConnection:
-        connection = sqlite.open_scratch(self._path, args, kwargs)
+        connection = sqlite_connect.open_scratch(self._path, args, kwargs)
         connection.watch(self)
         if not connection.patient:
             self.gate.escape(f"{self.name}: {sqlite.IMPATIENT}")
@@ -280,7 +280,7 @@ class SqliteStore:
     def close(self) -> None:
         if self._folder is None:
             return
-        sqlite.restore(self._target or self._path)
+        sqlite_connect.restore(self._target or self._path)
         sqlite_async.leave(self.gate)
         self._close_connections()
         self._engine.pool = self._found_pool
