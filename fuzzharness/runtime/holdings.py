@@ -1,8 +1,9 @@
 """Holdings: what an object of a library holds of the application's state.
 
 Decides of which libraries' objects the content can be told, so that a change is noticed though no access is
-seen: buffers, namespaces, mappings and lists made in Python, text and bytes in memory, queues, counters and
-seeded generators. Never changes one, and looks into nothing else: an engine or a client is not data.
+seen: buffers, namespaces, mappings and lists made in Python, text and bytes in memory, counters and
+seeded generators. Never changes one, and looks into nothing else: an engine or a client is not data,
+and queues are controlled elsewhere (``queues``).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import hashlib
 import io
 import itertools
 import os
-import queue
 import random
 import types
 from collections.abc import Callable, MutableMapping, MutableSequence, MutableSet
@@ -26,7 +26,6 @@ _ELSEWHERE: Final = (type(os.environ),)
 _HELD: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (types.SimpleNamespace, lambda value: dict(vars(value))),
     ((io.StringIO, io.BytesIO), lambda value: (value.getvalue(), value.tell())),
-    (queue.Queue, lambda value: list(value.queue)),
     (itertools.count, repr),
     (random.Random, lambda value: value.getstate()),
     (MutableMapping, lambda value: dict(value.items())),

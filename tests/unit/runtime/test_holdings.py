@@ -4,7 +4,6 @@ import array
 import configparser
 import io
 import itertools
-import queue
 import random
 import threading
 from collections import ChainMap, UserDict, UserList
@@ -33,7 +32,6 @@ KINDS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "UserList": (lambda: UserList([1]), lambda s: s.append(2)),
     "ChainMap": (lambda: ChainMap({"total": 100}), lambda s: s.__setitem__("total", s["total"] + 1)),
     "configuration": (configparser.ConfigParser, lambda s: s.__setitem__(f"s{len(s)}", {})),
-    "queue": (queue.Queue, lambda s: s.put(1)),
     "counter": (lambda: itertools.count(1), next),
     "seeded generator": (lambda: random.Random(3), lambda s: s.random()),
 }
