@@ -108,6 +108,7 @@ CASES = [pytest.param(calls, classes, id=name) for name, calls, classes in ROWS]
 START = dict.fromkeys([*NAMES, "x", *(f"a{n}" for n in range(10))], 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("calls", "classes"), CASES)
 def test_every_class_is_run_exactly_once_and_none_in_vain(
     exhaust: Any, calls: list[Any], classes: int
@@ -116,6 +117,7 @@ def test_every_class_is_run_exactly_once_and_none_in_vain(
     assert (report.executions, report.blocked) == (classes, 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("calls", "classes"), [case for case in CASES if "lastzero" not in str(case.id)])
 def test_the_classes_are_counted_beforehand_where_data_does_not_decide(
     exhaust: Any, calls: list[Any], classes: int

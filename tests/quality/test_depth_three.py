@@ -63,6 +63,7 @@ def test_it_replays_ten_times_of_ten() -> None:
         assert (again.outcome, again.schedule) == (finding.outcome, finding.schedule)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("strategy", ["random", "urw", "surw", "pct", "pos"])
 def test_a_sampler_finds_it_within_a_hundred_runs_at_the_median(strategy: str) -> None:
     assert median(search(strategy, seed)[1] for seed in SEEDS) <= LIMIT

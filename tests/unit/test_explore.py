@@ -224,6 +224,7 @@ def brute_force(program: list[list[Op]]) -> tuple[int, set[Any]]:
     return count, endings
 
 
+@pytest.mark.long
 @settings(deadline=None, derandomize=True, max_examples=25)
 @given(programs)
 def test_the_bounded_search_agrees_with_brute_force(program: list[list[Op]]) -> None:

@@ -60,6 +60,7 @@ def test_every_class_once_and_no_run_cut_off_where_accesses_follow_from_the_call
     assert compare(programs, program, Dpor()) == 0
 
 
+@pytest.mark.long
 @PROPERTY
 @given(seed=seeds)
 def test_every_class_once_with_locks_deadlocks_and_locks_that_are_only_tried(

@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ def size(schedule: Schedule) -> tuple[int, int, tuple[int, ...]]:
     return schedule.preemptions, schedule.switches, schedule.order
 
 
+@pytest.mark.long
 @PROPERTY
 @given(seed=st.integers(0, 2**32), locks=st.sampled_from([0.0, 0.7]))
 def test_no_order_of_the_class_has_fewer_preemptions_or_switches_or_comes_before(
