@@ -56,6 +56,8 @@ class Watcher:
             if isinstance(args[1], tuple):
                 self._gate.reach(args[1][0])
             self._gate.escape(f"a connection to {_address(args[1])} was opened")
+        elif event == "http.client.send":  # over a connection that may have been open before
+            self._gate.escape(f"a request to {args[0].host}:{args[0].port} was sent")
         elif event in _THREADS:
             if not isinstance(getattr(args[0], "__self__", None), Worker):
                 self.saw_thread()
@@ -151,7 +153,7 @@ _OF_PROCESS = {
 _THREADS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 
 _EVENTS = frozenset(
-    {"socket.getaddrinfo", "subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"}
+    {"socket.getaddrinfo", "http.client.send", "subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"}
     | _SENDING
     | _THREADS
     | _FILES.keys()

@@ -35,6 +35,8 @@ _LIBRARIES = tuple(
         "sniffio",
         "httpx",
         "httpcore",
+        "requests",
+        "urllib3",
     )
 )
 _FOREIGN: dict[str, bool] = {}
