@@ -20,6 +20,7 @@ from fuzzharness.runtime.workers import Worker
 from fuzzharness.world import World
 from fuzzharness.world.filewatch import vouched, watched_path
 from fuzzharness.world.resource import Gate
+from fuzzharness.world.working_directory import begun_in
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _SCRATCH = os.path.join(os.path.realpath(tempfile.gettempdir()), "fuzzharness-")
@@ -81,6 +82,9 @@ class Watcher:
             path = _file_of_uri(args[place]) if how.never else args[place]
             if path in _NO_FILES:
                 continue
+            directory = begun_in(path, None if folder is None else args[folder])
+            if directory is not None and (how.never or not vouched()):
+                directory.miss(path)
             spot, whole = watched_path(path, None if folder is None else args[folder], how.follow)
             if whole is None:
                 continue
