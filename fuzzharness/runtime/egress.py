@@ -20,6 +20,7 @@ from fuzzharness.runtime.workers import Worker
 from fuzzharness.world import World
 from fuzzharness.world.filewatch import vouched, watched_path
 from fuzzharness.world.resource import Gate
+from fuzzharness.world.working_directory import begun_in
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _SCRATCH = os.path.join(os.path.realpath(tempfile.gettempdir()), "fuzzharness-")
@@ -56,6 +57,8 @@ class Watcher:
             if isinstance(args[1], tuple):
                 self._gate.reach(args[1][0])
             self._gate.escape(f"a connection to {_address(args[1])} was opened")
+        elif event == "http.client.send":  # over a connection that may have been open before
+            self._gate.escape(f"a request to {args[0].host}:{args[0].port} was sent")
         elif event in _THREADS:
             if not isinstance(getattr(args[0], "__self__", None), Worker):
                 self.saw_thread()
@@ -79,6 +82,9 @@ class Watcher:
             path = _file_of_uri(args[place]) if how.never else args[place]
             if path in _NO_FILES:
                 continue
+            directory = begun_in(path, None if folder is None else args[folder])
+            if directory is not None and (how.never or not vouched()):
+                directory.miss(path)
             spot, whole = watched_path(path, None if folder is None else args[folder], how.follow)
             if whole is None:
                 continue
@@ -151,7 +157,7 @@ _OF_PROCESS = {
 _THREADS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 
 _EVENTS = frozenset(
-    {"socket.getaddrinfo", "subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"}
+    {"socket.getaddrinfo", "http.client.send", "subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"}
     | _SENDING
     | _THREADS
     | _FILES.keys()

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from fuzzharness.access import Place
+from fuzzharness.world.working_directory import first
 
 _HARNESS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _STDLIB = tuple(
@@ -35,6 +36,8 @@ _LIBRARIES = tuple(
         "sniffio",
         "httpx",
         "httpcore",
+        "requests",
+        "urllib3",
     )
 )
 _FOREIGN: dict[str, bool] = {}
@@ -76,7 +79,7 @@ def _short(file: str) -> str:
     """The file as people name it: relative to the working directory, or from the package on."""
     if "site-packages" + os.sep in file:
         return file.rpartition("site-packages" + os.sep)[2]
-    relative = os.path.relpath(file)
+    relative = os.path.relpath(file, first())
     return file if relative.startswith("..") else relative
 
 

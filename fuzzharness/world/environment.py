@@ -2,26 +2,24 @@
 
 Decides what they start with, how they are put back, and which of them an ending tells. Stands in for the
 methods of ``os.environ`` while it is open, and for the functions of ``os`` that do the same. What a program
-written in C asks the process for is not seen.
+written in C asks the process for is not seen. Who reads the working directory is decided in
+``working_directory``.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from types import FrameType
 from typing import Any, Final
 
 from fuzzharness.access import ANY, MISSING, ORDER, Key, Kind
 from fuzzharness.errors import WorldError
+from fuzzharness.world import files
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate
-
-DIRECTORY: Final = "(working directory)"
-"""The key of the working directory; no variable can bear a name with blanks and brackets in earnest."""
+from fuzzharness.world.working_directory import DIRECTORY, HERE, WorkingDirectory, where
 
 _OWN: Any = os.environ
 _ENVIRON: Any = type(_OWN)
@@ -53,15 +51,18 @@ class Environment:
             )
         self.name, self.gate = name, gate
         self._alone: dict[bytes, bytes | None] = {}
-        self._found, self._found_in = dict(_data()), _where()
+        self._found, self._found_in = dict(_data()), where()
         _OPEN.append(self)
         _OWN.update(self._given)
         self.mark()
+        self._directory = WorkingDirectory(name, gate, self._shown)
+        files.watch_paths(self)
+        self._directory.hold()
         self._replaced = Replaced()
         _stand_in(self._replaced)
 
     def mark(self) -> None:
-        self._start, self._start_in = dict(_data()), _where()
+        self._start, self._start_in = dict(_data()), where()
 
     def reset(self) -> Any:
         self._bring_back(self._start, self._start_in)
@@ -81,7 +82,7 @@ class Environment:
         if list(now.items()) != list(start.items()):
             now.clear()
             now.update(start)
-        if folder is not None and _where() != folder:
+        if folder is not None and where() != folder:
             with suppress(OSError):  # somebody has removed it
                 os.chdir(folder)
 
@@ -93,8 +94,8 @@ class Environment:
             found[f"{os.fsdecode(key)} (of the process alone)"] = (
                 None if value is None else os.fsdecode(value)
             )
-        if _where() != self._start_in:
-            found[DIRECTORY] = _where()
+        if where() != self._start_in:
+            found[DIRECTORY] = where()
         return found
 
     def _value(self, name: str) -> str | None:
@@ -111,6 +112,8 @@ class Environment:
     def close(self) -> None:
         if self in _OPEN:
             self._replaced.restore()
+            self._directory.let_go()
+            files.unwatch_paths(self)
             with suppress(AttributeError):
                 del _ENVIRON.__contains__
             self._bring_back(self._found, self._found_in)
@@ -124,8 +127,8 @@ class Environment:
 
     def _shown(self, key: Key) -> Any:
         """A value for display: of what the calls share, not of whatever else this process keeps."""
-        if key == (DIRECTORY,):
-            return _where()
+        if key == HERE:
+            return where()
         if key[0] is ANY:
             return None
         raw = os.fsencode(key[0])
@@ -148,13 +151,6 @@ class Environment:
 def _data() -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = _OWN._data  # what os.environb shares
     return found
-
-
-def _where() -> str | None:
-    try:
-        return os.getcwd()
-    except OSError:
-        return None
 
 
 def _check(name: Any, value: Any) -> None:
@@ -194,10 +190,7 @@ def _stand_in(replaced: Replaced) -> None:
         replaced.put(_ENVIRON, method, _of_all(method))
     replaced.put(_ENVIRON, "__setitem__", _setter())
     _ENVIRON.__contains__ = _contains
-    functions = [(os.putenv, _putenv), (os.unsetenv, _unsetenv)]
-    functions += [(getattr(os, name), _changer(name)) for name in ("chdir", "fchdir") if hasattr(os, name)]
-    functions += [(getattr(os, name), _asker(name)) for name in ("getcwd", "getcwdb")]
-    replaced.replace(functions)
+    replaced.replace([(os.putenv, _putenv), (os.unsetenv, _unsetenv)])
 
 
 def _of_one(name: str, kinds: tuple[Kind, ...]) -> Callable[..., Any]:
@@ -269,43 +262,3 @@ def _unsetenv(name: Any, /) -> None:
         return
     opened.put(named, lambda: _UNSETENV(name))
     opened._alone[os.fsencode(named)] = None
-
-
-def _changer(name: str) -> Callable[..., Any]:
-    original = getattr(os, name)
-
-    def change(path: Any) -> None:
-        opened = _opened()
-        if opened is None:
-            original(path)
-            return
-        opened.announce([((DIRECTORY,), Kind.WRITE)])
-        opened.gate.escape(f"os.{name} changed the working directory, which relative paths go by unseen")
-        with opened.gate.unseen():
-            original(path)
-
-    change.__name__ = name
-    return change
-
-
-def _asker(name: str) -> Callable[..., Any]:
-    original = getattr(os, name)
-
-    def ask() -> Any:
-        opened = _opened()
-        if opened is not None and not _for_the_harness(sys._getframe(1)):
-            opened.announce([((DIRECTORY,), Kind.READ)])
-        return original()
-
-    ask.__name__ = name
-    return ask
-
-
-_PASSING: Final = frozenset({"os", "posixpath", "ntpath", "genericpath", "pathlib", "pathlib._local"})
-
-
-def _for_the_harness(frame: FrameType | None) -> bool:
-    """Whether it is the harness that asks, be it for a line to show."""
-    while frame is not None and frame.f_globals.get("__name__") in _PASSING:
-        frame = frame.f_back
-    return frame is not None and str(frame.f_globals.get("__name__")).startswith("fuzzharness.")

@@ -35,25 +35,42 @@ from fuzzharness.world.listing import parts_of_any
 from fuzzharness.world.mapped import WatchedMap
 from fuzzharness.world.opened import OPEN, open_watched, opening
 from fuzzharness.world.references import Replaced
+from fuzzharness.world.working_directory import HERE, asking, held
 
 _REPLACED = Replaced()
 _KEPT = Kept()
 
 
 def install(watch: FileWatch) -> None:
-    """Stand in for the file functions of the process; watches share them."""
-    if not WATCHES:
-        functions = _functions()
-        _REPLACED.replace(functions)
-        _KEPT.replace(functions)
+    """Watch a directory from now on."""
+    watch_paths(watch)
     WATCHES.append(watch)
 
 
 def remove(watch: FileWatch) -> None:
-    """Put the file functions back when the last watch goes."""
+    """Watch a directory no longer."""
     if watch in WATCHES:
         WATCHES.remove(watch)
-    if not WATCHES:
+    unwatch_paths(watch)
+
+
+_USERS: list[object] = []
+
+
+def watch_paths(user: object) -> None:
+    """Stand in for the file functions of the process; all who watch what paths are used share them."""
+    if not _USERS:
+        functions = _functions()
+        _REPLACED.replace(functions)
+        _KEPT.replace(functions)
+    _USERS.append(user)
+
+
+def unwatch_paths(user: object) -> None:
+    """Put the file functions back when the last one goes who watches."""
+    if user in _USERS:
+        _USERS.remove(user)
+    if not _USERS:
         _KEPT.restore()
         _REPLACED.restore()
         DESCRIPTORS.clear()
@@ -91,7 +108,7 @@ def _renaming(name: str) -> Callable[..., Any]:
     def announced(src: Any, dst: Any, *args: Any, **kwargs: Any) -> Any:
         parts = _of_both(src, dst, kwargs, WRITE)
         for watch, key, kind in parts:
-            if kind is WRITE:  # of folders, with all that is in them
+            if kind is WRITE and isinstance(watch, FileWatch):  # of folders, with all that is in them
                 watch.moved.add(key)
         return really(original, src, dst, *args, **kwargs)
 
@@ -167,6 +184,22 @@ _OF_ALL = dict.fromkeys(("chdir", "fchdir"), "changed the working directory of a
 }
 
 
+def _leaving(name: str) -> Callable[..., Any]:
+    """A function that changes the working directory, which may be watched."""
+    original, unwatched = getattr(os, name), _of_all(name)
+
+    def leave(path: Any) -> None:
+        directory = held()
+        if directory is None:
+            unwatched(path)
+            return
+        touch(lambda: [(directory, HERE, WRITE), *parts_of_any(path, _check)])
+        directory.leave(original, path)
+
+    leave.__name__ = name
+    return leave
+
+
 def _check(key: Key) -> Parts:
     return [(entry(key), CHECK)]
 
@@ -184,7 +217,9 @@ def _functions() -> list[tuple[Any, Any]]:
     for names, touched in ((_CHECKS, _check), (_WRITES, _write)):
         stand_ins |= {name: _path_function(name, touched) for name in names if hasattr(os, name)}
     stand_ins |= {name: _renaming(name) for name in ("rename", "replace")}
-    stand_ins |= {name: _of_all(name) for name in _OF_ALL if hasattr(os, name)}
+    stand_ins |= {name: _of_all(name) for name in ("umask", "chroot") if hasattr(os, name)}
+    stand_ins |= {name: _leaving(name) for name in ("chdir", "fchdir") if hasattr(os, name)}
+    stand_ins |= {name: asking(name) for name in ("getcwd", "getcwdb")}
     return [
         (OPEN, open_watched),
         (mmap.mmap, WatchedMap),

@@ -15,10 +15,11 @@ from typing import Any
 from fuzzharness.access import ANY, MISSING, Key, Kind
 from fuzzharness.world.paths import LSTAT, path_of, route
 from fuzzharness.world.resource import Gate
+from fuzzharness.world.working_directory import HERE, WorkingDirectory, begun_in
 
 CHECK, READ, WRITE = Kind.CHECK, Kind.READ, Kind.WRITE
 Parts = list[tuple[Key, Kind]]
-Part = tuple["FileWatch", Key, Kind]
+Part = tuple["FileWatch | WorkingDirectory", Key, Kind]
 Spot = tuple["FileWatch", Key]
 Inode = tuple[int, int]
 
@@ -94,7 +95,14 @@ def entry(key: Key) -> Key:
 def parts_of(
     path: Any, touched: Callable[[Key], Parts], folder: int | None = None, follow: bool = True
 ) -> list[Part]:
-    """What is touched by a function of ``path``: ``touched``, told its key, and what is on the way."""
+    """What is touched by a function of ``path``: ``touched``, told its key, and what is on the way to it."""
+    directory = begun_in(path, folder)
+    found = _parts_in(path, touched, folder, follow)
+    return found if directory is None else [*found, (directory, HERE, READ)]
+
+
+def _parts_in(path: Any, touched: Callable[[Key], Parts], folder: int | None, follow: bool) -> list[Part]:
+    """What is touched in watched directories."""
     way = route(path, folder, follow, _known())
     if way is None:
         return []
@@ -126,7 +134,7 @@ def _known() -> list[str]:
 
 def _with_way(watch: FileWatch, key: Key, pairs: Parts) -> list[Part]:
     """``pairs`` with the folders on the way, which must be there, and the file's other names."""
-    found = [(watch, key[:depth], CHECK) for depth in range(1, len(key))]
+    found: list[Part] = [(watch, key[:depth], CHECK) for depth in range(1, len(key))]
     for at, kind in pairs:
         found.append((watch, at, kind))
         if watch.linked:
@@ -172,7 +180,7 @@ def changes(parts: Iterable[Part]) -> None:
     A file that was not closed is written to when it dies, which may be long after its call.
     """
     for watch, key, kind in parts:
-        if kind is WRITE:
+        if kind is WRITE and isinstance(watch, FileWatch):
             watch.changed.add(key)
             if not watch.gate.inside:
                 watch.gate.escape(f"{watch.path(key)} was changed outside of all calls")

@@ -1,7 +1,8 @@
 """A service that answers HTTP as a resource: a server that is there already, put back before every run.
 
 Decides how a service is reset and read, and what a request to it touches. How requests of tools are held
-is decided in ``http_exchange``. What the service does inside is its own: a request is one step.
+is decided in ``http_exchange`` for ``httpx``, in ``http_client`` for clients on the standard library. What
+the service does inside is its own: a request is one step.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Callable, Hashable
 from decimal import Decimal
 from http.client import HTTPException
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.error import HTTPError
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -28,6 +30,9 @@ from fuzzharness.world.resource import Gate
 if TYPE_CHECKING:
     import httpx
 
+    from fuzzharness.world.http_request import Request as Sent
+    from fuzzharness.world.http_request import Url
+
 PATIENCE: Final = 60.0
 """The seconds of real time after which a service that says nothing is taken not to answer any more."""
 
@@ -37,7 +42,7 @@ _CHANGING = (Kind.READ, Kind.WRITE)
 
 
 class Http:
-    """A resource that is a service at ``url``, which tools reach with ``httpx``.
+    """A resource that is a service at ``url``, which tools reach by ``httpx``, ``requests`` or ``urllib``.
 
     ``reset`` brings it to the state that every run starts from: a function, or a path to POST to.
     ``state`` tells that state: a function that returns plain data, or a path to GET JSON from. A tool
@@ -45,8 +50,9 @@ class Http:
 
     GET, HEAD and OPTIONS read what is at their path; anything else may change all of the service. Where
     that is too coarse, ``key(request)`` names what a request touches, be it to read or to change it:
-    requests with different keys have nothing in common, which is for the key to guarantee. A service is
-    refused unless it is on this machine or ``disposable``.
+    requests with different keys have nothing in common, which is for the key to guarantee. ``request`` has
+    the attributes ``method``, ``url`` (its ``path`` and ``query``), ``headers`` and ``content``, whoever
+    sends it. A service is refused unless it is on this machine or ``disposable``.
     """
 
     def __init__(
@@ -55,7 +61,7 @@ class Http:
         *,
         reset: Callable[[], Any] | str,
         state: Callable[[], Any] | str,
-        key: Callable[[httpx.Request], Hashable] | None = None,
+        key: Callable[[Any], Hashable] | None = None,
         disposable: bool = False,
     ) -> None:
         self._parts = _parts(url)
@@ -86,10 +92,8 @@ class Http:
             self._check_up()
             self.reset()
             self._start = self.capture()
-            if "httpx" in sys.modules:
-                from fuzzharness.world import http_exchange
-
-                http_exchange.install(self)
+            for seam in _seams():
+                seam.install(self)
         except BaseException:
             self.close()
             raise
@@ -136,21 +140,18 @@ class Http:
     def close(self) -> None:
         if self._opened:
             self._opened = False
-            if "fuzzharness.world.http_exchange" in sys.modules:
-                from fuzzharness.world import http_exchange
-
-                http_exchange.remove(self)
+            for seam in _seams():
+                seam.remove(self)
 
     # -- what requests of tools touch ------------------------------------------------------------------
 
-    def serves(self, request: httpx.Request) -> bool:
-        """Whether a request goes to this service, by whatever name of this machine."""
-        url = request.url
+    def serves(self, url: httpx.URL | Url) -> bool:
+        """Whether a URL is this service's, by whatever name of this machine."""
         if url.scheme != self._parts.scheme or (url.port or _PORTS[url.scheme]) != self.port:
             return False
         return url.host == self.host or (on_this_machine(url.host) and on_this_machine(self.host))
 
-    def touched(self, request: httpx.Request) -> list[tuple[Key, Kind]]:
+    def touched(self, request: httpx.Request | Sent) -> list[tuple[Key, Kind]]:
         """What a request touches."""
         kinds = _KINDS.get(request.method, _CHANGING)
         part = ANY if kinds is _CHANGING else request.url.path
@@ -158,7 +159,7 @@ class Http:
             part = self._named(request)
         return [((part,), kind) for kind in kinds]
 
-    def _named(self, request: httpx.Request) -> Any:
+    def _named(self, request: httpx.Request | Sent) -> Any:
         assert self._key is not None
         try:
             part = self._key(request)
@@ -174,10 +175,8 @@ class Http:
     # -- what the harness itself asks for --------------------------------------------------------------
 
     def _abandon(self) -> None:
-        if "fuzzharness.world.http_exchange" in sys.modules:
-            from fuzzharness.world import http_exchange
-
-            http_exchange.abandon(self)
+        for seam in _seams():
+            seam.abandon(self)
 
     def _check_up(self) -> None:
         try:
@@ -211,6 +210,17 @@ class Http:
             f"the {what} of the service {self.name!r} {how}. Expected it to succeed before and after every "
             f"run, since endings cannot be compared without. Try it by hand against {self._url}."
         )
+
+
+def _seams() -> list[ModuleType]:
+    """The modules that hold the requests of clients; that of ``httpx`` where somebody has imported it."""
+    from fuzzharness.world import http_client
+
+    if "httpx" not in sys.modules:
+        return [http_client]
+    from fuzzharness.world import http_exchange
+
+    return [http_client, http_exchange]
 
 
 def _parts(url: str) -> SplitResult:

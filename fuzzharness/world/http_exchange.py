@@ -126,7 +126,7 @@ def _service(transport: Any, request: httpx.Request) -> Http | None:
         return None
     if pool is None or pool._uds is not None or getattr(pool, "_proxy", None) is not None:
         return None
-    return next((s for s in list(_LINES) if s.serves(request) and s.gate.inside), None)
+    return next((s for s in list(_LINES) if s.serves(request.url) and s.gate.inside), None)
 
 
 def _handle(transport: Any, request: httpx.Request) -> httpx.Response:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fuzzharness.access import ANY, Key
 from fuzzharness.world.descriptors import where
-from fuzzharness.world.filewatch import CHECK, READ, FileWatch, Part, Parts, Spot, parts_of, really, touch
+from fuzzharness.world.filewatch import CHECK, READ, Part, Parts, parts_of, really, touch
 
 SCANDIR = os.scandir
 
@@ -22,19 +22,19 @@ def listing(key: Key) -> Parts:
 
 def scandir(path: Any = ".") -> Any:
     """As ``os.scandir``; what a watched folder holds is read in one step."""
-    folder: list[Spot] = []
+    parts: list[Part] = []
 
     def look() -> list[Part]:
-        found = parts_of_any(path, listing)
-        folder[:] = [found[-1][:2]] if found and found[-1][1][-1:] == (ANY,) else []
-        return found
+        parts[:] = parts_of_any(path, listing)
+        return list(parts)
 
     touch(look)
-    if not folder:
+    if not parts:
         return really(SCANDIR, path)
-    watch, key = folder[0]
+    opened = where(path) if isinstance(path, int) else None
+    folder = None if opened is None else opened[0].path(opened[1])
     with really(SCANDIR, path) as entries:
-        return Entries([Entry(entry, watch, key[:-1]) for entry in entries])
+        return Entries([Entry(entry, folder) for entry in entries])
 
 
 def parts_of_any(path: Any, touched: Any, folder: int | None = None, follow: bool = True) -> list[Part]:
@@ -71,9 +71,9 @@ class Entries:
 class Entry(os.PathLike[Any]):
     """An ``os.DirEntry``; asking it for more than the directory told is an access to the file."""
 
-    def __init__(self, entry: os.DirEntry[Any], watch: FileWatch, folder: Key) -> None:
-        self._entry, self._watch = entry, watch
-        self._key = (*folder, os.fsdecode(entry.name))
+    def __init__(self, entry: os.DirEntry[Any], folder: str | None) -> None:
+        self._entry = entry
+        self._whole = entry.path if folder is None else os.path.join(folder, os.fsdecode(entry.name))
         self.name, self.path = entry.name, entry.path
 
     def __fspath__(self) -> Any:
@@ -105,5 +105,4 @@ class Entry(os.PathLike[Any]):
             self._ask(True)
 
     def _ask(self, follow: bool) -> None:
-        path = self._watch.path(self._key)
-        touch(lambda: parts_of(path, lambda key: [(key, CHECK)], None, follow))
+        touch(lambda: parts_of(self._whole, lambda key: [(key, CHECK)], None, follow))

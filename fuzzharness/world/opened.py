@@ -31,6 +31,7 @@ from fuzzharness.world.filewatch import (
     unvouched,
     watched_path,
 )
+from fuzzharness.world.working_directory import held, is_held
 
 
 class WatchedFile(io.FileIO):
@@ -79,10 +80,10 @@ def open_watched(
 ) -> Any:
     """``open`` for watched files, layered as the builtin layers them; the builtin for all others."""
     rest = (buffering, encoding, errors, newline, closefd, opener)
-    if not WATCHES or _unusual(mode):
+    if not (WATCHES or is_held()) or _unusual(mode):
         return OPEN(file, mode, *rest)
     parts = [] if opener is not None else _parts(file, mode)
-    if announced_to() is None or not (parts or opener is not None):
+    if (announced_to() or held()) is None or not (parts or opener is not None):
         changes(parts)
         return OPEN(file, mode, *rest)
     name = file if isinstance(file, int) else os.fspath(file)

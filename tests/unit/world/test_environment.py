@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import glob
+import io
 import os
+import shutil
 import subprocess
+import tempfile
+import zipfile
 from collections.abc import Callable
 from os import environ, getcwd, getenv
 from pathlib import Path
@@ -114,11 +119,133 @@ def test_calls_that_ask_where_they_are_see_a_sibling_go_elsewhere(tmp_path: Path
     batch = fh.Batch((fh.Call("where"), fh.Call("go")))
     report = fh.explore(batch, fh.Toolbox({"go": go, "where": where}), env())
     assert {next(iter(o.results.values())).value for o in report.outcomes} == {True, False}
-    assert report.verdict is fh.Verdict.UNSAFE
-    assert {escape.what for escape in report.escapes} == {
-        "os.chdir changed the working directory, which relative paths go by unseen"
-    }
+    assert (report.verdict, report.executions, report.escapes) == (fh.Verdict.UNSAFE, 2, ())
     assert os.getcwd() == here
+
+
+BY_RELATIVE_PATH: dict[str, Callable[[], Any]] = {
+    "open": lambda: open("here.txt").close(),
+    "open to write": lambda: open("new.txt", "w").close(),
+    "os.open": lambda: os.close(os.open("here.txt", os.O_RDONLY)),
+    "bytes": lambda: os.stat(b"here.txt"),
+    "os.stat": lambda: os.stat("here.txt"),
+    "os.access": lambda: os.access("here.txt", os.R_OK),
+    "exists": lambda: os.path.exists("here.txt"),
+    "path.exists": lambda: Path("here.txt").exists(),
+    "path.is_dir": lambda: Path("folder").is_dir(),
+    "read_text": lambda: Path("here.txt").read_text(),
+    "resolve": lambda: Path("here.txt").resolve(),
+    "listdir": lambda: os.listdir(),
+    "listdir of none": lambda: os.listdir(None),
+    "listdir of a folder": lambda: os.listdir("folder"),
+    "scandir": lambda: [entry.stat() for entry in os.scandir()],
+    "iterdir": lambda: list(Path().iterdir()),
+    "glob": lambda: glob.glob("*.txt"),
+    "walk": lambda: list(os.walk(".")),
+    "mkdir": lambda: os.mkdir("made"),
+    "makedirs": lambda: os.makedirs("made/more"),
+    "rename": lambda: os.rename("here.txt", "there.txt"),
+    "remove": lambda: os.remove("here.txt"),
+    "symlink": lambda: os.symlink("/", "link"),
+    "link": lambda: os.link("here.txt", "twin.txt"),
+    "copy": lambda: shutil.copy("here.txt", "there.txt"),
+    "move": lambda: shutil.move("here.txt", "folder"),
+    "utime": lambda: os.utime("here.txt"),
+    "temporary file": lambda: tempfile.NamedTemporaryFile(dir=".").close(),
+    "zip": lambda: zipfile.ZipFile("new.zip", "w").close(),
+}
+BY_WHOLE_PATH: dict[str, Callable[[], Any]] = {
+    "open": lambda: open("/dev/null").close(),
+    "stat": lambda: os.stat("/"),
+    "listdir": lambda: os.listdir("/"),
+    "in an open folder": lambda: _in_root(lambda folder: os.stat("dev", dir_fd=folder)),
+    "of an open folder": lambda: _in_root(os.listdir),
+    "open in an open folder": lambda: _in_root(
+        lambda folder: os.close(os.open("dev", os.O_RDONLY, dir_fd=folder))
+    ),
+}
+
+
+def _in_root(use: Callable[[int], Any]) -> None:
+    folder = os.open("/", os.O_RDONLY)
+    use(folder)
+    os.close(folder)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> fh.World:
+    """A directory that calls begin in, and their environment."""
+    files = fh.Directory({"here.txt": "text", "folder/": ""})
+    monkeypatch.chdir(files.path)
+    return fh.World(env=fh.Environment(), files=files)
+
+
+@pytest.mark.parametrize("touch", BY_RELATIVE_PATH.values(), ids=BY_RELATIVE_PATH)
+def test_every_use_of_a_relative_path_reads_the_working_directory(
+    run_once: Any, here: fh.World, touch: Callable[[], Any]
+) -> None:
+    seen = run_once(here, lambda: (touch(), None)[1], again=2)
+    assert {access for access in seen.accesses if access[1] == ("(working directory)",)} == {
+        ("read", ("(working directory)",))
+    }
+    assert seen.escapes == ()
+
+
+@pytest.mark.parametrize("touch", BY_RELATIVE_PATH.values(), ids=BY_RELATIVE_PATH)
+def test_so_it_does_where_no_directory_is_watched(
+    run_once: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, touch: Callable[[], Any]
+) -> None:
+    (tmp_path / "here.txt").write_text("text")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    seen = run_once(env(), lambda: (touch(), None)[1])
+    assert set(seen.accesses) == {("read", ("(working directory)",))}
+
+
+@pytest.mark.parametrize("touch", BY_WHOLE_PATH.values(), ids=BY_WHOLE_PATH)
+def test_a_path_that_begins_elsewhere_does_not(run_once: Any, touch: Callable[[], Any]) -> None:
+    seen = run_once(env(), lambda: (touch(), None)[1])
+    assert (seen.accesses, seen.escapes) == ([], ())
+
+
+def test_what_scandir_found_is_looked_for_where_calls_are_by_then(run_once: Any, here: fh.World) -> None:
+    def tool(files: Path) -> str:
+        (files / "folder" / "here.txt").write_text("longer text")
+        entry = next(entry for entry in os.scandir() if entry.name == "here.txt")
+        os.chdir("folder")
+        return f"{entry.stat().st_size}"
+
+    seen = run_once(here, tool)
+    assert (seen.result, seen.escapes) == ("11", ())
+    assert [key for _, key in seen.accesses[-2:]] == [
+        ("folder", "here.txt"),
+        ("(working directory)",),
+    ]
+
+
+OPENERS = [open]
+UNSEEN: dict[str, Callable[[], Any]] = {
+    "FileIO": lambda: io.FileIO("here.txt").close(),
+    "an open kept in a list": lambda: OPENERS[0]("here.txt").close(),
+    "open_code": lambda: io.open_code("here.txt").close(),
+}
+
+
+@pytest.mark.parametrize("touch", UNSEEN.values(), ids=UNSEEN)
+def test_what_is_not_watched_is_told_once_a_call_goes_elsewhere(
+    run_once: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, touch: Callable[[], Any]
+) -> None:
+    (tmp_path / "here.txt").write_text("text")
+    monkeypatch.chdir(tmp_path)
+    told = "the relative path here.txt was used, past the watch on the working directory"
+    assert told not in run_once(env(), touch).escapes
+    assert told in run_once(env(), touch, lambda: os.chdir("/")).escapes
+    assert told in run_once(env(), lambda: os.chdir(tmp_path), touch).escapes
+
+
+def test_a_process_that_begins_where_the_calls_are_is_told(run_once: Any) -> None:
+    seen = run_once(env(), lambda: os.chdir("/"), lambda: subprocess.run(["true"], check=True) and None)
+    assert any("another process was started" in what for what in seen.escapes)
 
 
 def test_the_ending_tells_what_a_run_has_changed(run_once: Any, tmp_path: Path) -> None:
