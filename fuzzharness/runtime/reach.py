@@ -127,7 +127,7 @@ class Reach:
             return [value.fget, value.fset, value.fdel]
         if isinstance(value, cached_property):
             return [value.func]
-        if hasattr(type(value), "cache_info"):
+        if hasattr(type(value), "cache_info") and not _is_of_python(value):
             name = f"{getattr(value, '__module__', '?')}.{readable(getattr(value, '__qualname__', 'a tool'))}"
             self.caches.setdefault(f"the cache of {name}", lambda: int(value.cache_info().currsize))
         inner = vars(value).get("__wrapped__") if hasattr(value, "__dict__") else None
@@ -207,6 +207,11 @@ class Reach:
 
 
 _CALLED = (types.FunctionType, types.MethodType, partial, dict, list, tuple)
+
+
+def _is_of_python(function: Any) -> bool:
+    """Whether a function belongs to the standard library, whose caches only save it work."""
+    return str(getattr(function, "__module__", "")).partition(".")[0] in sys.stdlib_module_names
 
 
 def _handed_to(function: types.FunctionType) -> list[Any]:

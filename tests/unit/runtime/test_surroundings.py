@@ -5,6 +5,7 @@ from collections import deque
 from functools import cache, partial, wraps
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -215,6 +216,14 @@ def reads() -> Any:
 
 def test_what_is_only_read_is_not_named(escapes: Any) -> None:
     assert escapes(reads) == ()
+
+
+def parses() -> str:
+    return urlsplit(f"http://{next(NUMBERS)}.example").netloc
+
+
+def test_a_cache_of_the_standard_library_is_no_state(escapes: Any) -> None:
+    assert escapes(parses) == ()
 
 
 def put_back() -> None:
