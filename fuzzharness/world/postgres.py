@@ -83,6 +83,7 @@ class Session:
         if not store.gate.inside:
             return None
         text = self._text(query)
+        store.look_beyond(text)
         footprint = store.reader.read(text)
         self.call = store.gate.caller()
         if (store.chance or draws(text)) and self._seeded != (store.run, self.call):
