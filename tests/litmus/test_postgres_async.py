@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -26,6 +27,24 @@ async def look(db: AsyncEngine, ctx: Any) -> tuple[int, int]:
         connection = await made.execution_options(isolation_level="AUTOCOMMIT")
         found = await connection.execute(sa.text("SELECT balance FROM accounts WHERE id = 7"))
         return found.scalar_one(), ctx["paid"]
+
+
+async def add(db: AsyncEngine) -> None:
+    async with db.begin() as connection:
+        found = await connection.execute(sa.text("SELECT balance FROM accounts WHERE id = 7"))
+        new = {"new": found.scalar_one() + 1}
+        await connection.execute(sa.text("UPDATE accounts SET balance = :new WHERE id = 7"), new)
+
+
+@pytest.mark.parametrize(("calls", "classes", "endings"), [(2, 4, {1, 2}), (3, 36, {1, 2, 3})])
+def test_the_lost_update_has_the_classes_of_plain_values(
+    calls: int, classes: int, endings: set[int], postgres: Callable[[], str]
+) -> None:
+    url = postgres().replace("postgresql+psycopg:", "postgresql+psycopg_async:")
+    world = fh.World(db=fh.Database(url, setup=fill))
+    report = fh.explore(fh.Batch((fh.Call("add"),) * calls), fh.Toolbox({"add": add}), world)
+    assert (report.executions, report.blocked, report.exhausted) == (classes, 0, True)
+    assert {outcome.state["db"]["accounts"][7]["balance"] for outcome in report.outcomes} == endings
 
 
 def test_others_may_come_between_a_statement_and_what_its_task_does_next(
