@@ -48,9 +48,9 @@ class Session:
     """One connection to the scratch database of ``store``, as far as siblings may notice it.
 
     ``pid`` is its process in the server, ``victim``: its statement fails to break a cycle; ``wanted`` is the
-    row it asked for last, ``in_block``: a block of its begins or ends; ``future`` is what a task waits for in
-    line. ``_unpublished`` holds what its transaction wrote so far, ``claims`` the rows it locked, ``_mark`` is
-    the step of the last write.
+    row it asked for last, ``in_block``: a block of its begins or ends; ``future`` is what a task waits for.
+    ``_unpublished`` holds what its transaction wrote so far, ``claims`` the rows it locked, ``_mark`` is the
+    step of the last write.
     """
 
     def __init__(self, store: PostgresStore, connection: Any) -> None:
