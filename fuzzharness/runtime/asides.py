@@ -95,8 +95,12 @@ async def _stand_back(strand: Strand, held: HeldBack) -> None:
 
 
 def hold_back(strand: Strand, resource: str, taken: Callable[[], bool], announced: Sequence[Touch]) -> None:
-    """The gate of a lock that is known to be taken or free: no step begins as long as it is taken."""
+    """The gate of a lock that is known to be taken or free: no step begins as long as it is taken.
+
+    A call with a time-out under way may give up instead, which no class tells from getting the lock.
+    """
     run = strand.run
+    run.trail.unforeseen += strand.caller.timed
     if strand.given_up or not taken():
         run.arrive(strand, announced)
         return
