@@ -44,7 +44,12 @@ HOME = {
         "world.sqlite_store",
         "world.postgres_store",
     ],
-    "psycopg": ["world.postgres", "world.postgres_async", "world.postgres_store"],
+    "psycopg": [
+        "world.postgres",
+        "world.postgres_async",
+        "world.postgres_failures",
+        "world.postgres_store",
+    ],
     "httpx": ["world.http", "world.http_exchange"],
     "httpcore": ["world.http_exchange"],
     "aiosqlite": ["world.sqlite_async"],

@@ -1,7 +1,7 @@
 """Operations of a task that may have to wait, made so that the task waits and its loop goes on.
 
 Decides how such an operation is broken off and made again. What it waits for is handed in. Only asyncio has
-them: what they are for, aiosqlite, runs nowhere else.
+them: what they are for, aiosqlite and psycopg's async connections, runs nowhere else.
 """
 
 from __future__ import annotations
@@ -21,24 +21,33 @@ async def in_task(strand: Strand, operation: Callable[[], Any]) -> Any:
 
     As if another thread made it: who is cancelled does not take it back.
     """
-    strand.given_up = False
     try:
         await asyncio.sleep(0)
     except asyncio.CancelledError:
         if not strand.run.over:
             _although_cancelled(strand, operation)
         raise
+    try:
+        result = await attempted(strand, operation)
+    except asyncio.CancelledError:
+        if not strand.run.over:
+            _left_out(strand)
+        raise
+    except Exception:
+        await asyncio.sleep(0)
+        raise
+    await asyncio.sleep(0)
+    return result
+
+
+async def attempted(strand: Strand, operation: Callable[[], Any]) -> Any:
+    """Make ``operation`` in this turn, or where it is held back in the first in which it is not."""
+    strand.given_up = False
     while True:
         try:
-            result = _tried(strand, operation)
+            return _tried(strand, operation)
         except HeldBack as held:
             await _stand_back(strand, held)
-        except Exception:
-            await asyncio.sleep(0)
-            raise
-        else:
-            await asyncio.sleep(0)
-            return result
 
 
 def _tried(strand: Strand, operation: Callable[[], Any]) -> Any:
@@ -50,6 +59,7 @@ def _tried(strand: Strand, operation: Callable[[], Any]) -> Any:
 
 
 def _although_cancelled(strand: Strand, operation: Callable[[], Any]) -> None:
+    strand.given_up = False
     try:
         _tried(strand, operation)
     except HeldBack:
@@ -77,7 +87,6 @@ async def _stand_back(strand: Strand, held: HeldBack) -> None:
         await asyncio.sleep(0)
     except asyncio.CancelledError:
         if not strand.run.over:
-            _left_out(strand)
             strand.run.not_in_vain(strand)
         raise
     finally:
@@ -86,8 +95,12 @@ async def _stand_back(strand: Strand, held: HeldBack) -> None:
 
 
 def hold_back(strand: Strand, resource: str, taken: Callable[[], bool], announced: Sequence[Touch]) -> None:
-    """The gate of a lock that is known to be taken or free: no step begins as long as it is taken."""
+    """The gate of a lock that is known to be taken or free: no step begins as long as it is taken.
+
+    A call with a time-out under way may give up instead, which no class tells from getting the lock.
+    """
     run = strand.run
+    run.trail.unforeseen += strand.caller.timed
     if strand.given_up or not taken():
         run.arrive(strand, announced)
         return

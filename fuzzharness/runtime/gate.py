@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fuzzharness.access import Key, Kind, Place
 from fuzzharness.finding import Escape
-from fuzzharness.runtime.asides import break_off, hold_back, in_task
+from fuzzharness.runtime.asides import attempted, break_off, hold_back, in_task
 from fuzzharness.runtime.network import check
 from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.strand import RUNNING, current
@@ -116,6 +116,12 @@ class ThreadGate:
         if strand is None or strand.loop is None:
             return operation()
         return await in_task(strand, operation)
+
+    async def attempted(self, operation: Callable[[], Any]) -> Any:
+        strand = current()
+        if strand is None or strand.loop is None:
+            return operation()
+        return await attempted(strand, operation)
 
     @contextmanager
     def unseen(self) -> Iterator[None]:

@@ -146,6 +146,9 @@ class LearningGate:
     async def in_task(self, operation: Callable[[], Any]) -> Any:
         return await self._gate.in_task(operation)
 
+    async def attempted(self, operation: Callable[[], Any]) -> Any:
+        return await self._gate.attempted(operation)
+
     def unseen(self) -> AbstractContextManager[None]:
         return self._gate.unseen()
 

@@ -26,6 +26,7 @@ from fuzzharness.runtime.egress import Watcher
 from fuzzharness.runtime.found import Found
 from fuzzharness.runtime.gate import ThreadGate
 from fuzzharness.runtime.instrument import instrumented
+from fuzzharness.runtime.interrupts import uninterrupted
 from fuzzharness.runtime.offload import threads_held
 from fuzzharness.runtime.patches import Patches
 from fuzzharness.runtime.register import REGISTER
@@ -138,7 +139,8 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        with uninterrupted():
+            self._stack.close()
 
     @property
     def escapes(self) -> tuple[Escape, ...]:

@@ -48,8 +48,9 @@ class Session:
     """One connection to the scratch database of ``store``, as far as siblings may notice it.
 
     ``pid`` is its process in the server, ``victim``: its statement fails to break a cycle; ``wanted`` is the
-    row it asked for last, ``future`` what a task waits for in line. ``_unpublished`` holds what its
-    transaction wrote so far, ``claims`` the rows it locked, ``_mark`` the step of the last write.
+    row it asked for last, ``in_block``: a block of its begins or ends; ``future`` is what a task waits for.
+    ``_unpublished`` holds what its transaction wrote so far, ``claims`` the rows it locked, ``_mark`` is the
+    step of the last write.
     """
 
     def __init__(self, store: PostgresStore, connection: Any) -> None:
@@ -57,7 +58,7 @@ class Session:
         self.pid: int = connection.pgconn.backend_pid
         self.victim = False
         self.wanted: Key = ()
-        self.altered = False
+        self.altered = self.in_block = False
         self.claims: set[Key] = set()
         self.call: object = None
         self._unpublished: dict[Key, Place | None] = {}
@@ -83,6 +84,7 @@ class Session:
         if not store.gate.inside:
             return None
         text = self._text(query)
+        store.look_beyond(text)
         footprint = store.reader.read(text)
         self.call = store.gate.caller()
         if (store.chance or draws(text)) and self._seeded != (store.run, self.call):
@@ -203,6 +205,20 @@ class Session:
         store.gate.accesses(store.name, [*written, *told, *freed, *self._in_series()], store.peek)
         self._unpublished.clear()
 
+    @contextmanager
+    def controlling(self, command: Any) -> Iterator[None]:
+        """What psycopg itself sends where a block begins or ends is inside."""
+        text = self._text(command)
+        if text == "COMMIT":
+            with self.publishing():
+                yield
+        elif text == "ROLLBACK":
+            yield
+            self.undone()
+        else:
+            with ended(self, self.begin(text, [None])):
+                yield
+
     def undone(self) -> None:
         """Its transaction was rolled back: what was locked is free again."""
         if self.store.gate.inside:
@@ -250,6 +266,10 @@ class Session:
 
     def drive(self, steps: Any) -> Driven:
         """Go through the exchange ``steps`` with the server; yields when the call has to stand in line."""
+        name = getattr(steps, "__name__", "")
+        if not _is_watched(name, steps):
+            self.store.gate.escape(f"{self.store.name}: {_way(name)}")
+        self.in_block = name in BLOCK
         try:
             wanted = next(steps)
             while True:
@@ -271,6 +291,8 @@ class Session:
         except BaseException:
             self._break_off()
             raise
+        finally:
+            self.in_block = False
 
     def _ready(self, wanted: int) -> int:
         socket = self.connection.pgconn.socket
@@ -287,6 +309,40 @@ class Session:
     def went_on(self) -> Pairs:
         """What its statement touched by going on, in the step of the sibling that let it."""
         return [(key, Kind.UNLOCK) for key, _ in self._reads] + [(key, Kind.UNLOCK) for key in self.claims]
+
+
+BLOCK = frozenset({"_enter_gen", "_exit_gen"})
+"""The exchanges of ``connection.transaction()``; what they send passes gates one by one."""
+
+
+def _is_watched(name: str, steps: Any) -> bool:
+    """Whether an exchange passes gates, or asks the server for nothing."""
+    if name in BLOCK or name in {"_commit_gen", "_rollback_gen"} or name.startswith("_set_"):
+        return True
+    frame = getattr(steps, "gi_frame", None)
+    cursor = None if frame is None else frame.f_locals.get("self")
+    return name.startswith("_execute") and isinstance(cursor, Gated)
+
+
+def _way(name: str) -> str:
+    for part, words in _WAYS.items():
+        if part in name:
+            return words
+    return "a statement was made in a way that is not watched, such as a cursor of another class"
+
+
+_WAYS = {
+    "stream": "stream() reads rows while others go on",
+    "copy": "copy() moves rows while others go on",
+    "declare": "a cursor with a name reads rows while others go on",
+    "tpc": "a transaction in two phases is not watched",
+    "notifies": "notifications are not watched",
+}
+
+
+def _inner(connection: Any) -> Any:
+    """The connection as psycopg has it."""
+    return super(Watched, connection)
 
 
 class Watched:
@@ -307,6 +363,20 @@ class Watched:
     def altered(self, value: bool) -> None:
         if self.session is not None:
             self.session.altered = value
+
+    def _exec_command(self, command: Any, *args: Any, **options: Any) -> Generator[Any, Any, Any]:
+        session, inner = self.session, _inner(self)
+        if session is None or not session.in_block:
+            return (yield from inner._exec_command(command, *args, **options))
+        with session.controlling(command):
+            return (yield from inner._exec_command(command, *args, **options))
+
+    def pipeline(self) -> Any:
+        if self.session is not None and self.session.store.gate.inside:
+            self.session.store.gate.escape(
+                f"{self.session.store.name}: a pipeline sends several statements at once"
+            )
+        return _inner(self).pipeline()
 
     @property
     def settings(self) -> tuple[Any, ...]:
@@ -349,21 +419,11 @@ class WatchedConnection(Watched, psycopg.Connection[Any]):
             self.session.store.gone(self.session)
 
 
-class Unwatched:
-    """The ways of a cursor, sync or async, that are not watched but reported."""
-
-    def stream(self, query: Any, params: Any = None, **options: Any) -> Any:
-        outside(self, "stream() reads rows while others go on")
-        cursor: Any = super()
-        return cursor.stream(query, params, **options)
-
-    def copy(self, statement: Any, params: Any = None, **options: Any) -> Any:
-        outside(self, "copy() moves rows while others go on")
-        cursor: Any = super()
-        return cursor.copy(statement, params, **options)
+class Gated:
+    """Cursors, sync or async, whose every statement passes the gate first."""
 
 
-class WatchedCursor(Unwatched, psycopg.Cursor[Any]):
+class WatchedCursor(Gated, psycopg.Cursor[Any]):
     """A cursor whose every statement passes the gate first."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
@@ -417,10 +477,3 @@ def ended(session: Session | None, footprint: Footprint | None) -> Iterator[None
     finally:
         if session is not None and footprint is not None:
             session.end(footprint, failed)
-
-
-def outside(cursor: Any, what: str) -> None:
-    """Report a way to the database that is not watched."""
-    session = session_of(cursor)
-    if session is not None and session.store.gate.inside:
-        session.store.gate.escape(f"{session.store.name}: {what}")

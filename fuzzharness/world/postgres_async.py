@@ -8,8 +8,9 @@ asyncio.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import nullcontext
+from types import coroutine
 from typing import Any
 
 import psycopg
@@ -17,7 +18,7 @@ from psycopg import waiting
 from psycopg.adapt import AdaptersMap
 from psycopg.conninfo import make_conninfo
 
-from fuzzharness.world.postgres import Unwatched, Watched, begun, ended, session_of, timed
+from fuzzharness.world.postgres import BLOCK, Gated, Session, Watched, begun, ended, session_of, timed
 from fuzzharness.world.turns import Turns
 
 
@@ -28,6 +29,14 @@ class WatchedAsyncConnection(Watched, psycopg.AsyncConnection[Any]):
         session = self.session
         if session is None or not session.store.gate.inside:
             return waiting.wait(gen, self.pgconn.socket, interval=0.1)
+        if gen.__name__ in BLOCK:
+            await asyncio.sleep(0)
+            result = await self._driven(session, gen)
+            await asyncio.sleep(0)
+            return result
+        return await self._driven(session, gen)
+
+    async def _driven(self, session: Session, gen: Any) -> Any:
         driven = session.drive(gen)
         while True:
             try:
@@ -62,19 +71,19 @@ class WatchedAsyncConnection(Watched, psycopg.AsyncConnection[Any]):
             self.session.store.gone(self.session)
 
 
-class WatchedAsyncCursor(Unwatched, psycopg.AsyncCursor[Any]):
+class WatchedAsyncCursor(Gated, psycopg.AsyncCursor[Any]):
     """An async cursor whose every statement passes the gate first."""
 
     async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         session = session_of(self)
         if session is None or not session.store.gate.inside:
             return await super().execute(query, params, **options)
-        await asyncio.sleep(0)
-        footprint = begun(session, query, [params])
-        with ended(session, footprint):
-            result = await super().execute(timed(session, query), params, **options)
-        await asyncio.sleep(0)  # the server has done it: siblings may come before what the task does next
-        return result
+
+        async def exchange() -> Any:
+            with ended(session, begun(session, query, [params])):
+                return await super(WatchedAsyncCursor, self).execute(timed(session, query), params, **options)
+
+        return await _made(session, exchange)
 
     async def executemany(self, query: Any, params_seq: Iterable[Any], *, returning: bool = False) -> None:
         session = session_of(self)
@@ -82,16 +91,63 @@ class WatchedAsyncCursor(Unwatched, psycopg.AsyncCursor[Any]):
             return await super().executemany(query, params_seq, returning=returning)
         rows = list(params_seq)
         if returning:
-            session.store.gate.unforeseen()
-            await asyncio.sleep(0)
-            with ended(session, begun(session, query, rows)):
-                return await super().executemany(query, rows, returning=True)
+            return await self._all_at_once(session, query, rows)
         count = 0
         for row in rows:
             await self.execute(query, row)
             count += max(self.rowcount, 0)
         self._rowcount = count
         return None
+
+    async def _all_at_once(self, session: Session, query: Any, rows: list[Any]) -> None:
+        async def exchange() -> None:
+            with ended(session, begun(session, query, rows)):
+                await super(WatchedAsyncCursor, self).executemany(query, rows, returning=True)
+
+        session.store.gate.unforeseen()
+        await _made(session, exchange)
+
+
+async def _made(session: Session, exchange: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """What ``exchange`` returns, which begins with a gate, and is made anew where that holds it back.
+
+    Once it is under way it is one step, unless the server lets it wait. It may be cancelled in the ``await``
+    before; in the one after siblings may come between what the server has done and what the task does next.
+    """
+    await asyncio.sleep(0)
+    try:
+        result, rest = await session.store.gate.attempted(lambda: _begun(exchange()))
+        if rest is not None:
+            result = await rest
+    except Exception:
+        await asyncio.sleep(0)
+        raise
+    await asyncio.sleep(0)
+    return result
+
+
+def _begun(exchange: Coroutine[Any, Any, Any]) -> tuple[Any, Awaitable[Any] | None]:
+    """What ``exchange`` returns, or what is left of it if it waits."""
+    try:
+        wanted = exchange.send(None)
+    except StopIteration as end:
+        return end.value, None
+    return None, _rest(exchange, wanted)
+
+
+@coroutine
+def _rest(begun: Coroutine[Any, Any, Any], wanted: Any) -> Generator[Any, Any, Any]:
+    """Go on with a coroutine that waits for ``wanted``."""
+    try:
+        while True:
+            try:
+                given = yield wanted
+            except BaseException as error:
+                wanted = begun.throw(error)
+            else:
+                wanted = begun.send(given)
+    except StopIteration as end:
+        return end.value
 
 
 def connected(conninfo: str, options: dict[str, Any]) -> WatchedAsyncConnection:

@@ -20,7 +20,6 @@ from psycopg.rows import dict_row
 from sqlalchemy.engine import Engine
 
 from fuzzharness.access import ANY, MISSING, Key, Kind
-from fuzzharness.errors import WorldError
 from fuzzharness.world.contents import Contents, Start
 from fuzzharness.world.dialects import POSTGRES
 from fuzzharness.world.footprint import Reader
@@ -29,14 +28,16 @@ from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
 from fuzzharness.world.postgres import Session, Watched, WatchedConnection, WatchedCursor
 from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, connected
+from fuzzharness.world.postgres_beyond import beyond_database
 from fuzzharness.world.postgres_catalog import OURS, SHAPE, Table, layout_of, schema_of, tables_of
 from fuzzharness.world.postgres_chance import FUNCTIONS, PATH, make_defaults_anew
+from fuzzharness.world.postgres_failures import no_superuser, not_copied, refused, told, unreachable
 from fuzzharness.world.postgres_undo import Undo
 from fuzzharness.world.postgres_waits import Waits
 from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.schema import Schema, quoted
-from fuzzharness.world.store import Setup, first_line, on_engine, run_setup
+from fuzzharness.world.store import Setup, on_engine, run_setup
 
 _PREFIX = "fuzzharness_"
 _NUMBERS = count(1)
@@ -82,10 +83,9 @@ class PostgresStore:
             self.close()
             raise
 
+    @told
     def _build(self) -> None:
-        args, options = self._engine.dialect.create_connect_args(self._engine.url)
-        options.pop("context", None)
-        self._target = conninfo_to_dict(make_conninfo(*args, **options))
+        self._target = self._named()
         self._database = str(self._target.get("dbname") or self._target.get("user") or "postgres")
         if self._borrowed:
             self._found_pool.dispose()
@@ -96,6 +96,15 @@ class PostgresStore:
         self._make_scratch()
         self.mark()
 
+    def _named(self) -> dict[str, Any]:
+        """Where the URL leads, as psycopg has it."""
+        args, options = self._engine.dialect.create_connect_args(self._engine.url)
+        options.pop("context", None)
+        try:
+            return conninfo_to_dict(make_conninfo(*args, **options))
+        except psycopg.ProgrammingError as error:
+            raise unreachable(self.name, error) from error
+
     def _make_scratch(self) -> None:
         self._create(self._names[0], self._database)
         on_engine(self._engine, self._first_time)
@@ -105,19 +114,11 @@ class PostgresStore:
         try:
             admin = self._plain(other)
         except psycopg.Error as error:
-            raise WorldError(
-                f"the PostgreSQL server of the database {self.name!r} cannot be reached: "
-                f"{first_line(error)}. Expected a server that answers, and a role that may connect to it. "
-                "Start it, or correct the URL."
-            ) from error
+            raise unreachable(self.name, error) from error
         (may,) = admin.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
         if not may:
             admin.close()
-            raise WorldError(
-                f"the role {self._target.get('user')!r} of the database {self.name!r} is no superuser. "
-                "Expected one, on a server for tests: rows are put back past triggers and foreign keys, "
-                "which no other role may do. Use such a role in the URL."
-            )
+            raise no_superuser(self.name, self._target.get("user"))
         return admin
 
     def _plain(self, database: str) -> Any:
@@ -137,17 +138,8 @@ class PostgresStore:
     def _create(self, name: str, template: str) -> None:
         try:
             self._admin.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE {quoted(template)}")
-        except psycopg.errors.ObjectInUse as error:
-            raise WorldError(
-                f"the database {template!r} cannot be copied while others are connected to it: "
-                f"{first_line(error)}. Expected no connection to it, since every run starts from a copy. "
-                "Close them (engine.dispose(), psql), or name a database that is there for tests."
-            ) from error
         except psycopg.Error as error:
-            raise WorldError(
-                f"the database {template!r} cannot be copied: {first_line(error)}. Expected a database of "
-                "that name, and a role that may create databases. Create it, or correct the URL."
-            ) from error
+            raise not_copied(template, error) from error
 
     def _redirect(self) -> None:
         engine = self._engine
@@ -258,6 +250,7 @@ class PostgresStore:
 
     # -- the state ---------------------------------------------------------------------------------
 
+    @told
     def mark(self) -> None:
         """Start from what is there now; that it was there before, built anew, need not be kept."""
         self._look()
@@ -300,6 +293,7 @@ class PostgresStore:
         self.waits.standing.clear()
         self.reader = self._known
 
+    @told
     def reset(self) -> None:
         self._abandon()
         if self._reshaped and self._own.execute(SHAPE).fetchone()[0] != self._shape:
@@ -336,6 +330,7 @@ class PostgresStore:
         if self._engine.dialect.is_async and isinstance(pool, CallPool):
             pool.abandon()
 
+    @told
     def capture(self) -> dict[str, Any]:
         self._abandon()
         if self._reshaped and self._own.execute(SHAPE).fetchone()[0] != self._shape:
@@ -371,6 +366,7 @@ class PostgresStore:
         one = len(table.key) == 1
         return {row[table.key[0]] if one else tuple(row[k] for k in table.key): row for row in found}
 
+    @told
     def layout(self) -> Layout:
         """Which tables there are, by what their rows are known, and what refers to them."""
         return Layout(
@@ -417,6 +413,15 @@ class PostgresStore:
         if not self.apart:
             self.apart = True
             self.learned += 1
+
+    def look_beyond(self, sql: str) -> None:
+        """Report a statement about more than the scratch database; refuse one about the named one."""
+        beyond = beyond_database(sql)
+        if beyond is None:
+            return
+        self.gate.escape(f"{self.name}: {beyond.what}")
+        if beyond.database in {self._database, *self._names}:
+            raise refused(beyond.database)
 
     def reshape(self) -> None:
         """The schema may have changed: until the next run every statement may touch anything."""

@@ -86,6 +86,10 @@ class Gate(Protocol):
         """
         ...
 
+    async def attempted(self, operation: Callable[[], Any]) -> Any:
+        """As :meth:`in_task`, without an ``await`` unless it has to wait: who is cancelled takes it back."""
+        ...
+
     def wait(self, resource: str) -> bool:
         """Stand back until :meth:`wake`; False when nobody is left who could wake this call."""
         ...

@@ -2,8 +2,11 @@
 
 import random
 from collections.abc import Callable, Hashable
+from functools import partial
+from itertools import cycle
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
@@ -63,6 +66,25 @@ def transact(db: sa.Engine, level: str, lines: list[str]) -> list[Any]:
     return seen
 
 
+LEVELS = {"READ COMMITTED": 2, "REPEATABLE READ": 3, "SERIALIZABLE": 4}
+
+
+async def transact_in_task(place: str, level: str, lines: list[str]) -> list[Any]:
+    """As :func:`transact`, on an async connection of psycopg's to ``place``."""
+    seen: list[Any] = []
+    async with await psycopg.AsyncConnection.connect(place) as connection:
+        await connection.set_isolation_level(psycopg.IsolationLevel(LEVELS[level]))
+        for line in lines:
+            try:
+                async with connection.transaction():
+                    for letter in line:
+                        cursor = await connection.execute(OPERATIONS[letter])
+                        seen.append(await cursor.fetchall() if cursor.description else cursor.rowcount)
+            except psycopg.Error as error:
+                seen.append(type(error).__name__)
+    return seen
+
+
 def program(chance: random.Random) -> list[tuple[str, list[str]]]:
     """Two or three calls of a few statements, most of them plain ones."""
     letters = PLAIN if chance.random() < 0.5 else "".join(chance.sample(list(OPERATIONS), 5))
@@ -79,33 +101,41 @@ def lines(chance: random.Random, letters: str, most: int) -> list[str]:
     return [part for part in (line[:cut], line[cut:]) if part]
 
 
-def explored(url: str, calls: list[tuple[str, list[str]]], strategy: str, apart: bool = False) -> fh.Report:
-    batch = fh.Batch(tuple(fh.Call("transact", {"level": level, "lines": of}) for level, of in calls))
+TOOLS = {"threads": ["transact"], "tasks": ["in_task"], "both": ["in_task", "transact"]}
+
+
+def explored(
+    url: str, calls: list[tuple[str, list[str]]], strategy: str, apart: bool = False, run_as: str = "threads"
+) -> fh.Report:
+    tools = {"transact": transact, "in_task": partial(transact_in_task, url.replace("+psycopg", ""))}
+    named = zip(cycle(TOOLS[run_as]), calls, strict=False)
+    batch = fh.Batch(tuple(fh.Call(name, {"level": level, "lines": of}) for name, (level, of) in named))
     chosen = fh.Settings(strategy=strategy, max_executions=MOST if apart else 5_000)
     database = fh.Database(url, setup=fill)
     database._store.apart = apart
-    return fh.explore(batch, fh.Toolbox({"transact": transact}), fh.World(db=database), chosen)
+    return fh.explore(batch, fh.Toolbox(tools), fh.World(db=database), chosen)
 
 
 def endings(report: fh.Report) -> set[Hashable]:
     return set(map(key_of, report.outcomes))
 
 
-def check(url: str, calls: list[tuple[str, list[str]]]) -> str:
-    every = explored(url, calls, "bounded", apart=True)
+def check(url: str, calls: list[tuple[str, list[str]]], run_as: str = "threads") -> str:
+    every = explored(url, calls, "bounded", apart=True, run_as=run_as)
     if not every.exhausted:
         return "too many"
-    classes = explored(url, calls, "auto")
+    classes = explored(url, calls, "auto", run_as=run_as)
     assert classes.exhausted, (calls, classes.reasons)
     assert endings(classes) == endings(every), calls
     return f"{classes.executions} for {every.executions}"
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("run_as", TOOLS)
 @PROPERTY
 @given(seed=st.integers(0, 2**32))
 def test_classes_reach_exactly_the_endings_of_all_interleavings(
-    postgres: Callable[[], str], seed: int
+    postgres: Callable[[], str], run_as: str, seed: int
 ) -> None:
     """With commits told from the statements before them, as no class needs."""
-    check(postgres(), program(random.Random(seed)))
+    check(postgres(), program(random.Random(seed)), run_as)

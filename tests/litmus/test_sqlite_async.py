@@ -165,7 +165,8 @@ def test_a_rollback_lets_the_next_go_on(tmp_path: Path) -> None:
         assert balances(report) == {1}
 
 
-def test_who_gives_up_waiting_goes_on_without(tmp_path: Path) -> None:
+@pytest.mark.parametrize("strategy", ["auto", "bounded"])
+def test_who_gives_up_waiting_goes_on_without(strategy: str, tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
 
     async def hold() -> str:
@@ -186,7 +187,7 @@ def test_who_gives_up_waiting_goes_on_without(tmp_path: Path) -> None:
             await db.commit()
         return "there"
 
-    report = explored(hold, hurry, world=at(path), strategy="bounded")
+    report = explored(hold, hurry, world=at(path), strategy=strategy)
     assert any("the lock later is left out" in reason for reason in report.reasons)  # that it still waits
     assert {pair[1] for pair in results(report)} == {"returned 'late'", "returned 'there'"}
 

@@ -397,7 +397,7 @@ def test_async_engines_reach_the_same_endings(url: str) -> None:
 
     for given in (url.replace("+psycopg", "+psycopg_async"), create_async_engine(url)):
         report = explored(given, add, add)
-        assert (report.executions, report.exhausted, balances(report)) == (6, True, {110, 120})
+        assert (report.executions, report.exhausted, balances(report)) == (4, True, {110, 120})
     report = explored(url.replace("+psycopg", "+psycopg_async"), pay, pay_back)
     assert {f.mode for f in report.findings} == {fh.Mode.DEADLOCK}
 
