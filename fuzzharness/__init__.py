@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fuzzharness.errors import FuzzWarning as FuzzWarning
     from fuzzharness.errors import InstrumentError as InstrumentError
     from fuzzharness.errors import NetworkRefused as NetworkRefused
+    from fuzzharness.errors import NotAsRecorded as NotAsRecorded
     from fuzzharness.errors import NotJudged as NotJudged
     from fuzzharness.errors import RaceFound as RaceFound
     from fuzzharness.errors import ReplayMismatch as ReplayMismatch
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
     from fuzzharness.exploration import explore as explore
     from fuzzharness.exploration import replay as replay
     from fuzzharness.finding import Certificate as Certificate
+    from fuzzharness.finding import Comparison as Comparison
+    from fuzzharness.finding import Deviation as Deviation
     from fuzzharness.finding import Escape as Escape
     from fuzzharness.finding import Execution as Execution
+    from fuzzharness.finding import Fidelity as Fidelity
     from fuzzharness.finding import Finding as Finding
+    from fuzzharness.finding import Match as Match
     from fuzzharness.finding import Mode as Mode
     from fuzzharness.finding import Report as Report
     from fuzzharness.finding import Verdict as Verdict
@@ -63,6 +68,7 @@ _HOME = {
         "InstrumentError",
         "NotJudged",
         "NetworkRefused",
+        "NotAsRecorded",
         "RaceFound",
         "ReplayMismatch",
         "ScenarioError",
@@ -73,7 +79,19 @@ _HOME = {
         "WorldError",
     ),
     "exploration": ("explore", "replay"),
-    "finding": ("Certificate", "Escape", "Execution", "Finding", "Mode", "Report", "Verdict"),
+    "finding": (
+        "Certificate",
+        "Comparison",
+        "Deviation",
+        "Escape",
+        "Execution",
+        "Fidelity",
+        "Finding",
+        "Match",
+        "Mode",
+        "Report",
+        "Verdict",
+    ),
     "model": ("Batch", "Call", "Outcome", "Raised", "Returned", "Trace", "Unfinished"),
     "runtime.gate": ("atomic",),
     "runtime.instrument": ("instrument",),

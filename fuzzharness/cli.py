@@ -94,7 +94,12 @@ def _searching(command: Command) -> Command:
     for name, option in reversed(list(OPTIONS.items())):
         flag = "--" + name.replace("_", "-")
         told = f"{option.help[0].upper()}{option.help[1:]}."
-        command = click.option(flag, type=option.kind, envvar=variable(name), help=told)(command)
+        if option.kind is bool:
+            command = click.option(flag, is_flag=True, default=None, envvar=variable(name), help=told)(
+                command
+            )
+        else:
+            command = click.option(flag, type=option.kind, envvar=variable(name), help=told)(command)
     return command
 
 
@@ -234,11 +239,13 @@ class _Run:
     def _take(self, scenario: Scenario, trial: Trial, report: Report) -> None:
         from fuzzharness.finding import Verdict
         from fuzzharness.report.markdown import section
-        from fuzzharness.report.words import tally
+        from fuzzharness.report.words import deviations, tally
         from fuzzharness.scenario.selection import replay_command
 
         source = f"{scenario.path}::{trial.name}"
         missed = scenario.disappointments(report)
+        if scenario.applied(self._settings).strict_replay:
+            missed += deviations(report.fidelity)
         self._missed += [f"{source}: {disappointment}" for disappointment in missed]
         if report.verdict is Verdict.INCONCLUSIVE and not missed:
             self._undecided += scenario.expect.verdict is None

@@ -444,3 +444,52 @@ def test_a_stream_that_cannot_show_every_character_is_survived(write, monkeypatc
     result = process("run", write(RACE))
     assert result.returncode == FINDINGS
     assert "\\u2500" in result.stdout
+
+
+# Fidelity
+
+
+def told(id, content):
+    return {"role": "tool", "tool_call_id": id, "content": content}
+
+
+CREDITS = """
+def add_credit(account, amount, accounts):
+    accounts[account] = accounts[account] + amount
+    return accounts[account]
+"""
+
+
+def test_results_that_are_as_recorded_are_not_mentioned(write):
+    result = fuzzharness(
+        "run", write(SAFE, told("a", "110"), told("b", "120"), tools=CREDITS), "--strict-replay"
+    )
+    assert result.exit_code == CLEAN
+    assert "recorded" not in result.stdout.splitlines()[2]
+    assert "fidelity" not in result.stdout
+
+
+def test_results_that_are_not_as_recorded_are_told_and_fail_only_under_strict_replay(write, folder):
+    path = write(SAFE, told("a", "110"), told("b", "130"), tools=CREDITS)
+    line = "fidelity 1 of 2 recorded results (50%): b add_credit differs: recorded '130', replayed 120"
+
+    result = fuzzharness("run", path, "--report", "reports")
+    assert result.exit_code == CLEAN
+    assert line in result.stdout.replace("\n  ", " ")
+    assert "fidelity 1 of 2" in (folder / "reports/summary.md").read_text()
+    last = json.loads((folder / "reports/events.jsonl").read_text().splitlines()[-1])
+    assert last["report"]["fidelity"]["rate"] == 0.5
+
+    result = fuzzharness("run", path, "--strict-replay")
+    assert result.exit_code == FINDINGS
+    assert result.stdout.splitlines()[-2:] == [
+        f"NOT AS EXPECTED: {path}::turn-1: not as recorded: "
+        "b add_credit differs: recorded '130', replayed 120",
+        "1 batch, 0 findings, 1 run: 1 not as expected",
+    ]
+
+
+def test_a_scenario_may_ask_for_strict_replay_itself(write):
+    more = "[settings]\nstrict_replay = true\n"
+    path = write(SAFE, told("a", "110"), told("b", "130"), tools=CREDITS, more=more)
+    assert fuzzharness("run", path).exit_code == FINDINGS

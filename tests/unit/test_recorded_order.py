@@ -61,3 +61,25 @@ def test_what_is_not_of_its_kind_is_refused_in_words(
 ) -> None:
     with pytest.raises(error, match=hint):
         fh.explore(*given)  # type: ignore[arg-type]  # what the test is about
+
+
+def test_a_result_that_is_not_the_recorded_one_is_in_the_report() -> None:
+    report = explore(fh.Call("note", id="a", result="noted"), fh.Call("read", id="b", result="2"))
+
+    assert report.fidelity.rate == 0.5
+    (differing,) = report.fidelity.differing
+    assert differing == fh.Comparison("b", "read", fh.Match.DIFFERS, (fh.Deviation((), "2", 1),))
+
+
+def test_a_batch_without_recorded_results_has_no_rate() -> None:
+    report = explore(fh.Call("note", id="a"), fh.Call("read", id="b"))
+
+    assert report.fidelity.rate is None
+    assert [call.match for call in report.fidelity.calls] == [fh.Match.UNRECORDED] * 2
+
+
+def test_strict_replay_says_when_it_has_nothing_to_compare() -> None:
+    batch = fh.Batch((fh.Call("note"), fh.Call("read")))
+    report = fh.explore(batch, TOOLS, fh.World(context={}), fh.Settings(strict_replay=True))
+
+    assert "no result of this batch is recorded, so strict_replay had nothing to compare" in report.notes
