@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from fuzzharness.model import Returned as Returned
     from fuzzharness.model import Trace as Trace
     from fuzzharness.model import Unfinished as Unfinished
+    from fuzzharness.mutation import mutations as mutations
     from fuzzharness.runtime.gate import atomic as atomic
     from fuzzharness.runtime.instrument import instrument as instrument
     from fuzzharness.schedule import Schedule as Schedule
@@ -93,6 +94,7 @@ _HOME = {
         "Verdict",
     ),
     "model": ("Batch", "Call", "Outcome", "Raised", "Returned", "Trace", "Unfinished"),
+    "mutation": ("mutations",),
     "runtime.gate": ("atomic",),
     "runtime.instrument": ("instrument",),
     "schedule": ("Schedule",),

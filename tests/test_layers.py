@@ -13,7 +13,7 @@ PACKAGE = Path(fuzzharness.__file__).parent
 ROWS = [
     ["errors", "literal"],
     ["model", "access"],
-    ["schedule", "settings"],
+    ["schedule", "settings", "mutation"],
     ["finding"],
     ["events"],
     ["traces"],

@@ -8,6 +8,8 @@ import uuid
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import fuzzharness as fh
 from fuzzharness.access import MISSING
@@ -267,3 +269,35 @@ def test_places_to_ignore_are_left_out() -> None:
     assert one({"at": 1, "n": 2}, {"at": 3, "n": 2}, ignore=("results.*.at",)).match is Match.SAME
     assert one({"at": 1, "n": 2}, {"at": 3, "n": 4}, ignore=("results.*.at",)).match is Match.DIFFERS
     assert one("a", "b", ignore=("results.call-1",)).match is Match.SAME
+
+
+# -- any value -----------------------------------------------------------------------------------------
+
+ATOMS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
+JSON = st.recursive(ATOMS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+calm = settings(deadline=None, derandomize=True, database=None)
+
+
+@calm
+@given(JSON.filter(lambda value: value is not None))
+def test_any_value_is_the_same_as_itself_as_json_and_as_str(value: Any) -> None:
+    for recorded in (value, json.dumps(value), json.dumps(value, indent=1), str(value)):
+        assert one(recorded, value).match is Match.SAME, recorded
+    assert one(value, json.dumps(value)).match is Match.SAME
+
+
+@calm
+@given(JSON, JSON)
+def test_whatever_was_recorded_and_is_replayed_can_be_compared(recorded: Any, replayed: Any) -> None:
+    comparison = one(recorded, replayed)
+    assert bool(comparison.deviations) == (comparison.match not in (Match.SAME, Match.UNRECORDED))
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{'a':" * 5_000, "(" * 150, '"\\ud800"', "\x00", "[1,", "NaN"]
+)
+def test_text_that_is_hard_to_parse_is_text(text: str) -> None:
+    assert one(text, text).match is Match.SAME
+    assert one(text, 1).match is Match.DIFFERS
