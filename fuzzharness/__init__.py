@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from fuzzharness.world.environment import Environment as Environment
     from fuzzharness.world.http import Http as Http
     from fuzzharness.world.inplace import InPlace as InPlace
+    from fuzzharness.world.rows import rows as rows
 
 _HOME = {
     "access": ("Access", "Step"),
@@ -107,6 +108,7 @@ _HOME = {
     "world.environment": ("Environment",),
     "world.http": ("Http",),
     "world.inplace": ("InPlace",),
+    "world.rows": ("rows",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
