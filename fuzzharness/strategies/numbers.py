@@ -19,7 +19,7 @@ from fuzzharness.strategies.values import WHOLE
 Schema = Mapping[str, Any]
 
 
-def _bounds(schema: Schema) -> tuple[Any, Any, bool, bool]:
+def bounds(schema: Schema) -> tuple[Any, Any, bool, bool]:
     """The least and the largest number, None where there is none, and whether each is itself left out."""
     low, high = schema.get("minimum"), schema.get("maximum")
     over, under = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
@@ -32,8 +32,8 @@ def _bounds(schema: Schema) -> tuple[Any, Any, bool, bool]:
 
 def integer(schema: Schema) -> SearchStrategy[Any]:
     """Whole numbers; within 2**53 where there is no bound."""
-    low, high, over, under = _bounds(schema)
-    step = Fraction(str(schema.get("multipleOf", 1)))
+    low, high, over, under = bounds(schema)
+    step = _step(schema)
     step *= step.denominator
     least = -WHOLE if low is None else math.floor(low) + 1 if over else math.ceil(low)
     most = max(WHOLE, least) if high is None else math.ceil(high) - 1 if under else math.floor(high)
@@ -44,12 +44,19 @@ def integer(schema: Schema) -> SearchStrategy[Any]:
 
 def number(schema: Schema) -> SearchStrategy[Any]:
     """Numbers that JSON has."""
-    low, high, over, under = _bounds(schema)
+    low, high, over, under = bounds(schema)
     if "multipleOf" in schema:
-        return _multiples(Fraction(str(schema["multipleOf"])), low, high, over, under)
+        return _multiples(_step(schema), low, high, over, under)
     return st.floats(
         low, high, allow_nan=False, allow_infinity=False, exclude_min=over, exclude_max=under
     ).map(lambda x: x + 0.0)
+
+
+def _step(schema: Schema) -> Fraction:
+    step = Fraction(str(schema.get("multipleOf", 1)))
+    if step <= 0:
+        raise ValueError("multipleOf is not above 0")
+    return step
 
 
 def _multiples(step: Fraction, low: Any, high: Any, over: bool, under: bool) -> SearchStrategy[Any]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from hypothesis.errors import HypothesisException
 from hypothesis.strategies import SearchStrategy
 
 from fuzzharness.errors import SettingsError
+from fuzzharness.strategies.choices import allowed
 from fuzzharness.strategies.formats import FORMATS
 from fuzzharness.strategies.merging import merged
 from fuzzharness.strategies.numbers import integer, number
@@ -26,10 +28,7 @@ from fuzzharness.strategies.values import ITEMS, JSON, TEXT
 Schema = Mapping[str, Any]
 
 _ROUNDS: Final = 2
-"""So often a reference is followed within itself."""
-
-_DEEPEST: Final = 8
-"""So many references are followed one within the other."""
+"""So many references more than there are may be followed one within the other."""
 
 _TYPES: Final = {
     "object": ("properties", "required", "additionalProperties", "minProperties", "maxProperties"),
@@ -49,6 +48,15 @@ _REFUSED: Final = (
 )  # fmt: skip
 
 
+_UNREADABLE: Final = (
+    TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, re.error, HypothesisException,
+)  # fmt: skip
+"""What a keyword that holds nonsense comes to."""
+
+_WITHIN: Final = ("properties", "items", "prefixItems", "additionalProperties", "uniqueItems")
+"""What is refused beside a choice of values."""
+
+
 def from_schema(schema: Schema | bool) -> SearchStrategy[Any]:
     """Values that ``schema`` allows, made of what JSON has.
 
@@ -59,9 +67,11 @@ def from_schema(schema: Schema | bool) -> SearchStrategy[Any]:
     Raises :class:`SettingsError` for a schema that cannot be read, one that allows nothing, and keywords that
     are not known: conditions, ``not``, ``contains``, ``patternProperties`` and their like.
     """
-    values = _Document(schema).values(schema, "#")
-    if values.is_empty:
-        raise _wrong("#", schema, "a schema that allows some finite value")
+    with _readable(schema):
+        values = _Document(schema).values(schema, "#")
+        values.validate()
+        if values.is_empty:
+            raise _wrong("#", schema, "a schema that allows some finite value")
     return values
 
 
@@ -69,22 +79,44 @@ def properties(schema: Schema) -> dict[str, tuple[SearchStrategy[Any], bool, str
     """What the arguments of a tool are drawn from: for each name the values, whether it is required, and a
     text that is equal for two properties that say the same. Raises as :func:`from_schema`.
     """
-    document = _Document(schema)
-    whole = document.whole(schema, "#")
-    named = whole.get("properties", {})
-    if not isinstance(named, Mapping):
-        raise _wrong("#/properties", named, "an object of schemas by name")
-    required = whole.get("required", ())
-    found = {name: document.values(each, f"#/properties/{name}") for name, each in named.items()}
+    with _readable(schema):
+        document = _Document(schema)
+        whole = document.whole(schema, "#")
+        _check(whole, "#", (*_REFUSED, "anyOf", "oneOf", "minProperties", "maxProperties"))
+        required = _list(whole.get("required", []), "#/required")
+        named = {**dict.fromkeys(required, True), **whole.get("properties", {})}
+        found = {name: document.values(each, f"#/properties/{name}") for name, each in named.items()}
+        for name, values in found.items():
+            values.validate()
+            if values.is_empty:
+                raise _wrong(f"#/properties/{name}", named[name], "a schema that allows some finite value")
     return {name: (values, name in required, repr(named[name])) for name, values in found.items()}
+
+
+@contextmanager
+def _readable(schema: Any) -> Iterator[None]:
+    """Raise :class:`SettingsError` where a keyword holds what none can hold, or leads nowhere."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise _wrong("#", schema, f"a JSON schema ({error or type(error).__name__})") from None
 
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """A schema with the places its references name; ``trail`` holds those that are being followed."""
+    """A schema with the places its references name; ``depth`` of them are being followed.
+
+    ``known`` holds what was made already, by reference, depth and the keywords beside it.
+    """
 
     root: Any
-    trail: tuple[str, ...] = ()
+    depth: int = 0
+    known: dict[tuple[str, int, str], SearchStrategy[Any]] = field(default_factory=dict)
+    deepest: int = 0
+
+    def __post_init__(self) -> None:
+        deepest = self.deepest or len(set(_references(self.root))) + _ROUNDS
+        object.__setattr__(self, "deepest", deepest)
 
     def values(self, schema: Any, where: str) -> SearchStrategy[Any]:
         """Values of a part of the document; none where a reference leads into itself too often."""
@@ -108,7 +140,7 @@ class _Document:
         """``schema`` with its references and every ``allOf`` in one."""
         if "$ref" in schema:
             schema = _both(_less(schema, "$ref"), self._at(schema["$ref"], where), where)
-            return self.whole(schema, where) if len(self.trail) < _DEEPEST else schema
+            return self.whole(schema, where)
         if "allOf" not in schema:
             return schema
         result = _less(schema, "allOf")
@@ -119,11 +151,14 @@ class _Document:
     def _referred(self, schema: Schema, where: str) -> SearchStrategy[Any]:
         ref = schema["$ref"]
         target = self._at(ref, where)
-        if self.trail.count(ref) >= _ROUNDS or len(self.trail) >= _DEEPEST:
+        if self.depth >= self.deepest:
             return st.nothing()
         beside = _less(schema, "$ref")
-        inner = _both(beside, target, where) if isinstance(target, Mapping) else target
-        return replace(self, trail=(*self.trail, ref)).values(inner, str(ref))
+        key = ref, self.depth, repr(beside)
+        if key not in self.known:
+            inner = _both(beside, target, where) if isinstance(target, Mapping) else target
+            self.known[key] = replace(self, depth=self.depth + 1).values(inner, ref)
+        return self.known[key]
 
     def _at(self, ref: Any, where: str) -> Any:
         found = self.root
@@ -152,9 +187,10 @@ class _Document:
         if schema.get("type") == []:
             return st.nothing()
         if "const" in schema:
-            return st.just(schema["const"])
+            among = "enum" not in schema or schema["const"] in schema["enum"]
+            return _chosen([schema["const"]] if among else [], schema, where)
         if "enum" in schema:
-            return _chosen(schema, where)
+            return _chosen(_list(schema["enum"], f"{where}/enum"), schema, where)
         makers: dict[str, Callable[[Schema, str], SearchStrategy[Any]]] = {
             "object": self._object,
             "array": self._array,
@@ -203,20 +239,11 @@ def _joined(parts: tuple[tuple[Any, ...], list[Any]]) -> list[Any]:
     return [*parts[0], *parts[1]]
 
 
-def _chosen(schema: Schema, where: str) -> SearchStrategy[Any]:
-    """The values of ``enum`` that are of the type."""
-    kinds = _kinds(schema, where) if "type" in schema else []
-    values = [v for v in _list(schema["enum"], f"{where}/enum") if not kinds or any(_is(v, k) for k in kinds)]
-    return st.sampled_from(values) if values else st.nothing()
-
-
-def _is(value: Any, kind: str) -> bool:
-    if isinstance(value, bool):
-        return kind == "boolean"
-    if kind == "integer":
-        return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    types = {"object": Mapping, "array": list, "string": str, "number": (int, float), "null": type(None)}
-    return kind in types and isinstance(value, types[kind])  # type: ignore[arg-type]  # classes, or a tuple of them
+def _chosen(values: list[Any], schema: Schema, where: str) -> SearchStrategy[Any]:
+    """Those of ``values`` that the other keywords allow."""
+    _check(schema, where, _WITHIN)
+    found = allowed(values, _kinds(schema, where) if "type" in schema else [], schema)
+    return st.sampled_from(found) if found else st.nothing()
 
 
 def _kinds(schema: Schema, where: str) -> list[str]:
@@ -252,12 +279,20 @@ def _matching(pattern: str, where: str) -> SearchStrategy[str]:
     return found.filter(lambda text: not text.endswith("\n"))
 
 
-def _check(schema: Schema, where: str) -> None:
-    for keyword in _REFUSED:
-        if keyword in schema:
-            raise _wrong(
-                f"{where}/{keyword}", schema[keyword], f"a schema without {keyword!r}, which is not drawn"
-            )
+def _references(value: Any) -> Iterator[str]:
+    """What every ``$ref`` in a document names."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _references(item)
+
+
+def _check(schema: Schema, where: str, refused: Sequence[str] = _REFUSED) -> None:
+    for keyword in (keyword for keyword in refused if keyword in schema):
+        raise _wrong(f"{where}/{keyword}", schema[keyword], f"a schema without {keyword!r} there")
 
 
 def _both(one: Schema, other: Any, where: str) -> dict[str, Any]:

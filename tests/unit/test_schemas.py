@@ -190,12 +190,57 @@ def test_all_that_is_allowed_can_be_drawn(schema: Any, holds: Any) -> None:
         ),
         ({"anyOf": {}}, "a list"),
         (7, "a schema, an object"),
+        ({"type": "integer", "minimum": "many"}, "a JSON schema"),
+        ({"type": "object", "properties": ["a"]}, "a JSON schema"),
+        ({"type": "string", "minLength": -1}, "a JSON schema"),
+        ({"allOf": [{"$ref": "#"}]}, "a JSON schema"),
+        ({"$ref": "#"}, "some finite value"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_its_place(schema: Any, says: str) -> None:
     with pytest.raises(fh.SettingsError, match=re.escape(says)) as caught:
         strategies.from_schema(schema)
     assert "Expected" in str(caught.value)
+
+
+KEYWORDS = (
+    *("type", "properties", "items", "required", "enum", "const", "anyOf", "allOf", "$ref", "pattern"),
+    *("minimum", "maximum", "exclusiveMinimum", "multipleOf", "minLength", "maxLength", "minItems"),
+    *("maxItems", "uniqueItems", "additionalProperties", "minProperties", "format", "a"),
+)
+LEAVES = st.sampled_from(
+    ("integer", "string", "object", "array", "null", "#", "#/items", "a", 0, 1, -1, 2.5, True, None)
+)
+
+
+def parts(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYWORDS), inner, max_size=4)
+
+
+ANY = st.dictionaries(st.sampled_from(KEYWORDS), st.recursive(LEAVES, parts, max_leaves=6), max_size=4)
+
+
+@settings(calm, max_examples=400)
+@given(ANY, st.data())
+def test_of_any_document_valid_values_are_drawn_or_it_is_refused(schema: Any, data: st.DataObject) -> None:
+    try:
+        drawn = strategies.from_schema(schema)
+    except fh.SettingsError:
+        return
+    value = data.draw(drawn)
+    json.dumps(value, allow_nan=False)
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError:
+        return
+    valid(schema).validate(value)
+
+
+def test_many_types_that_refer_to_each_other_are_read_at_once() -> None:
+    names = [f"t{n}" for n in range(12)]
+    every = {name: {"$ref": f"#/$defs/{name}"} for name in names}
+    schema = {"$ref": "#/$defs/t0", "$defs": {name: {"properties": every} for name in names}}
+    assert shrunk(schema) == {}
 
 
 # -- batches -------------------------------------------------------------------------------------------
@@ -246,6 +291,12 @@ def test_what_a_schema_does_not_name_is_left_to_its_default() -> None:
     drawn = strategies.batches(TOOLS, WORLD, tools=["read"], schemas={"read": {"type": "object"}})
     batch = find(drawn, lambda _: True, settings=calm)
     assert [call.args for call in batch.calls] == [{}, {}]
+
+
+@pytest.mark.parametrize("keyword", ["anyOf", "not", "maxProperties"])
+def test_what_holds_of_all_arguments_at_once_is_refused(keyword: str) -> None:
+    with pytest.raises(fh.SettingsError, match=keyword):
+        strategies.batches(TOOLS, WORLD, tools=["place"], schemas={"place": {**ORDER, keyword: []}})
 
 
 def test_what_is_no_definition_is_refused() -> None:
