@@ -393,10 +393,11 @@ class _Search:
 
     def _fidelity(self) -> Fidelity:
         """The results in recorded order beside those of the recording."""
-        if self.judge is None:
+        judge = self.judge
+        if judge is None:
             return Fidelity()
-        ending = self.judge.serial.baseline.outcome
-        return fidelity(self.stage.batch, ending, self.judge.likeness, self.stage.settings.ignore)
+        ending, ignore = judge.serial.baseline.outcome, self.stage.settings.ignore
+        return fidelity(self.stage.batch, ending, lambda: judge.likeness, ignore)
 
 
 def _gravity(finding: Finding) -> tuple[bool, int, int, tuple[int, ...], tuple[int, ...]]:

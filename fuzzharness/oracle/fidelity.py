@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -27,17 +27,19 @@ _ERROR_FIRST: Final = re.compile(
 _ERROR_WORD: Final = re.compile(r"error|exception|failed|failure|traceback", re.I)
 
 
-def fidelity(batch: Batch, ending: Outcome, likeness: Likeness, ignore: Sequence[str] = ()) -> Fidelity:
+def fidelity(
+    batch: Batch, ending: Outcome, likeness: Callable[[], Likeness], ignore: Sequence[str] = ()
+) -> Fidelity:
     """How the results of ``ending``, where ``batch`` ran in recorded order, compare with the recorded ones.
 
-    A call without a recorded result and without the flag of an error counts as not recorded. ignore:
-    patterns of places that may differ, as ``results.call_a.id``.
+    A call without a recorded result and without the flag of an error counts as not recorded. likeness: asked
+    for only if some result differs. ignore: patterns of places that may differ, as ``results.call_a.id``.
     """
     calls = dict(zip(batch.labels, batch.calls, strict=True))
     found = {label: _compared(label, call, ending.results[label]) for label, call in calls.items()}
     found = {label: _less(comparison, ignore) for label, comparison in found.items()}
     if any(comparison.match is Match.DIFFERS for comparison in found.values()):
-        found = _renamed(found, calls, ending, likeness)
+        found = _renamed(found, calls, ending, likeness())
     return Fidelity(tuple(found.values()))
 
 

@@ -33,7 +33,7 @@ def compare(
     batch = fh.Batch(tuple(given))
     calls = dict(zip(batch.labels, batch.calls, strict=True))
     ending = fh.Outcome(state or {}, dict(zip(batch.labels, replayed, strict=True)))
-    return fidelity(batch, ending, Likeness(start or {}, Layout(), calls), ignore)
+    return fidelity(batch, ending, lambda: Likeness(start or {}, Layout(), calls), ignore)
 
 
 def one(recorded: Any, replayed: Any, **more: Any) -> Comparison:
