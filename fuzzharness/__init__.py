@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fuzzharness.errors import FuzzWarning as FuzzWarning
     from fuzzharness.errors import InstrumentError as InstrumentError
     from fuzzharness.errors import NetworkRefused as NetworkRefused
+    from fuzzharness.errors import NotAsRecorded as NotAsRecorded
     from fuzzharness.errors import NotJudged as NotJudged
     from fuzzharness.errors import RaceFound as RaceFound
     from fuzzharness.errors import ReplayMismatch as ReplayMismatch
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
     from fuzzharness.exploration import explore as explore
     from fuzzharness.exploration import replay as replay
     from fuzzharness.finding import Certificate as Certificate
+    from fuzzharness.finding import Comparison as Comparison
+    from fuzzharness.finding import Deviation as Deviation
     from fuzzharness.finding import Escape as Escape
     from fuzzharness.finding import Execution as Execution
+    from fuzzharness.finding import Fidelity as Fidelity
     from fuzzharness.finding import Finding as Finding
+    from fuzzharness.finding import Match as Match
     from fuzzharness.finding import Mode as Mode
     from fuzzharness.finding import Report as Report
     from fuzzharness.finding import Verdict as Verdict
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
     from fuzzharness.model import Returned as Returned
     from fuzzharness.model import Trace as Trace
     from fuzzharness.model import Unfinished as Unfinished
+    from fuzzharness.mutation import mutations as mutations
     from fuzzharness.runtime.gate import atomic as atomic
     from fuzzharness.runtime.instrument import instrument as instrument
     from fuzzharness.schedule import Schedule as Schedule
@@ -53,6 +59,7 @@ if TYPE_CHECKING:
     from fuzzharness.world.environment import Environment as Environment
     from fuzzharness.world.http import Http as Http
     from fuzzharness.world.inplace import InPlace as InPlace
+    from fuzzharness.world.rows import rows as rows
 
 _HOME = {
     "access": ("Access", "Step"),
@@ -63,6 +70,7 @@ _HOME = {
         "InstrumentError",
         "NotJudged",
         "NetworkRefused",
+        "NotAsRecorded",
         "RaceFound",
         "ReplayMismatch",
         "ScenarioError",
@@ -73,8 +81,21 @@ _HOME = {
         "WorldError",
     ),
     "exploration": ("explore", "replay"),
-    "finding": ("Certificate", "Escape", "Execution", "Finding", "Mode", "Report", "Verdict"),
+    "finding": (
+        "Certificate",
+        "Comparison",
+        "Deviation",
+        "Escape",
+        "Execution",
+        "Fidelity",
+        "Finding",
+        "Match",
+        "Mode",
+        "Report",
+        "Verdict",
+    ),
     "model": ("Batch", "Call", "Outcome", "Raised", "Returned", "Trace", "Unfinished"),
+    "mutation": ("mutations",),
     "runtime.gate": ("atomic",),
     "runtime.instrument": ("instrument",),
     "schedule": ("Schedule",),
@@ -87,6 +108,7 @@ _HOME = {
     "world.environment": ("Environment",),
     "world.http": ("Http",),
     "world.inplace": ("InPlace",),
+    "world.rows": ("rows",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -94,7 +94,12 @@ def _searching(command: Command) -> Command:
     for name, option in reversed(list(OPTIONS.items())):
         flag = "--" + name.replace("_", "-")
         told = f"{option.help[0].upper()}{option.help[1:]}."
-        command = click.option(flag, type=option.kind, envvar=variable(name), help=told)(command)
+        if option.kind is bool:
+            command = click.option(flag, is_flag=True, default=None, envvar=variable(name), help=told)(
+                command
+            )
+        else:
+            command = click.option(flag, type=option.kind, envvar=variable(name), help=told)(command)
     return command
 
 
@@ -109,8 +114,20 @@ def _searching(command: Command) -> Command:
     type=click.Path(file_okay=False, writable=True, path_type=Path),
     help="Write events.jsonl and summary.md into DIR.",
 )
+@click.option(
+    "--mutate",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Explore N more batches made of each: a call dropped or duplicated, arguments swapped.",
+)
 def run(
-    paths: tuple[str, ...], tools: str | None, world: str | None, report: Path | None, **options: Any
+    paths: tuple[str, ...],
+    tools: str | None,
+    world: str | None,
+    report: Path | None,
+    mutate: int,
+    **options: Any,
 ) -> int:
     """Explore the batches of scenarios, or of a recording, and print what goes wrong.
 
@@ -122,6 +139,7 @@ def run(
     fuzzharness run scenarios
     fuzzharness run scenarios/seed-story --report reports
     fuzzharness run session.json --tools tools.py --world world.py:world
+    fuzzharness run scenarios --mutate 5
     """
     from fuzzharness.report.folder import ReportFolder
     from fuzzharness.scenario.selection import scenarios_at
@@ -137,7 +155,7 @@ def run(
         return NOTHING
     if not sum(scenario.check() for scenario in scenarios):
         raise _without_calls(scenarios)
-    return _Run(settings, given, folder).all(scenarios)
+    return _Run(settings, given, folder, mutate).all(scenarios)
 
 
 @main.command(epilog=_EPILOG)
@@ -145,6 +163,7 @@ def run(
 @click.argument("path", metavar="PATH[::BATCH]")
 @_sources
 @_judging
+@click.option("--seed", type=int, envvar=variable("seed"), help="The seed a mutated BATCH was made with.")
 def replay(token: str, path: str, tools: str | None, world: str | None, **options: Any) -> int:
     """Run one interleaving again: TOKEN as a report printed it, on the PATH it was found in.
 
@@ -157,8 +176,8 @@ def replay(token: str, path: str, tools: str | None, world: str | None, **option
 
     schedule = Schedule.from_token(token)
     where, _, name = path.partition("::")
-    scenario, trial = fitting(schedule, list(scenarios_at((where,), tools, world)), name)
     given = _given(options)
+    scenario, trial = fitting(schedule, list(scenarios_at((where,), tools, world)), name, settled(given))
     settings = scenario.applied(settled(given))
     with scenario.opened() as setup:
         report = trial.replay(schedule, setup.tools, setup.world(), settings, lambda _: None)
@@ -170,10 +189,13 @@ def replay(token: str, path: str, tools: str | None, world: str | None, **option
 class _Run:
     """One ``fuzzharness run``: what was counted, what was not as expected, where it is written.
 
-    options: what was given on the command line, for the commands that replay.
+    options: what was given on the command line, for the commands that replay. mutate: how many batches are
+    made of each recorded one.
     """
 
-    def __init__(self, settings: Settings, options: dict[str, Any], folder: ReportFolder | None) -> None:
+    def __init__(
+        self, settings: Settings, options: dict[str, Any], folder: ReportFolder | None, mutate: int = 0
+    ) -> None:
         from rich.console import Console
 
         from fuzzharness.report.progress import Progress
@@ -181,6 +203,7 @@ class _Run:
         self._settings = settings
         self._options = options
         self._folder = folder
+        self._mutate = mutate
         self._counted: Counter[str] = Counter()
         self._missed: list[str] = []
         self._undecided = 0
@@ -192,7 +215,7 @@ class _Run:
         try:
             for scenario in scenarios:
                 with scenario.opened() as setup:
-                    for trial in setup.trials:
+                    for trial in self._with_mutants(scenario, setup.trials):
                         self._explore(scenario, setup, trial)
         except KeyboardInterrupt:
             interrupted = True
@@ -200,6 +223,16 @@ class _Run:
             self._leave_folder(interrupted)
         self._conclude(interrupted)
         return INTERRUPTED if interrupted else FINDINGS if self._missed else CLEAN
+
+    def _with_mutants(self, scenario: Scenario, trials: Sequence[Trial]) -> Iterator[Trial]:
+        """The recorded batches, each before those made of it."""
+        for trial in trials:
+            yield trial
+            made = trial.mutants(self._mutate, scenario.applied(self._settings).seed)
+            yield from made
+            if len(made) < self._mutate:
+                told = f"{self._mutate} mutations were asked for, there are {len(made)}"
+                click.echo(f"fuzzharness: {scenario.path}::{trial.name}: {told}", err=True)
 
     def _leave_folder(self, interrupted: bool) -> None:
         """Keep what was written, unless an error came before the first batch was through."""
@@ -234,11 +267,13 @@ class _Run:
     def _take(self, scenario: Scenario, trial: Trial, report: Report) -> None:
         from fuzzharness.finding import Verdict
         from fuzzharness.report.markdown import section
-        from fuzzharness.report.words import tally
+        from fuzzharness.report.words import deviations, tally
         from fuzzharness.scenario.selection import replay_command
 
         source = f"{scenario.path}::{trial.name}"
-        missed = scenario.disappointments(report)
+        missed = scenario.disappointments(report, trial.recorded)
+        if scenario.applied(self._settings).strict_replay:
+            missed += deviations(report.fidelity)
         self._missed += [f"{source}: {disappointment}" for disappointment in missed]
         if report.verdict is Verdict.INCONCLUSIVE and not missed:
             self._undecided += scenario.expect.verdict is None

@@ -55,6 +55,17 @@ class NotJudged(FuzzHarnessError):
     """Nothing can be said of a batch: its tools give two endings for one and the same order."""
 
 
+class NotAsRecorded(FuzzHarnessError, AssertionError):
+    """In recorded order a call gives another result than was recorded; raised under ``strict_replay``.
+
+    ``report`` holds the whole :class:`fuzzharness.Report`.
+    """
+
+    def __init__(self, message: str, report: object = None) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 class FuzzWarning(UserWarning):
     """A batch was not judged to the end; the message says why. Given by the ``fuzz`` fixture."""
 

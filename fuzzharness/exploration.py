@@ -24,10 +24,11 @@ from fuzzharness.events import (
     Progressed,
     Started,
 )
-from fuzzharness.finding import Execution, Finding, Mode, Report, Verdict
+from fuzzharness.finding import Execution, Fidelity, Finding, Mode, Report, Verdict
 from fuzzharness.model import Batch, Outcome, Raised
 from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.oracle.compare import differences
+from fuzzharness.oracle.fidelity import fidelity
 from fuzzharness.oracle.judge import Diagnosis, Judge
 from fuzzharness.oracle.serial import serial_outcomes, touched
 from fuzzharness.runtime.stage import Ran, Stage
@@ -364,6 +365,7 @@ class _Search:
             raised=_raised(serial.baseline.outcome),
             hidden=self.stage.hidden,
             rivals=tuple(self.stage.rivals),
+            recorded=any(call.error or call.result is not None for call in self.stage.batch.calls),
         )
 
     def report(self) -> Report:
@@ -386,7 +388,16 @@ class _Search:
             reasons=why,
             notes=notes(facts),
             serial_orders=facts.orders,
+            fidelity=self._fidelity(),
         )
+
+    def _fidelity(self) -> Fidelity:
+        """The results in recorded order beside those of the recording."""
+        judge = self.judge
+        if judge is None:
+            return Fidelity()
+        ending, ignore = judge.serial.baseline.outcome, self.stage.settings.ignore
+        return fidelity(self.stage.batch, ending, lambda: judge.likeness, ignore)
 
 
 def _gravity(finding: Finding) -> tuple[bool, int, int, tuple[int, ...], tuple[int, ...]]:

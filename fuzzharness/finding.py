@@ -162,6 +162,72 @@ class Finding:
     mapping: tuple[Renamed, ...] = ()
 
 
+class Match(Enum):
+    """How a call's replayed result compares with the recorded one."""
+
+    SAME = "same"
+    RENAMED = "same up to generated values"
+    DIFFERS = "differs"
+    ERROR_THEN = "error then and not now"
+    ERROR_NOW = "error now and not then"
+    UNRECORDED = "not recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One place where a replayed result is not the recorded one: the ``path`` to it within the result.
+
+    :data:`fuzzharness.access.MISSING` stands for "not there".
+    """
+
+    path: tuple[object, ...]
+    recorded: object
+    replayed: object
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The result of one ``call``, by label, as replayed in recorded order beside the recorded one.
+
+    ``deviations`` says where they differ; ``mapping`` what the tools generated anew, with pairs of
+    (recorded, replayed).
+    """
+
+    call: str
+    tool: str
+    match: Match
+    deviations: tuple[Deviation, ...] = ()
+    mapping: tuple[Renamed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """How far the sequential replay of a batch gives the results that were recorded, call by call."""
+
+    calls: tuple[Comparison, ...] = ()
+
+    @property
+    def compared(self) -> int:
+        """How many calls have a recorded result."""
+        return sum(call.match is not Match.UNRECORDED for call in self.calls)
+
+    @property
+    def same(self) -> int:
+        """How many of these came to the same, generated values aside."""
+        return self.compared - len(self.differing)
+
+    @property
+    def rate(self) -> float | None:
+        """``same`` over ``compared``, from 0 to 1; None where nothing is recorded."""
+        return self.same / self.compared if self.compared else None
+
+    @property
+    def differing(self) -> tuple[Comparison, ...]:
+        """The calls whose result is another one than recorded."""
+        alike = (Match.SAME, Match.RENAMED, Match.UNRECORDED)
+        return tuple(call for call in self.calls if call.match not in alike)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What the exploration of one batch says.
@@ -169,7 +235,8 @@ class Report:
     ``executions`` counts complete runs of the search itself (not the serial runs, not shrinking),
     ``blocked`` runs cut off as redundant, or made again. ``exhausted`` is True only if an interleaving of
     every class was run and nothing was touched that the world does not cover. ``reasons`` says why a
-    verdict is inconclusive, ``notes`` what a reader should know beside it.
+    verdict is inconclusive, ``notes`` what a reader should know beside it; ``fidelity`` compares the
+    baseline's results with the recorded ones.
     """
 
     batch: Batch
@@ -186,6 +253,7 @@ class Report:
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     serial_orders: int = field(default=0)
+    fidelity: Fidelity = field(default_factory=Fidelity)
 
     @property
     def verified(self) -> bool:

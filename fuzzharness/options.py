@@ -16,9 +16,9 @@ from fuzzharness.settings import STRATEGIES, Settings
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: the type of its value, and what it does, for ``--help``."""
+    """One option: the type of its value, and what it does, for ``--help``; one of kind bool is a flag."""
 
-    kind: type[int] | type[float] | type[str]
+    kind: type[int] | type[float] | type[str] | type[bool]
     help: str
 
 
@@ -27,8 +27,14 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "max_executions": Option(int, "runs of one batch at most"),
     "budget": Option(float, "seconds the search of one batch may take"),
     "seed": Option(int, "all chance is drawn from it: same seed, same findings"),
+    "strict_replay": Option(bool, "fail where recorded order gives another result than was recorded"),
 }
 """The settings that can be given outside the code, by the name they have in Settings."""
+
+
+_WORDS: Final = {"1": True, "true": True, "yes": True, "on": True,
+                 "0": False, "false": False, "no": False, "off": False}  # fmt: skip
+_EXPECTED: Final = {int: "a whole number", float: "a number", bool: "1 or 0"}
 
 
 def variable(name: str) -> str:
@@ -42,9 +48,9 @@ def from_environment(name: str, kind: type, environ: Mapping[str, str]) -> Any:
     if not text:
         return None
     try:
-        return kind(text)
-    except ValueError:
-        expected = "a whole number" if kind is int else "a number"
+        return _WORDS[text.lower()] if kind is bool else kind(text)
+    except (ValueError, KeyError):
+        expected = _EXPECTED[kind]
         raise SettingsError(
             f"the environment has {variable(name)}={text!r}. Expected {expected}. Change it or unset it."
         ) from None

@@ -18,13 +18,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from fuzzharness.errors import FuzzHarnessError, NotJudged, RaceFound, ReplayMismatch, SettingsError
+from fuzzharness.errors import (
+    FuzzHarnessError,
+    NotAsRecorded,
+    NotJudged,
+    RaceFound,
+    ReplayMismatch,
+    SettingsError,
+)
 from fuzzharness.errors import FuzzWarning as FuzzWarning
 from fuzzharness.finding import Finding, Report, Verdict
 from fuzzharness.model import Batch
 from fuzzharness.options import OPTIONS, Option, from_environment, settled
 from fuzzharness.report.text import quoted
-from fuzzharness.report.words import UNJUDGED, headline, serious, tallied, tally
+from fuzzharness.report.words import UNJUDGED, deviations, headline, serious, tallied, tally
 from fuzzharness.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -44,7 +51,12 @@ _OPTIONS = {
     "replay": Option(str, "replay only this schedule token, on the batch it belongs to"),
     "report": Option(str, "write events.jsonl and summary.md into this folder"),
 }
-_INI: Mapping[type, Literal["int", "float", "string"]] = {int: "int", float: "float", str: "string"}
+_INI: Mapping[type, Literal["int", "float", "string", "bool"]] = {
+    int: "int",
+    float: "float",
+    str: "string",
+    bool: "bool",
+}
 
 _CHANGED = "If you changed the tool, this interleaving may no longer be possible: run without --fuzz-replay."
 
@@ -58,7 +70,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("fuzzharness", "fuzzharness: interleavings of recorded tool calls")
     for name, option in _OPTIONS.items():
         flag, dest = f"--fuzz-{name.replace('_', '-')}", f"fuzz_{name}"
-        group.addoption(flag, dest=dest, type=option.kind, default=None, help=option.help)
+        if option.kind is bool:
+            group.addoption(flag, dest=dest, action="store_const", const=True, help=option.help)
+        else:
+            group.addoption(flag, dest=dest, type=option.kind, default=None, help=option.help)
         parser.addini(dest, option.help, type=_INI[option.kind], default=None)
 
 
@@ -114,8 +129,9 @@ class Fuzz:
         """The report of ``batch``; raises :class:`fuzzharness.RaceFound` where it is unsafe.
 
         world: a World, or a function that returns one. given: ``before``, the batches that are run
-        first, and fields of :class:`fuzzharness.Settings`. Raises :class:`fuzzharness.NotJudged`
-        where nothing can be said; warns with :class:`FuzzWarning` if the verdict is inconclusive.
+        first, and fields of :class:`fuzzharness.Settings`. Raises :class:`fuzzharness.NotAsRecorded`
+        where ``strict_replay`` asks for it and :class:`fuzzharness.NotJudged` where nothing can be
+        said; warns with :class:`FuzzWarning` if the verdict is inconclusive.
         """
         __tracebackhide__ = True
         report = self.explore(batch, tools, world, **given)
@@ -123,11 +139,17 @@ class Fuzz:
         if report.verdict is Verdict.UNSAFE:
             found = headline(serious(report)[0])
             raise RaceFound(f"{name} is unsafe: {found}\n{self._item.stash[_RECORDS][-1].text}", report)
+        if self._strict(given) and (apart := deviations(report.fidelity)):
+            raise NotAsRecorded(f"{name} is {'; '.join(apart)}", report)
         if report.verdict is Verdict.INCONCLUSIVE and not self._item.config.stash[_TOKEN]:
             if not report.executions:
                 raise NotJudged(f"{name} cannot be judged: {reasons}")
             warnings.warn(FuzzWarning(f"{name} is inconclusive: {reasons}"), stacklevel=2)
         return report
+
+    def _strict(self, given: Mapping[str, Any]) -> bool:
+        own = {name: value for name, value in given.items() if name != "before"}
+        return _settings(self._item.config, self._item, **own).strict_replay
 
     def explore(
         self, batch: Batch, tools: Toolbox, world: Worlds, *, before: Sequence[Batch] = (), **settings: Any
@@ -215,7 +237,7 @@ class ScenarioItem(pytest.Item):
     def runtest(self) -> None:
         replaying = self.config.stash[_TOKEN] is not None
         try:
-            report = self._explored(_differs if replaying else self._scenario.disappointments)
+            report = self._explored(_differs if replaying else self._disappointments)
         except FuzzHarnessError as error:
             raise pytest.fail.Exception(str(_unjudged(self, error)), pytrace=False) from None
         records = self.stash.get(_RECORDS, [])
@@ -225,10 +247,17 @@ class ScenarioItem(pytest.Item):
         if report.verdict is Verdict.INCONCLUSIVE and not expected:
             self.warn(FuzzWarning(f"{self.name} is inconclusive: {'; '.join(report.reasons)}"))
 
+    def _disappointments(self, report: Report) -> tuple[str, ...]:
+        apart = deviations(report.fidelity) if self._settings.strict_replay else ()
+        return (*self._scenario.disappointments(report), *apart)
+
+    @property
+    def _settings(self) -> Settings:
+        return _settings(self.config, self, **dict(self._scenario.settings))
+
     def _explored(self, judge: Judge) -> Report:
         with self._scenario.opened() as setup:
-            settings = _settings(self.config, self, **dict(self._scenario.settings))
-            given = (setup.tools, setup.world(), settings)
+            given = (setup.tools, setup.world(), self._settings)
             return _run(self, setup.trial(self.name), given, str(self.nodeid), judge)
 
     def reportinfo(self) -> tuple[Path, int, str]:

@@ -31,6 +31,7 @@ class Settings:
     call_timeout: seconds after which a call that neither ends nor reaches a gate counts as stuck.
     ignore: dotted patterns of places that may differ, ``db.orders.*.created_at``, ``results.*.id``.
     strict_order: let benign findings (order of a collection, surrogate ids) fail too.
+    strict_replay: fail where the calls in recorded order give another result than was recorded.
     preemptions: the most preemptions the bounded search tries, or None for no bound.
     loop: the event loop of async tools, one of :data:`LOOPS`. ``auto`` takes trio for those whose code names
         trio, asyncio for all others; tools written with anyio can be explored on both.
@@ -44,6 +45,7 @@ class Settings:
     call_timeout: float = 5.0
     ignore: tuple[str, ...] = ()
     strict_order: bool = False
+    strict_replay: bool = False
     preemptions: int | None = None
     loop: str = "auto"
     allow_network: tuple[str, ...] = ()

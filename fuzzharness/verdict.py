@@ -37,7 +37,7 @@ class Facts:
     ending that serial runs have. ``touched`` holds what each call touched; ``unstable`` where two runs in
     recorded order differ; ``raised`` the calls that fail already in recorded order, with their error;
     ``hidden`` the calls whose arguments bear the name of a resource, with that name; ``rivals`` the tools
-    that do several things at once, the order of which was kept.
+    that do several things at once, the order of which was kept; ``recorded`` is False if no result is.
     """
 
     settings: Settings
@@ -57,6 +57,7 @@ class Facts:
     raised: Sequence[tuple[str, str]] = ()
     hidden: Sequence[tuple[str, str]] = ()
     rivals: Sequence[str] = ()
+    recorded: bool = True
 
     @property
     def through(self) -> bool:
@@ -188,6 +189,8 @@ def notes(facts: Facts) -> tuple[str, ...]:
             f"compared with {facts.orders} serial orders, not all: an ending that only another order reaches "
             "counts as a race"
         )
+    if facts.settings.strict_replay and not facts.recorded:
+        found.append("no result of this batch is recorded, so strict_replay had nothing to compare")
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ PACKAGE = Path(fuzzharness.__file__).parent
 ROWS = [
     ["errors", "literal"],
     ["model", "access"],
-    ["schedule", "settings"],
+    ["schedule", "settings", "mutation"],
     ["finding"],
     ["events"],
     ["traces"],
@@ -43,7 +43,9 @@ HOME = {
         "world.store",
         "world.sqlite_store",
         "world.postgres_store",
+        "world.rows",
     ],
+    "faker": ["world.rows", "world.names"],
     "psycopg": [
         "world.postgres",
         "world.postgres_async",

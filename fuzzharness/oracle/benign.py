@@ -24,15 +24,18 @@ _PART_OF_UUID = 8
 
 
 class Likeness:
-    """Compares endings of ``calls``, by label, that began with the state ``start``."""
+    """Compares endings of ``calls``, by label, that began with the state ``start``.
+
+    ``naming`` tells what is a name in them.
+    """
 
     def __init__(self, start: Mapping[str, Any], layout: Layout, calls: Mapping[str, Call]) -> None:
         given = frozenset(value for call in calls.values() for value in _whole(call.args or {}))
-        self._naming = Naming(Start(start, layout, given), calls)
+        self.naming = Naming(Start(start, layout, given), calls)
 
     def structure(self, tree: Mapping[str, Any]) -> Structure:
         """An ending, state and ``results``, made ready to be compared."""
-        return Structure(facts_of(self._naming, tree))
+        return Structure(facts_of(self.naming, tree))
 
     def between(self, here: Structure, there: Structure) -> Names | None:
         """What to call each name of ``here`` so that it is ``there``; None where they differ in more."""

@@ -48,9 +48,21 @@ class Fact(NamedTuple):
     names: tuple[Name, ...]
 
 
+class Blanked(NamedTuple):
+    """What stands at the end of a ``path``, as a fact of its own."""
+
+    path: tuple[Any, ...]
+    fact: Fact
+
+
 def facts_of(naming: Naming, tree: Mapping[str, Any]) -> list[Fact]:
     """What an ending says, state and ``results``."""
     return list(_Reading(naming, list(naming.start.places(tree))).facts())
+
+
+def results_of(naming: Naming, tree: Mapping[str, Any]) -> list[Blanked]:
+    """What the ``results`` of an ending say, each value beside the path to it."""
+    return list(_Reading(naming, list(naming.start.places(tree))).results())
 
 
 class _Reading:
@@ -78,6 +90,14 @@ class _Reading:
             shape.append("=")
             self._leaf(value, path, shape, names)
             yield Fact(tuple(shape), tuple(names))
+
+    def results(self) -> Iterator[Blanked]:
+        for path, value in self._places:
+            if path[0] == RESULTS:
+                shape: list[Any] = []
+                names: list[Name] = []
+                self._leaf(value, path, shape, names)
+                yield Blanked(path, Fact(tuple(shape), tuple(names)))
 
     def _write(self, part: Any, shape: list[Any], names: list[Name]) -> None:
         if isinstance(part, Entry):

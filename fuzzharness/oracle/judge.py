@@ -94,17 +94,18 @@ class Judge:
                 not self.serial.complete and is_serializable(ran.trail)
             )
             if not as_serial:
-                as_serial = self._likeness.among(here, self._structures)
-            names = self._likeness.between(here, baseline) if as_serial else None
+                as_serial = self.likeness.among(here, self._structures)
+            names = self.likeness.between(here, baseline) if as_serial else None
             self._likes[key] = as_serial, None if names is None else told(names)
         return self._likes[key]
 
     def _structure(self, ran: Ran) -> Structure:
         tree = as_tree(ran.outcome)
-        return self._likeness.structure(without(tree, self._ignore) if self._ignore else tree)
+        return self.likeness.structure(without(tree, self._ignore) if self._ignore else tree)
 
     @cached_property
-    def _likeness(self) -> Likeness:
+    def likeness(self) -> Likeness:
+        """Compares endings up to names that runs made themselves."""
         batch = self.stage.batch
         calls = dict(zip(batch.labels, batch.calls, strict=True))
         return Likeness(self._start, self.stage.world.layout(), calls)

@@ -29,6 +29,10 @@ _WHOLE_TIME = re.compile(_ISO)
 _WHOLE_UUID = re.compile(f"{_UUID}|{_HEX}")
 
 
+UUID_TEXT, SERIAL_TEXT, TIME_TEXT = f"{_UUID}|{_HEX}", _SERIAL, _ISO
+"""Patterns of single names."""
+
+
 def is_iso(text: str) -> bool:
     """Whether a text is a time."""
     return _WHOLE_TIME.fullmatch(text) is not None

@@ -30,7 +30,17 @@ from fuzzharness.events import (
     Progressed,
     Started,
 )
-from fuzzharness.finding import Change, Escape, Execution, Finding, Renamed, Report
+from fuzzharness.finding import (
+    Change,
+    Comparison,
+    Deviation,
+    Escape,
+    Execution,
+    Fidelity,
+    Finding,
+    Renamed,
+    Report,
+)
 from fuzzharness.literal import literal, without_addresses
 from fuzzharness.model import Batch, Call, Outcome, Raised, Result, Returned
 from fuzzharness.report.text import portable
@@ -156,6 +166,17 @@ def report_fields(report: Report) -> Fields:
         "escapes": list(map(_escape_fields, report.escapes)),
         "reasons": report.reasons,
         "notes": report.notes,
+        "fidelity": fidelity_fields(report.fidelity),
+    }
+
+
+def fidelity_fields(fidelity: Fidelity) -> Fields:
+    """How the results in recorded order compare with the recorded ones; the rate is null if none is."""
+    return {
+        "rate": fidelity.rate,
+        "compared": fidelity.compared,
+        "same": fidelity.same,
+        "calls": list(map(_comparison_fields, fidelity.calls)),
     }
 
 
@@ -219,8 +240,21 @@ def _escape_fields(escape: Escape) -> Fields:
     return {"what": escape.what, "tool": escape.tool, **_place_fields(escape.place)}
 
 
-def _renamed_fields(renamed: Renamed) -> Fields:
-    pairs = [{"baseline": before, "here": here} for before, here in renamed.pairs]
+def _comparison_fields(comparison: Comparison) -> Fields:
+    return {
+        "call": comparison.call,
+        "match": comparison.match.value,
+        "deviations": list(map(_deviation_fields, comparison.deviations)),
+        "mapping": [_renamed_fields(renamed, "recorded", "replayed") for renamed in comparison.mapping],
+    }
+
+
+def _deviation_fields(deviation: Deviation) -> Fields:
+    return {"path": list(deviation.path), "recorded": deviation.recorded, "replayed": deviation.replayed}
+
+
+def _renamed_fields(renamed: Renamed, one: str = "baseline", other: str = "here") -> Fields:
+    pairs = [{one: before, other: here} for before, here in renamed.pairs]
     return {"where": renamed.where, "what": renamed.what, "pairs": pairs, "text": str(renamed)}
 
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from fuzzharness.finding import Certificate, Finding, Report, Verdict
-from fuzzharness.report.text import count, paragraph, printable
+from fuzzharness.access import MISSING
+from fuzzharness.finding import Certificate, Comparison, Deviation, Fidelity, Finding, Report, Verdict
+from fuzzharness.report.text import count, dotted, paragraph, printable, shown
 
 REPLAYED = "replayed, not searched"
 """The method of a certificate that makes no claim: one schedule was replayed."""
 
 UNJUDGED = Counter({"batch": 1, "unjudged batch": 1})
 """What a sum counts of a batch that an error ended: there is no report of it."""
+
+_PLACES = 3
+"""So many places of a result that differs are told."""
 
 _COUNTED = ("batch", "finding", "inconclusive batch", "unjudged batch", "run")
 
@@ -46,13 +50,54 @@ def basis(report: Report) -> str:
 
 
 def remarks(report: Report) -> Iterator[str]:
-    """Why the verdict is not firmer, what else to know, and what was touched outside the world."""
+    """Why the verdict is not firmer, what else to know, where the replay is not the recording, and what
+    was touched outside the world.
+    """
     yield from (f"because {paragraph(reason)}" for reason in report.reasons)
     yield from (f"note: {paragraph(note)}" for note in report.notes)
+    yield from fidelity_line(report.fidelity)
     told = "\n".join(report.reasons)
     for escape in map(str, report.escapes):
         if escape not in told:
             yield f"outside the world: {printable(escape)}"
+
+
+def fidelity_line(fidelity: Fidelity) -> Iterator[str]:
+    """One line if some call in recorded order does not give what was recorded, else none."""
+    if not fidelity.differing:
+        return
+    results = count(fidelity.compared, "recorded result")
+    more = len(fidelity.differing) - 1
+    others = f", and {count(more, 'other call')}" if more else ""
+    yield (
+        f"fidelity {fidelity.same} of {results} ({fidelity.rate:.0%}): {deviation(fidelity.differing[0])}"
+        f"{others}. The world or the tools are not what was recorded"
+    )
+
+
+def deviations(fidelity: Fidelity) -> tuple[str, ...]:
+    """For each call that does not give what was recorded: where, and what instead."""
+    return tuple(f"not as recorded: {deviation(call)}" for call in fidelity.differing)
+
+
+def deviation(comparison: Comparison) -> str:
+    """``call_b get_balance differs at balance: recorded 130, replayed 120``; the first places of many."""
+    places = comparison.deviations[:_PLACES]
+    told = "; ".join(map(_told, places))
+    colon = " " if places and places[0].path else ": "
+    left = len(comparison.deviations) - len(places)
+    more = f"; and {count(left, 'more place')}" if left else ""
+    name = f"{printable(comparison.call)} {printable(comparison.tool)}"
+    return f"{name} {comparison.match.value}{colon}{told}{more}"
+
+
+def _told(place: Deviation) -> str:
+    at = f"at {dotted(place.path)}: " if place.path else ""
+    return f"{at}recorded {_value(place.recorded)}, replayed {_value(place.replayed)}"
+
+
+def _value(value: object) -> str:
+    return "nothing" if value is MISSING else shown(value)
 
 
 def serious(report: Report) -> tuple[Finding, ...]:

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from fuzzharness.errors import ScenarioError, TokenError
+from fuzzharness.mutation import MARK
 from fuzzharness.scenario.scenario import SUFFIX, Scenario, load_scenario
 from fuzzharness.scenario.setup import no_batch
 from fuzzharness.scenario.trial import Trial
 from fuzzharness.schedule import Schedule
+from fuzzharness.settings import Settings
 
 
 def scenarios_at(paths: Sequence[str], tools: str | None, world: str | None) -> Iterator[Scenario]:
@@ -30,14 +32,18 @@ def scenarios_at(paths: Sequence[str], tools: str | None, world: str | None) -> 
             yield _scenario(path, tools, world)
 
 
-def fitting(schedule: Schedule, scenarios: Sequence[Scenario], name: str = "") -> tuple[Scenario, Trial]:
+def fitting(
+    schedule: Schedule, scenarios: Sequence[Scenario], name: str = "", settings: Settings | None = None
+) -> tuple[Scenario, Trial]:
     """The one batch that ``schedule`` was made for, called ``name`` if that is not empty.
 
+    A batch that was made of a recorded one (``turn-1~swap-2``) is made again, by the seed of ``settings``.
     Raises :class:`TokenError` where there is none, or more than one; :class:`ScenarioError` where no
     batch is called ``name``.
     """
     every = [(s, t) for s in scenarios for t in s.trials()]
     found = [(s, t) for s, t in every if name in ("", t.name)]
+    found = found or list(_mutants(every, name, settings or Settings()))
     if name and not found:
         origin = ", ".join(str(s.path) for s in scenarios)
         raise no_batch(name, list(dict.fromkeys(t.name for _, t in every)), origin)
@@ -47,12 +53,28 @@ def fitting(schedule: Schedule, scenarios: Sequence[Scenario], name: str = "") -
     where = ", ".join(f"{s.path}::{t.name}" for s, t in fit or found) or "no batch at all"
     if fit:
         raise TokenError(f"the token fits several batches: {where}. Expected one. Give one of these as PATH.")
+    if len(found) == 1 and not found[0][1].recorded:
+        raise TokenError(
+            f"the token was made for another batch than {name} of {found[0][0].path} as this seed makes it. "
+            "Expected the seed that it was found with. Give that one by --seed."
+        )
     if len(found) == 1:
         Schedule.from_token(schedule.token, found[0][1].batch)
     raise TokenError(
         f"the token was made for the batch {schedule.batch}, and there is no such batch here, only: {where}. "
         "Expected the PATH it was found in. Give that one, or run the search again on this one."
     )
+
+
+def _mutants(
+    every: Sequence[tuple[Scenario, Trial]], name: str, settings: Settings
+) -> Iterator[tuple[Scenario, Trial]]:
+    """The batches called ``name`` that are made of one of ``every``."""
+    origin = name.rpartition(MARK)[0]
+    for scenario, trial in every:
+        made = trial.mutant(name, scenario.applied(settings).seed) if trial.name == origin else None
+        if made is not None:
+            yield scenario, made
 
 
 def replay_command(
@@ -63,11 +85,14 @@ def replay_command(
     options: settings given on the command line; those that a replay heeds too are given again.
     """
     twins = [t for t in scenario.trials() if t.batch.fingerprint == trial.batch.fingerprint]
-    path = f"{scenario.path}::{trial.name}" if len(twins) > 1 else str(scenario.path)
+    named = len(twins) > 1 or not trial.recorded
+    path = f"{scenario.path}::{trial.name}" if named else str(scenario.path)
     words = ["fuzzharness", "replay", token, path]
     if scenario.path == scenario.recording:
         words += ["--tools", scenario.tools.text, "--world", scenario.world.text]
     words += _judging(options or {})
+    if not trial.recorded and (options or {}).get("seed") is not None:
+        words += ["--seed", str((options or {})["seed"])]
     return shlex.join(words)
 
 

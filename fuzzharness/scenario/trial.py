@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fuzzharness.events import Finished, Found, Listener, Started
 from fuzzharness.exploration import explore, judge_replay
 from fuzzharness.finding import Finding, Report, Verdict
 from fuzzharness.model import Batch, Outcome
+from fuzzharness.mutation import mutation, mutations
 from fuzzharness.schedule import Schedule
 from fuzzharness.settings import Settings
 from fuzzharness.tools.toolbox import Toolbox
@@ -23,11 +24,27 @@ from fuzzharness.world import World
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One batch under its ``name``, and the batches that are run ``before`` it, one by one."""
+    """One batch under its ``name``, and the batches that are run ``before`` it, one by one.
+
+    ``recorded`` is False for one that was made of a recorded one.
+    """
 
     name: str
     batch: Batch
     before: tuple[Batch, ...] = ()
+    recorded: bool = True
+
+    def mutants(self, count: int, seed: int) -> tuple[Trial, ...]:
+        """The first ``count`` batches made of this one, see :func:`fuzzharness.mutations`; maybe fewer."""
+        return tuple(map(self._mutant, mutations(replace(self.batch, id=self.name), count, seed)))
+
+    def mutant(self, name: str, seed: int) -> Trial | None:
+        """The one of these that is called ``name``; None if none is."""
+        found = mutation(replace(self.batch, id=self.name), name, seed)
+        return None if found is None else self._mutant(found)
+
+    def _mutant(self, batch: Batch) -> Trial:
+        return Trial(batch.id or self.name, batch, self.before, recorded=False)
 
     def fits(self, schedule: Schedule) -> bool:
         """Whether ``schedule`` was made for this batch."""

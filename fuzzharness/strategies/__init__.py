@@ -33,7 +33,10 @@ from hypothesis.strategies import SearchStrategy
 from fuzzharness.errors import SettingsError
 from fuzzharness.model import Batch, Call
 from fuzzharness.schedule import Schedule, Switch
+from fuzzharness.strategies.definitions import Schemas, schemas_of
 from fuzzharness.strategies.parameters import Arguments, Parameter, parameters
+from fuzzharness.strategies.pool import recorded as recorded
+from fuzzharness.strategies.schema import from_schema as from_schema
 from fuzzharness.tools.toolbox import Toolbox
 from fuzzharness.world import World
 
@@ -49,6 +52,7 @@ def batches(
     min_calls: int = 2,
     max_calls: int = 3,
     arguments: Arguments | None = None,
+    schemas: Schemas | None = None,
 ) -> SearchStrategy[Batch]:
     """Batches of ``min_calls`` to ``max_calls`` calls; they shrink to few calls with simple arguments.
 
@@ -58,7 +62,10 @@ def batches(
     tools: the names of the tools to call; by default all of the toolbox.
     arguments: strategies for parameters, where those drawn from the annotations will not do:
         ``{"account": strategy}`` for the parameter of that name of every tool,
-        ``{"add_credit": {"account": strategy}}`` for that of one tool, which goes first.
+        ``{"add_credit": {"account": strategy}}`` for that of one tool, which goes first;
+        :func:`recorded` gives them for the values of a recording.
+    schemas: JSON schemas by tool, or a list of definitions as OpenAI, Anthropic or MCP have them. What a
+        schema says of a parameter goes before its annotation, as :func:`from_schema` draws it.
 
     Everything else is drawn as annotated: Any as a JSON value, whole numbers within 2**53, no nan or
     infinity, few items. A later call often has the value an earlier one had for the same parameter, so
@@ -75,7 +82,11 @@ def batches(
         )
     names = tuple(toolbox if tools is None else tools)
     resources = None if world is None else (world() if callable(world) else world).names
-    return _batch(parameters(toolbox, names, resources, arguments or {}), min_calls, max_calls)
+    return _batch(
+        parameters(toolbox, names, resources, arguments or {}, schemas_of(schemas or {})),
+        min_calls,
+        max_calls,
+    )
 
 
 def schedules(batch: Batch, *, max_switches: int = 6, max_steps: int = 20) -> SearchStrategy[Schedule]:

@@ -18,6 +18,8 @@ from hypothesis.strategies import SearchStrategy
 
 from fuzzharness.errors import SettingsError, ToolError
 from fuzzharness.model import Call
+from fuzzharness.strategies.definitions import Schema
+from fuzzharness.strategies.schema import properties
 from fuzzharness.strategies.values import values_of
 from fuzzharness.tools.toolbox import Tool, Toolbox
 
@@ -41,7 +43,11 @@ class Parameter:
 
 
 def parameters(
-    toolbox: Toolbox, names: Sequence[str], resources: Collection[str] | None, arguments: Arguments
+    toolbox: Toolbox,
+    names: Sequence[str],
+    resources: Collection[str] | None,
+    arguments: Arguments,
+    schemas: Mapping[str, Schema],
 ) -> dict[str, tuple[Parameter, ...]]:
     """What calls of the tools ``names`` are given; see :func:`fuzzharness.strategies.batches`.
 
@@ -55,7 +61,10 @@ def parameters(
             f"{', '.join(sorted(toolbox)) or 'it has none'}. Add the function to the Toolbox under that "
             "name, or correct tools=."
         )
-    tools = {name: _Signature(toolbox, name, resources, _parameters(toolbox[name])) for name in names}
+    tools = {
+        name: _Signature(toolbox, name, resources, _parameters(toolbox[name]), schemas.get(name))
+        for name in names
+    }
     _check(arguments, tools)
     return {name: tool.drawn(tool.own(arguments)) for name, tool in tools.items()}
 
@@ -68,25 +77,40 @@ class _Signature:
     name: str
     resources: Collection[str] | None
     parameters: Mapping[str, inspect.Parameter]
+    schema: Schema | None = None
 
     def own(self, arguments: Arguments) -> dict[str, SearchStrategy[Any]]:
         """The strategies that ``arguments`` has for this tool, by parameter."""
         own: dict[str, SearchStrategy[Any]] = {}
         for key, given in arguments.items():
-            if isinstance(given, SearchStrategy) and key in self.parameters:
+            if isinstance(given, SearchStrategy) and key in self.names:
                 own[key] = given
         for_this = arguments.get(self.name)
         return {**own, **for_this} if isinstance(for_this, Mapping) else own
 
     def drawn(self, own: Own) -> tuple[Parameter, ...]:
         """What a call is given; raises :class:`ToolError` where that cannot fit the tool."""
-        given = [name for name in self.parameters if name in own or not self._is_resource(name)]
-        given += [name for name in own if name not in self.parameters]
-        found = [self._given(name, own[name]) if name in own else self._typed(name) for name in given]
+        said = {} if self.schema is None else properties(self.schema)
+        given = [n for n in self.parameters if n in own or n in said or not self._is_resource(n)]
+        given += [name for name in {**said, **own} if name not in self.parameters]
+        found = [self._given(n, own[n]) if n in own else self._said(n, said) for n in given]
         fitting = tuple(parameter for parameter in found if parameter is not None)
         call = Call(self.name, dict.fromkeys(parameter.name for parameter in fitting))
         self.toolbox.bind(call, set(self.parameters) - set(given))
         return fitting
+
+    @property
+    def names(self) -> set[str]:
+        """The parameters that the tool or its schema has."""
+        return {*self.parameters, *((self.schema or {}).get("properties") or ())}
+
+    def _said(self, name: str, said: Mapping[str, tuple[SearchStrategy[Any], bool, str]]) -> Parameter | None:
+        """The parameter ``name`` as the schema has it, else as annotated; a schema leaves others out."""
+        if name in said:
+            values, required, sign = said[name]
+            return Parameter(name, values, (name, sign), required)
+        optional = self.parameters[name].default is not _EMPTY
+        return None if self.schema is not None and optional else self._typed(name)
 
     def _is_resource(self, name: str) -> bool:
         if self.resources is not None:
@@ -156,7 +180,7 @@ def _globals(tool: Any) -> dict[str, Any]:
 
 def _check(arguments: Arguments, tools: Mapping[str, _Signature]) -> None:
     """Refuse arguments that would go nowhere."""
-    names = {name for tool in tools.values() for name in tool.parameters}
+    names = {name for tool in tools.values() for name in tool.names}
     for key, given in arguments.items():
         nested = isinstance(given, Mapping)
         inner = given.values() if isinstance(given, Mapping) else [given]

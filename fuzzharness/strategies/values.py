@@ -15,24 +15,24 @@ from hypothesis import strategies as st
 from hypothesis.errors import HypothesisWarning
 from hypothesis.strategies import SearchStrategy
 
-_ITEMS = 3
-_WHOLE = 2**53 - 1
+ITEMS = 3
+WHOLE = 2**53 - 1
 """The largest whole number that every reader of JSON keeps exact."""
 
 _NONE = type(None)
-_TEXT = st.text(max_size=20)
-_NUMBER = st.integers(-_WHOLE, _WHOLE)
+TEXT = st.text(max_size=20)
+_NUMBER = st.integers(-WHOLE, WHOLE)
 _FLOAT = st.floats(allow_nan=False, allow_infinity=False)
-_JSON: SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | _NUMBER | _FLOAT | _TEXT,
-    lambda inner: st.lists(inner, max_size=_ITEMS) | st.dictionaries(_TEXT, inner, max_size=_ITEMS),
+JSON: SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | _NUMBER | _FLOAT | TEXT,
+    lambda inner: st.lists(inner, max_size=ITEMS) | st.dictionaries(TEXT, inner, max_size=ITEMS),
     max_leaves=4,
 )
 
 _PLAIN: tuple[tuple[Any, SearchStrategy[Any]], ...] = (
-    (Any, _JSON),
-    (object, _JSON),
-    (str, _TEXT),
+    (Any, JSON),
+    (object, JSON),
+    (str, TEXT),
     (int, _NUMBER),
     (float, _FLOAT),
 )
@@ -62,10 +62,10 @@ def _of(hint: Any) -> SearchStrategy[Any]:
     if origin in (Union, types.UnionType):
         return st.one_of([_of(each) for each in sorted(inner, key=lambda each: each is not _NONE)])
     if origin in _LISTS:
-        return st.lists(_of(inner[0] if inner else Any), max_size=_ITEMS)
+        return st.lists(_of(inner[0] if inner else Any), max_size=ITEMS)
     if origin in _DICTS:
         key, value = inner or (str, Any)
-        return st.dictionaries(_of(key), _of(value), max_size=_ITEMS)
+        return st.dictionaries(_of(key), _of(value), max_size=ITEMS)
     return st.from_type(hint).filter(_finite)
 
 

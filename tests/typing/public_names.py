@@ -53,6 +53,13 @@ for finding in report.findings:
 with fh.atomic():
     pass
 
+assert_type(report.fidelity, fh.Fidelity)
+assert_type(report.fidelity.rate, float | None)
+for comparison in report.fidelity.calls:
+    assert_type(comparison.match, fh.Match)
+    assert_type(comparison.deviations, tuple[fh.Deviation, ...])
+assert_type(fh.mutations(batch, 3, seed=1), tuple[fh.Batch, ...])
+
 accounts = {"account": st.sampled_from([6, 7])}
 assert_type(strategies.batches(tools), st.SearchStrategy[fh.Batch])
 assert_type(strategies.batches(tools, world, arguments=accounts), st.SearchStrategy[fh.Batch])
@@ -64,6 +71,12 @@ assert_type(
         min_calls=1,
         max_calls=4,
         arguments={"account": st.just(7), "add_credit": {"amount": st.integers(1, 5)}},
+    ),
+    st.SearchStrategy[fh.Batch],
+)
+assert_type(
+    strategies.batches(
+        tools, schemas={"add_credit": {"type": "object"}}, arguments=strategies.recorded(batch)
     ),
     st.SearchStrategy[fh.Batch],
 )

@@ -444,3 +444,102 @@ def test_a_stream_that_cannot_show_every_character_is_survived(write, monkeypatc
     result = process("run", write(RACE))
     assert result.returncode == FINDINGS
     assert "\\u2500" in result.stdout
+
+
+# Fidelity
+
+
+def told(id, content):
+    return {"role": "tool", "tool_call_id": id, "content": content}
+
+
+CREDITS = """
+def add_credit(account, amount, accounts):
+    accounts[account] = accounts[account] + amount
+    return accounts[account]
+"""
+
+
+def test_results_that_are_as_recorded_are_not_mentioned(write):
+    result = fuzzharness(
+        "run", write(SAFE, told("a", "110"), told("b", "120"), tools=CREDITS), "--strict-replay"
+    )
+    assert result.exit_code == CLEAN
+    assert "recorded" not in result.stdout.splitlines()[2]
+    assert "fidelity" not in result.stdout
+
+
+def test_results_that_are_not_as_recorded_are_told_and_fail_only_under_strict_replay(write, folder):
+    path = write(SAFE, told("a", "110"), told("b", "130"), tools=CREDITS)
+    line = "fidelity 1 of 2 recorded results (50%): b add_credit differs: recorded '130', replayed 120"
+
+    result = fuzzharness("run", path, "--report", "reports")
+    assert result.exit_code == CLEAN
+    assert line in result.stdout.replace("\n  ", " ")
+    assert "fidelity 1 of 2" in (folder / "reports/summary.md").read_text()
+    last = json.loads((folder / "reports/events.jsonl").read_text().splitlines()[-1])
+    assert last["report"]["fidelity"]["rate"] == 0.5
+
+    result = fuzzharness("run", path, "--strict-replay")
+    assert result.exit_code == FINDINGS
+    assert result.stdout.splitlines()[-2:] == [
+        f"NOT AS EXPECTED: {path}::turn-1: not as recorded: "
+        "b add_credit differs: recorded '130', replayed 120",
+        "1 batch, 0 findings, 1 run: 1 not as expected",
+    ]
+
+
+def test_a_scenario_may_ask_for_strict_replay_itself(write):
+    more = "[settings]\nstrict_replay = true\n"
+    path = write(SAFE, told("a", "110"), told("b", "130"), tools=CREDITS, more=more)
+    assert fuzzharness("run", path).exit_code == FINDINGS
+
+
+# Mutations
+
+
+def sources(result):
+    return [line for line in result.stdout.splitlines() if line.startswith("shop/") and "::" in line]
+
+
+def test_each_batch_is_followed_by_those_made_of_it(write):
+    path = write(SAFE)
+    result = fuzzharness("run", path, "--mutate", "3")
+    first, *made = sources(result)
+    assert first == f"{path}::turn-1"
+    assert len(made) == 3
+    assert all(source.startswith(f"{path}::turn-1~") for source in made)
+    assert sources(fuzzharness("run", path, "--mutate", "2")) == [first, *made[:2]]
+
+
+def test_a_token_of_a_mutated_batch_is_replayed_by_the_command_that_is_printed(write):
+    result = fuzzharness("run", write(SAFE), "--mutate", "2", "--seed", "4", "--report", "reports")
+    assert result.exit_code == FINDINGS
+    command = next(line for line in result.stdout.splitlines() if line.startswith("fuzzharness replay "))
+    _, *words = shlex.split(command)
+    assert "::turn-1~duplicate-" in words[2]
+    assert words[3:] == ["--seed", "4"]
+
+    again = fuzzharness(*words)
+    assert again.exit_code == FINDINGS
+    assert "lost-update" in again.stdout
+    assert again.stdout.splitlines()[-2] == command
+
+
+def test_with_another_seed_it_asks_for_that_one(write):
+    calls = [call(account, amount, f"{account}{amount}") for account in "78" for amount in (10, 20)]
+    path = write(turn(*calls), more="[settings]\nmax_executions = 50\n")
+    result = fuzzharness("run", path, "--mutate", "1", "--seed", "4")
+    mutated = [line for line in result.stdout.splitlines() if "fuzzharness replay" in line and "~" in line]
+    _, *words = shlex.split(mutated[0])
+    complaint = one_paragraph(fuzzharness(*words[:-1], "5"))
+    assert "--seed" in complaint or "has no batch 'turn-1~" in complaint
+
+
+def test_batches_made_of_one_that_is_expected_to_be_unsafe_may_be_anything(write):
+    assert fuzzharness("run", write(RACE, more=EXPECTED), "--mutate", "2").exit_code == CLEAN
+
+
+def test_that_there_are_no_more_is_said(write):
+    result = fuzzharness("run", write(turn(call("7", 10, "a"))), "--mutate", "9")
+    assert "turn-1: 9 mutations were asked for, there are 2" in result.stderr

@@ -36,3 +36,13 @@ def test_the_environment_gives_values_of_the_options_kind():
 def test_a_value_of_another_kind_names_the_variable():
     with pytest.raises(fh.SettingsError, match=r"FUZZ_SEED='x'\. Expected a whole number"):
         from_environment("seed", int, {"FUZZ_SEED": "x"})
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("true", True), ("Yes", True), ("0", False)])
+def test_a_flag_in_the_environment_is_a_word(text, value):
+    assert from_environment("strict_replay", bool, {"FUZZ_STRICT_REPLAY": text}) is value
+
+
+def test_another_word_names_the_variable():
+    with pytest.raises(fh.SettingsError, match=r"FUZZ_STRICT_REPLAY='perhaps'\. Expected 1 or 0"):
+        from_environment("strict_replay", bool, {"FUZZ_STRICT_REPLAY": "perhaps"})

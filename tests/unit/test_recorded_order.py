@@ -1,6 +1,7 @@
 """What is said of a batch whose calls fail in the recorded order already, or hide a resource."""
 
 import pytest
+import sqlalchemy as sa
 
 import fuzzharness as fh
 
@@ -61,3 +62,57 @@ def test_what_is_not_of_its_kind_is_refused_in_words(
 ) -> None:
     with pytest.raises(error, match=hint):
         fh.explore(*given)  # type: ignore[arg-type]  # what the test is about
+
+
+def test_a_result_that_is_not_the_recorded_one_is_in_the_report() -> None:
+    report = explore(fh.Call("note", id="a", result="noted"), fh.Call("read", id="b", result="2"))
+
+    assert report.fidelity.rate == 0.5
+    (differing,) = report.fidelity.differing
+    assert differing == fh.Comparison("b", "read", fh.Match.DIFFERS, (fh.Deviation((), "2", 1),))
+
+
+def test_a_batch_without_recorded_results_has_no_rate() -> None:
+    report = explore(fh.Call("note", id="a"), fh.Call("read", id="b"))
+
+    assert report.fidelity.rate is None
+    assert [call.match for call in report.fidelity.calls] == [fh.Match.UNRECORDED] * 2
+
+
+def test_strict_replay_says_when_it_has_nothing_to_compare() -> None:
+    batch = fh.Batch((fh.Call("note"), fh.Call("read")))
+    report = fh.explore(batch, TOOLS, fh.World(context={}), fh.Settings(strict_replay=True))
+
+    assert "no result of this batch is recorded, so strict_replay had nothing to compare" in report.notes
+
+
+METADATA = sa.MetaData()
+ORDERS = sa.Table(
+    "orders", METADATA, sa.Column("id", sa.Integer, primary_key=True), sa.Column("what", sa.String)
+)
+
+
+def fill(connection: sa.Connection) -> None:
+    METADATA.create_all(connection)
+    connection.execute(ORDERS.insert(), [{"what": "bread"}])
+
+
+def create_order(what: str, db: sa.Engine) -> str:
+    with db.begin() as connection:
+        made = connection.execute(ORDERS.insert().values(what=what))
+        return f"order {made.inserted_primary_key[0]} for {what}"
+
+
+def test_ids_that_the_database_makes_may_be_others_than_recorded() -> None:
+    calls = [
+        fh.Call("create_order", {"what": what}, id=what, result=f"order {id} for {what}")
+        for what, id in (("tea", 901), ("milk", 902))
+    ]
+    world = fh.World(db=fh.Database("sqlite://", setup=fill))
+    report = fh.explore(fh.Batch(tuple(calls)), fh.Toolbox({"create_order": create_order}), world)
+
+    assert [call.match for call in report.fidelity.calls] == [fh.Match.RENAMED] * 2
+    assert [str(name) for call in report.fidelity.calls for name in call.mapping] == [
+        "db.orders: 901 is 2 here",
+        "db.orders: 902 is 3 here",
+    ]

@@ -9,7 +9,7 @@ import pytest
 
 from fuzzharness.access import ANY, MISSING, Place
 from fuzzharness.events import BaselineReached, Finished, Found, OutcomeReached, Progressed, Started
-from fuzzharness.finding import Change, Escape
+from fuzzharness.finding import Change, Comparison, Deviation, Escape, Fidelity, Match, Renamed
 from fuzzharness.model import Outcome, Raised, Returned, Unfinished
 from fuzzharness.report.jsonl import kind, line, outcome_fields, safe
 from fuzzharness.settings import Settings
@@ -151,3 +151,41 @@ def test_no_value_is_refused_and_none_shows_an_address(value):
 def test_an_unknown_event_is_a_mistake_of_ours():
     with pytest.raises(TypeError, match="no schema"):
         line(object(), "x")
+
+
+def test_the_report_says_call_by_call_how_far_the_replay_is_as_recorded(report):
+    renamed = Renamed("db.orders", "id", ((101, 8),))
+    calls = (
+        Comparison("call_A", "add", Match.RENAMED, mapping=(renamed,)),
+        Comparison("call_B", "add", Match.DIFFERS, (Deviation(("left",), MISSING, None),)),
+    )
+    fields = read(Finished(replace(report, fidelity=Fidelity(calls))))["report"]["fidelity"]
+    mapped = {"where": "db.orders", "what": "id", "pairs": [{"recorded": 101, "replayed": 8}]}
+    assert fields == {
+        "rate": 0.5,
+        "compared": 2,
+        "same": 1,
+        "calls": [
+            {
+                "call": "call_A",
+                "match": "same up to generated values",
+                "deviations": [],
+                "mapping": [{**mapped, "text": "db.orders: 101 is 8 here"}],
+            },
+            {
+                "call": "call_B",
+                "match": "differs",
+                "deviations": [{"path": ["left"], "replayed": None}],
+                "mapping": [],
+            },
+        ],
+    }
+
+
+def test_a_rate_of_nothing_is_null(report):
+    assert read(Finished(report))["report"]["fidelity"] == {
+        "rate": None,
+        "compared": 0,
+        "same": 0,
+        "calls": [],
+    }

@@ -5,10 +5,22 @@ from dataclasses import replace
 
 import pytest
 
-from fuzzharness.finding import Certificate, Escape, Mode, Renamed, Verdict
+from fuzzharness.access import MISSING
+from fuzzharness.finding import (
+    Certificate,
+    Comparison,
+    Deviation,
+    Escape,
+    Fidelity,
+    Match,
+    Mode,
+    Renamed,
+    Verdict,
+)
 from fuzzharness.report.words import (
     UNJUDGED,
     certified,
+    deviations,
     headline,
     remarks,
     schedule_line,
@@ -133,3 +145,38 @@ def test_an_empty_tally_says_that_the_schedule_fits_nothing():
 )
 def test_what_is_named_otherwise_is_told_in_a_few_words(where, what, pairs, text):
     assert str(Renamed(where, what, tuple(pairs))) == text
+
+
+def differing(*places: Deviation, match: Match = Match.DIFFERS, call: str = "call_B") -> Comparison:
+    return Comparison(call, "add_credit", match, places)
+
+
+SAME = Comparison("call_A", "add_credit", Match.SAME)
+
+
+def test_a_replay_that_is_as_recorded_is_not_mentioned(safe):
+    for calls in ((), (SAME,), (replace(SAME, match=Match.UNRECORDED), replace(SAME, match=Match.RENAMED))):
+        assert list(remarks(safe(fidelity=Fidelity(calls)))) == []
+
+
+def test_a_replay_that_is_not_as_recorded_is_told_in_one_line_with_the_rate(safe):
+    apart = differing(Deviation(("balance",), 130, 120))
+    assert list(remarks(safe(fidelity=Fidelity((SAME, apart, apart))))) == [
+        "fidelity 1 of 3 recorded results (33%): call_B add_credit differs at balance: recorded 130, "
+        "replayed 120, and 1 other call. The world or the tools are not what was recorded"
+    ]
+
+
+def test_each_call_that_is_not_as_recorded_is_named_with_what_was_and_what_is():
+    fidelity = Fidelity(
+        (
+            SAME,
+            differing(*(Deviation((n,), n, MISSING) for n in range(5))),
+            differing(Deviation((), "Error: none", "ok\n"), match=Match.ERROR_THEN, call="c"),
+        )
+    )
+    assert deviations(fidelity) == (
+        "not as recorded: call_B add_credit differs at 0: recorded 0, replayed nothing; at 1: recorded 1, "
+        "replayed nothing; at 2: recorded 2, replayed nothing; and 2 more places",
+        "not as recorded: c add_credit error then and not now: recorded 'Error: none', replayed 'ok\\n'",
+    )
