@@ -1,7 +1,7 @@
 """Which tables and rows a SQL statement reads and writes, read from its text.
 
-Decides the keys ``(table, row)`` of a statement; a row is named only where the predicate pins the
-primary key to a value, else the whole table stands for it. A statement that cannot be read touches
+Decides the keys ``(table, row)`` of a statement; a row is named only where the predicate pins each column
+of the primary key to a value, else the whole table stands for it. A statement that cannot be read touches
 everything. Reading SQL is sqlglot's part; nothing here is ever executed.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import lru_cache
+from itertools import product
+from math import prod
 from typing import Any
 
 import sqlglot
@@ -105,13 +107,13 @@ class Reader:
             return EVERYTHING
         others = [part for part in self._reads(tree, False) if part.table != table]
         rows = self._inserted(tree, table) if isinstance(tree, exp.Insert) else self._changed(tree, table)
-        affinity = self._affinity(table)
+        affinities = self._schema.affinities(table)
         parts = [*others, *self._referenced(tree, table)]
         kind = self._looks(tree, table)
         if kind is not None:
-            parts.append(Part(table, kind, rows, affinity))
-        parts += [Part(table, Kind.WRITE, rows, affinity), *affected]
-        claims = (Part(table, Kind.LOCK, rows, affinity), *self._shared(parts, table))
+            parts.append(Part(table, kind, rows, affinities))
+        parts += [Part(table, Kind.WRITE, rows, affinities), *affected]
+        claims = (Part(table, Kind.LOCK, rows, affinities), *self._shared(parts, table))
         plain = isinstance(tree, exp.Insert) or bool(self._rows(tree, table))
         plain = plain and not others and not list(tree.find_all(exp.Query))
         appends = kind is None and not affected and self._leaves_out_the_key(tree, table)
@@ -141,7 +143,8 @@ class Reader:
         assigned = {id(column) for term in tree.expressions for column in _assigned(term)}
         used = {column.name.lower() for column in tree.find_all(exp.Column) if id(column) not in assigned}
         returns = tree.args.get("returning") is not None
-        return not returns and used <= {self._schema.key(table)} and not list(tree.find_all(exp.Query))
+        named = set(self._schema.columns(table))
+        return not returns and used <= named and not list(tree.find_all(exp.Query))
 
     def _affected(self, tree: Any, table: str) -> list[Part] | None:
         """What foreign keys to this table, and theirs in turn, read and change; None: anything."""
@@ -166,9 +169,6 @@ class Reader:
                     todo.append((child.table, None))
         return list(parts)
 
-    def _affinity(self, table: str) -> str:
-        return self._schema.keys[table][1] if table in self._schema.keys else ""
-
     def _reads(self, tree: Any, checks: bool) -> list[Part]:
         kind = Kind.CHECK if checks else Kind.READ
         names = {cte.alias.lower() for cte in tree.find_all(exp.CTE)} - self._schema.tables
@@ -181,37 +181,37 @@ class Reader:
             elif table not in self._schema.tables or not all(map(self._at_home, tables)):
                 return [Part(ANY, Kind.READ)]  # type: ignore[arg-type]  # ANY stands for all tables
             else:
-                parts.append(
-                    Part(table, kind, self._rows(tree, table) if alone else (), self._affinity(table))
-                )
+                rows = self._rows(tree, table) if alone else ()
+                parts.append(Part(table, kind, rows, self._schema.affinities(table)))
         return parts
 
     def _at_home(self, table: Any) -> bool:
         return table.text("db").lower() in self._dialect.homes
 
-    def _rows(self, tree: Any, table: str) -> tuple[Any, ...]:
-        key = self._schema.key(table)
+    def _rows(self, tree: Any, table: str) -> tuple[tuple[Any, ...], ...]:
+        key = self._schema.columns(table)
         where = tree.args.get("where")
-        if key is None or where is None or len(list(tree.find_all(exp.Table))) != 1:
+        if not key or where is None or len(list(tree.find_all(exp.Table))) != 1:
             return ()
-        for term in where.this.flatten() if isinstance(where.this, exp.And) else [where.this]:
-            rows = _pinned(term.unnest(), key)
-            if rows:
-                return rows
-        return ()
+        terms = list(where.this.flatten() if isinstance(where.this, exp.And) else [where.this])
+        values = [
+            next(filter(None, (_pinned(term.unnest(), column) for term in terms)), ()) for column in key
+        ]
+        return tuple(product(*values)) if prod(map(len, values)) <= _MOST_ROWS else ()
 
-    def _changed(self, tree: Any, table: str) -> tuple[Any, ...]:
+    def _changed(self, tree: Any, table: str) -> tuple[tuple[Any, ...], ...]:
         """The rows of an update or delete; all of them where it may collide with others."""
         columns = set(_set_columns(tree)) if isinstance(tree, exp.Update) else set()
         unique = self._schema.unique.get(table, frozenset())
-        collides = self._schema.key(table) in columns or columns & unique or (columns and "*" in unique)
+        collides = columns & {*self._schema.columns(table), *unique} or (columns and "*" in unique)
         return () if collides else self._rows(tree, table)
 
-    def _inserted(self, tree: Any, table: str) -> tuple[Any, ...]:
-        key = self._schema.key(table)
-        if key is None or self._schema.unique.get(table):
+    def _inserted(self, tree: Any, table: str) -> tuple[tuple[Any, ...], ...]:
+        key = self._schema.columns(table)
+        if not key or self._schema.unique.get(table):
             return ()
-        return tuple(_inserted_values(tree, key))
+        values = [_inserted_values(tree, column) for column in key]
+        return tuple(zip(*values, strict=True)) if all(values) else ()
 
     def _referenced(self, tree: Any, table: str) -> list[Part]:
         """The rows that foreign keys of written columns must find."""
@@ -222,10 +222,13 @@ class Reader:
                 continue
             values = _inserted_values(tree, foreign.column) if inserts else _set_values(tree, foreign.column)
             by_key = foreign.target in (None, self._schema.key(foreign.table))
-            rows = tuple(values) if by_key else ()
-            parts.append(Part(foreign.table, Kind.CHECK, rows, self._affinity(foreign.table)))
+            rows = tuple((value,) for value in values) if by_key else ()
+            parts.append(Part(foreign.table, Kind.CHECK, rows, self._schema.affinities(foreign.table)))
         return parts
 
+
+_MOST_ROWS = 1_000
+"""A predicate that names more rows than this is taken to name the table."""
 
 _CHANGING = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 
@@ -235,6 +238,11 @@ def _names(function: Any) -> set[str]:
     if isinstance(function, exp.Anonymous):
         return {str(function.this).lower()}
     return {name.lower() for name in function.sql_names()}
+
+
+def _named(terms: list[Any], column: str) -> tuple[Any, ...]:
+    """The values of ``column`` in rows of which all ``terms`` hold; none where that may be any."""
+    return next(filter(None, (_pinned(term.unnest(), column) for term in terms)), ())
 
 
 def _pinned(term: Any, key: str) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fuzzharness.world import layout
-from fuzzharness.world.schema import SEVERAL, Foreign, Schema, quoted
+from fuzzharness.world.schema import SEVERAL, Foreign, Schema, known_columns, quoted
 
 OURS = "fuzzharness_"
 """The schema of the scratch database that holds what the harness keeps there."""
@@ -133,11 +133,9 @@ def _rows(own: Any, query: str) -> list[tuple[Any, ...]]:
     return found
 
 
-def _row_key(table: Table) -> tuple[str, str] | None:
-    if len(table.key) != 1:
-        return None
-    affinity = _AFFINITIES.get(dict(table.columns)[table.key[0]])
-    return None if affinity is None else (table.key[0].lower(), affinity)
+def _row_key(table: Table) -> tuple[tuple[str, str], ...] | None:
+    kinds = dict(table.columns)
+    return known_columns([(column.lower(), _AFFINITIES.get(kinds[column])) for column in table.key])
 
 
 def _foreign_keys(

@@ -37,6 +37,7 @@ from fuzzharness.world.postgres_waits import Waits
 from fuzzharness.world.references import Replaced
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.schema import Schema, quoted
+from fuzzharness.world.statement import columns_of
 from fuzzharness.world.store import Setup, on_engine, run_setup
 
 _PREFIX = "fuzzharness_"
@@ -350,10 +351,9 @@ class PostgresStore:
         return Contents(Start({}), self._rows(table))
 
     def _fetch(self, table: Table, key: Sequence[Any]) -> list[dict[str, Any]]:
-        where = " AND ".join(f"{quoted(name)} = %s" for name in table.key)
         with self._own.cursor(row_factory=dict_row) as cursor:
             found: list[dict[str, Any]] = cursor.execute(
-                f"SELECT * FROM ONLY {table.place} WHERE {where}", tuple(key)
+                f"SELECT * FROM ONLY {table.place} WHERE {_where(table)}", tuple(key)
             ).fetchall()
         return found
 
@@ -383,7 +383,7 @@ class PostgresStore:
         if key[1] is ANY:
             rows = self._rows(table) if self._undo.small(table) else {}
             return list(rows.values())[:20]
-        found = self._fetch(table, key[1:])
+        found = self._fetch(table, columns_of(key[1]))
         return found[0] if found else MISSING
 
     def perturb(self, key: Key) -> bool:
@@ -399,8 +399,8 @@ class PostgresStore:
         sets = ", ".join(f"{quoted(name)} = %s" for name in values)
         try:
             self._own.execute(
-                f"UPDATE ONLY {table.place} SET {sets} WHERE {quoted(table.key[0])} = %s",
-                (*values.values(), key[1]),
+                f"UPDATE ONLY {table.place} SET {sets} WHERE {_where(table)}",
+                (*values.values(), *columns_of(key[1])),
             )
         except psycopg.Error:
             return False
@@ -482,3 +482,8 @@ def _drop_left(admin: Any) -> None:
         if mine:
             _drop(admin, name)
             admin.execute(f"SELECT pg_advisory_unlock(hashtext('{base}'))")
+
+
+def _where(table: Table) -> str:
+    """The condition that names one row."""
+    return " AND ".join(f"{quoted(name)} = %s" for name in table.key)

@@ -6,7 +6,7 @@ Decides which tables have rows that a key names for certain. Reads the database,
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from fuzzharness.world.layout import Table
@@ -33,23 +33,32 @@ class Foreign:
 class Schema:
     """What footprints need of a database; every name in lower case.
 
-    ``keys`` holds the primary key of tables where one column is it and equal values are written
-    alike: ``(column, affinity)``. ``unique`` are the columns of further unique indexes, with ``*`` for
+    ``keys`` holds the primary key of tables where equal values of it are written alike: ``(column,
+    affinity)`` of each of its columns. ``unique`` are the columns of further unique indexes, with ``*`` for
     expressions, ``functions`` those whose code is the application's. A table that is not among
     ``tables`` may be anything: a view, a virtual table.
     """
 
     tables: frozenset[str] = frozenset()
-    keys: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    keys: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     parents: Mapping[str, tuple[Foreign, ...]] = field(default_factory=dict)
     children: Mapping[str, tuple[Foreign, ...]] = field(default_factory=dict)
     unique: Mapping[str, frozenset[str]] = field(default_factory=dict)
     triggers: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
 
+    def columns(self, table: str) -> tuple[str, ...]:
+        """The columns that together name a row of ``table``; none where nothing does for certain."""
+        return tuple(column for column, _ in self.keys.get(table, ()))
+
     def key(self, table: str) -> str | None:
-        """The column that names a row of ``table``."""
-        return self.keys[table][0] if table in self.keys else None
+        """The column that alone names a row of ``table``."""
+        columns = self.columns(table)
+        return columns[0] if len(columns) == 1 else None
+
+    def affinities(self, table: str) -> tuple[str, ...]:
+        """Of each of :meth:`columns`, how a value is stored there."""
+        return tuple(affinity for _, affinity in self.keys.get(table, ()))
 
 
 def quoted(name: str) -> str:
@@ -136,15 +145,21 @@ def _parents(connection: sqlite3.Connection, table: str) -> tuple[Foreign, ...]:
     )
 
 
-def _row_key(connection: sqlite3.Connection, table: str) -> tuple[str, str] | None:
+def _row_key(connection: sqlite3.Connection, table: str) -> tuple[tuple[str, str], ...] | None:
     columns = key_columns(connection, table)
     (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-    if len(columns) != 1 or "COLLATE" in (sql or "").upper():
+    if not columns or "COLLATE" in (sql or "").upper():
         return None
     info = connection.execute(f"PRAGMA table_info({quoted(table)})").fetchall()
-    (kind,) = [row[2].upper() for row in info if row[1] == columns[0]]
-    affinity = _affinity(kind)
-    return None if affinity is None else (columns[0].lower(), affinity)
+    kinds = {row[1]: row[2].upper() for row in info}
+    found = [(column.lower(), _affinity(kinds[column])) for column in columns]
+    return known_columns(found)
+
+
+def known_columns(columns: Collection[tuple[str, str | None]]) -> tuple[tuple[str, str], ...] | None:
+    """The columns of a key with their affinities; None where one of these is not known."""
+    found = [(column, affinity) for column, affinity in columns if affinity is not None]
+    return tuple(found) if found and len(found) == len(columns) else None
 
 
 def _affinity(kind: str) -> str | None:

@@ -37,6 +37,7 @@ from fuzzharness.world.pool import CallPool
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.schema import Schema, layout_of, quoted, schema_of
 from fuzzharness.world.sqlite_rows import Rows
+from fuzzharness.world.statement import columns_of
 from fuzzharness.world.store import Setup, on_engine, run_setup
 from fuzzharness.world.wal_image import WalImage
 
@@ -246,23 +247,27 @@ class SqliteStore:
         table, row = key[0], key[1] if len(key) > 1 else ANY
         if table is ANY:
             return None
-        column = self._schema.key(table)
-        where = "" if row is ANY or column is None else f" WHERE {quoted(column)} = ?"
+        named = row is not ANY and bool(self._schema.columns(table))
+        where = f" WHERE {self._where(table)}" if named else ""
         try:
             seen = sqlite3.Connection.cursor(connection or self._own, sqlite3.Cursor)
-            seen.execute(f"SELECT * FROM {quoted(table)}{where} LIMIT 20", (row,) if where else ())
+            seen.execute(f"SELECT * FROM {quoted(table)}{where} LIMIT 20", columns_of(row) if named else ())
         except sqlite3.Error:
             return None
         rows = [dict(zip((c[0] for c in seen.description), r, strict=True)) for r in seen.fetchall()]
-        return rows if not where else (rows[0] if rows else MISSING)
+        return rows if not named else (rows[0] if rows else MISSING)
+
+    def _where(self, table: str) -> str:
+        """The condition that names one row."""
+        return " AND ".join(f"{quoted(column)} = ?" for column in self._schema.columns(table))
 
     def perturb(self, key: Key) -> bool:
         table, row = key[0], key[1] if len(key) > 1 else ANY
-        column = self._schema.key(table)
-        if row is ANY or column is None:
+        columns = self._schema.columns(table)
+        if row is ANY or not columns:
             return False
         found = self.look(None, key)
-        fixed = {column, *(foreign.column for foreign in self._schema.parents.get(table, ()))}
+        fixed = {*columns, *(foreign.column for foreign in self._schema.parents.get(table, ()))}
         free = {k: v for k, v in found.items() if k.lower() not in fixed} if isinstance(found, dict) else {}
         changed, values = another(free)
         if not changed:
@@ -271,7 +276,8 @@ class SqliteStore:
         sets = ", ".join(f"{quoted(name)} = ?" for name in values)
         try:
             self._own.execute(
-                f"UPDATE {quoted(table)} SET {sets} WHERE {quoted(column)} = ?", (*values.values(), row)
+                f"UPDATE {quoted(table)} SET {sets} WHERE {self._where(table)}",
+                (*values.values(), *columns_of(row)),
             )
         except sqlite3.Error:
             return False

@@ -18,12 +18,16 @@ NOTHING = object()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One table a statement touches; ``rows`` tell how to find the rows' keys among the parameters."""
+    """One table a statement touches.
+
+    ``rows`` tell how to find the rows' keys among the parameters, each with a value for every column of
+    the key; ``affinities`` how those columns store one.
+    """
 
     table: str
     kind: Kind
-    rows: tuple[Any, ...] = ()
-    affinity: str = ""
+    rows: tuple[tuple[Any, ...], ...] = ()
+    affinities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,8 @@ class Footprint:
 def _touched(parts: Sequence[Part], params: Any) -> list[tuple[Key, Kind]]:
     found: dict[tuple[Key, Kind], None] = {}
     for part in parts:
-        for row in part.rows or (NOTHING,):
-            found.setdefault(((part.table, _value(row, params, part.affinity)), part.kind))
+        for row in part.rows or ((),):
+            found.setdefault(((part.table, _row(row, params, part.affinities)), part.kind))
     return list(found)
 
 
@@ -81,15 +85,28 @@ class Param:
     name: str | int
 
 
-def _value(row: Any, params: Any, affinity: str) -> Any:
-    if row is NOTHING:
+def _row(values: tuple[Any, ...], params: Any, affinities: tuple[str, ...]) -> Any:
+    """The key of a row: one value, or all of a longer key; ANY where one of them is not certain."""
+    if len(values) != len(affinities):
         return ANY
-    if isinstance(row, Param):
+    found = tuple(_value(v, params, affinity) for v, affinity in zip(values, affinities, strict=True))
+    if ANY in found or not found:
+        return ANY
+    return found[0] if len(found) == 1 else found
+
+
+def columns_of(row: Any) -> tuple[Any, ...]:
+    """The values of the columns of the key ``row``."""
+    return row if isinstance(row, tuple) else (row,)
+
+
+def _value(value: Any, params: Any, affinity: str) -> Any:
+    if isinstance(value, Param):
         try:
-            row = params[row.name]
+            value = params[value.name]
         except (KeyError, IndexError, TypeError):
             return ANY
-    return _as_stored(row, affinity)
+    return _as_stored(value, affinity)
 
 
 def _as_stored(value: Any, affinity: str) -> Any:

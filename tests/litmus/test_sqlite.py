@@ -518,3 +518,41 @@ def test_rows_have_the_classes_of_values(name: str) -> None:
 @pytest.mark.parametrize("name", PATTERNS)
 def test_rows_have_the_classes_of_values_on_postgresql_too(name: str, postgres: Callable[[], str]) -> None:
     hold_against_values(name, postgres())
+
+
+def line_tool(order: int, line: int, amount: int) -> Tool:
+    """Read a row that two columns name, and write it back."""
+    key = {"order": order, "line": line}
+
+    def tool(shop: sa.Engine) -> None:
+        with shop.connect() as connection:
+            found = sa.text("SELECT count FROM lines WHERE shipment = :order AND line = :line")
+            count = connection.execute(found, key).scalar_one()
+        with shop.begin() as connection:
+            put = sa.text("UPDATE lines SET count = :count WHERE line = :line AND shipment = :order")
+            connection.execute(put, {**key, "count": count + amount})
+
+    return tool
+
+
+def fill_lines(connection: sa.Connection) -> None:
+    connection.execute(
+        sa.text("CREATE TABLE lines (shipment INT, line INT, count INT, PRIMARY KEY (shipment, line))")
+    )
+    connection.execute(sa.text("INSERT INTO lines VALUES (1, 1, 0), (1, 2, 0)"))
+
+
+@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
+def test_rows_that_two_columns_name_are_as_apart_as_values(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    url = "sqlite://" if server == "sqlite" else request.getfixturevalue("postgres")()
+    world = fh.World(shop=fh.Database(url, setup=fill_lines))
+
+    apart = explored(line_tool(1, 1, 10), line_tool(1, 2, 20), world=world)
+    assert (apart.verdict, apart.executions, apart.exhausted) == (fh.Verdict.SAFE, 1, True)
+
+    same = explored(line_tool(1, 2, 10), line_tool(1, 2, 20), world=world)
+    assert (same.executions, same.exhausted) == (4, True)
+    assert {o.state["shop"]["lines"][1, 2]["count"] for o in same.outcomes} == {10, 20, 30}
+    assert same.findings[0].anomaly == "lost-update"

@@ -16,6 +16,10 @@ CREATE TABLE t (id INTEGER PRIMARY KEY, x, y);
 CREATE TABLE named (name TEXT PRIMARY KEY, x) WITHOUT ROWID;
 CREATE TABLE folded (name TEXT PRIMARY KEY COLLATE NOCASE, x);
 CREATE TABLE pair (a INTEGER, b INTEGER, x, PRIMARY KEY (a, b));
+CREATE TABLE folded_pair (a INTEGER, b TEXT COLLATE NOCASE, x, PRIMARY KEY (a, b));
+CREATE TABLE of_pair (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER,
+    FOREIGN KEY (a, b) REFERENCES held (a, b) ON DELETE CASCADE);
+CREATE TABLE held (a INTEGER, b INTEGER, x, PRIMARY KEY (a, b));
 CREATE TABLE nokey (x, y);
 CREATE TABLE mail (id INTEGER PRIMARY KEY, address TEXT UNIQUE, x);
 CREATE TABLE child (id INTEGER PRIMARY KEY, t_id INTEGER REFERENCES t (id), x);
@@ -89,7 +93,29 @@ CASES: list[tuple[str, Any, set[Any]]] = [
     ("SELECT x FROM named WHERE name = ?", (7,), {("read", "named", "*")}),
     ("SELECT x FROM named WHERE name = ? COLLATE NOCASE", ("ann",), {("read", "named", "*")}),
     ("SELECT x FROM folded WHERE name = ?", ("ann",), {("read", "folded", "*")}),
-    ("SELECT x FROM pair WHERE a = 1 AND b = 2", (), {("read", "pair", "*")}),
+    # a key of several columns, each of which has to be named
+    ("SELECT x FROM pair WHERE a = 1 AND b = 2", (), {("read", "pair", (1, 2))}),
+    ("SELECT x FROM pair WHERE b = ? AND a = ?", ("2", 1), {("read", "pair", (1, 2))}),
+    ("SELECT x FROM pair WHERE a = 1", (), {("read", "pair", "*")}),
+    ("SELECT x FROM pair WHERE a = 1 AND b > 2", (), {("read", "pair", "*")}),
+    ("SELECT x FROM pair WHERE a = 1 OR b = 2", (), {("read", "pair", "*")}),
+    ("SELECT x FROM pair WHERE a = 1 AND b = ?", (None,), {("read", "pair", "*")}),
+    ("SELECT x FROM pair WHERE a IN (1, 2) AND b IN (3, ?)", (4,),
+     {("read", "pair", row) for row in ((1, 3), (1, 4), (2, 3), (2, 4))}),
+    ("SELECT x FROM folded_pair WHERE a = 1 AND b = 'x'", (), {("read", "folded_pair", "*")}),
+    ("UPDATE pair SET x = 1 WHERE a = 1 AND b = 2", (),
+     {("check", "pair", (1, 2)), ("write", "pair", (1, 2))}),
+    ("UPDATE pair SET b = 3 WHERE a = 1 AND b = 2", (), {("check", "pair", "*"), ("write", "pair", "*")}),
+    ("UPDATE pair SET x = x + a WHERE a = 1 AND b = 2", (),
+     {("read", "pair", (1, 2)), ("write", "pair", (1, 2))}),
+    ("DELETE FROM pair WHERE a = 1 AND b = 2", (),
+     {("check", "pair", (1, 2)), ("write", "pair", (1, 2))}),
+    ("DELETE FROM held WHERE a = 1 AND b = 2", (),
+     {("check", "held", (1, 2)), ("write", "held", (1, 2)), ("write", "of_pair", "*")}),
+    ("INSERT INTO pair (x, b, a) VALUES (0, 2, 1), (0, ?, 4)", (5,),
+     {("write", "pair", (1, 2)), ("write", "pair", (4, 5))}),
+    ("INSERT INTO pair (a, x) VALUES (1, 0)", (), {("write", "pair", "*")}),
+    ("INSERT INTO of_pair VALUES (1, 1, 2)", (), {("write", "of_pair", "*"), ("check", "held", "*")}),
     ("UPDATE t SET x = 1 WHERE id = ?", (7,), {("check", "t", 7), ("write", "t", 7)}),
     ("UPDATE t SET x = x + 1 WHERE id = ?", (7,), {("read", "t", 7), ("write", "t", 7)}),
     ("UPDATE t SET x = 1 WHERE id = 7 AND x = 2", (), {("read", "t", 7), ("write", "t", 7)}),
