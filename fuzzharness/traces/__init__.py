@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain, count
 
 from fuzzharness.model import Batch, Trace
 from fuzzharness.traces.conversation import conversations
@@ -26,10 +27,11 @@ def load_trace(path: str | os.PathLike[str], *, format: str | None = None, lenie
 
     The file is JSON (a list of messages, or an object with ``messages``) or JSON lines (a message
     or such an object a line), in UTF-8, of at most 50 MB. Its batches are the tool calls of one
-    assistant message each, called ``turn-1``, ``turn-2``, … in the order of the recording.
+    assistant message each, in the order of the recording; they are called ``turn-1``, ``turn-2``, …,
+    or as one of fuzzharness' own recordings calls them.
 
-    format: the name of the format, ``openai-chat`` or ``anthropic-messages``; None to recognise it
-        from the content.
+    format: the name of the format, as ``openai-chat``, ``anthropic-messages`` or ``fuzzharness``; None to
+        recognise it from the content.
     lenient: leave malformed lines, messages and calls out and count them in ``Trace.skipped``. A
         file that cannot be read at all, or of which nothing is left, is refused all the same.
 
@@ -46,4 +48,13 @@ def load_trace(path: str | os.PathLike[str], *, format: str | None = None, lenie
 
 
 def _numbered(batches: Iterable[Batch]) -> tuple[Batch, ...]:
-    return tuple(replace(batch, id=f"turn-{n}") for n, batch in enumerate(batches, 1))
+    """``batches``, each under its own id if no other before it has that, else ``turn-N``."""
+    taken: set[str] = set()
+    return tuple(replace(batch, id=_free(batch.id, n, taken)) for n, batch in enumerate(batches, 1))
+
+
+def _free(id: str | None, number: int, taken: set[str]) -> str:
+    names = chain([id] if id else [], (f"turn-{n}" for n in count(number)))
+    name = next(name for name in names if name not in taken)
+    taken.add(name)
+    return name

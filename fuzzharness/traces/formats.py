@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Sequence
 
 from fuzzharness.errors import TraceError
-from fuzzharness.traces import anthropic_messages, openai_chat
+from fuzzharness.traces import anthropic_messages, native, openai_chat
 from fuzzharness.traces.node import Node, kind
 from fuzzharness.traces.place import Place
 from fuzzharness.traces.reader import Fit, Reader
@@ -18,6 +18,7 @@ from fuzzharness.traces.reader import Fit, Reader
 READERS: tuple[Reader, ...] = (
     openai_chat,
     anthropic_messages,
+    native,
 )
 
 

@@ -20,7 +20,8 @@ DOCUMENTS = [
     json.loads((SAMPLES / name).read_text(encoding="utf-8"))
     for name in ("openai-chat.json", "openai-chat-wrapped.json", "anthropic-messages.json")
 ]
-FORMATS = [None, "openai-chat", "anthropic-messages"]
+DOCUMENTS.append([json.loads(line) for line in (SAMPLES / "fuzzharness.jsonl").read_text().splitlines()])
+FORMATS = [None, "openai-chat", "anthropic-messages", "fuzzharness"]
 
 surrogates = st.characters(codec=None)
 texts = st.text(surrogates, max_size=5)

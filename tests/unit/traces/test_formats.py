@@ -39,7 +39,7 @@ def lines(*values: Any) -> str:
 
 
 def test_names_of_formats_are_unique() -> None:
-    assert [reader.name for reader in READERS] == ["openai-chat", "anthropic-messages"]
+    assert [reader.name for reader in READERS] == ["openai-chat", "anthropic-messages", "fuzzharness"]
 
 
 @pytest.mark.parametrize(("messages", "name"), [(OPENAI, "openai-chat"), (ANTHROPIC, "anthropic-messages")])
