@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fuzzharness.errors import NetworkRefused as NetworkRefused
     from fuzzharness.errors import NotJudged as NotJudged
     from fuzzharness.errors import RaceFound as RaceFound
+    from fuzzharness.errors import RecordingError as RecordingError
     from fuzzharness.errors import ReplayMismatch as ReplayMismatch
     from fuzzharness.errors import ScenarioError as ScenarioError
     from fuzzharness.errors import SettingsError as SettingsError
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from fuzzharness.model import Returned as Returned
     from fuzzharness.model import Trace as Trace
     from fuzzharness.model import Unfinished as Unfinished
+    from fuzzharness.recorder import Recording as Recording
+    from fuzzharness.recorder import record as record
     from fuzzharness.runtime.gate import atomic as atomic
     from fuzzharness.runtime.instrument import instrument as instrument
     from fuzzharness.schedule import Schedule as Schedule
@@ -64,6 +67,7 @@ _HOME = {
         "NotJudged",
         "NetworkRefused",
         "RaceFound",
+        "RecordingError",
         "ReplayMismatch",
         "ScenarioError",
         "SettingsError",
@@ -75,6 +79,7 @@ _HOME = {
     "exploration": ("explore", "replay"),
     "finding": ("Certificate", "Escape", "Execution", "Finding", "Mode", "Report", "Verdict"),
     "model": ("Batch", "Call", "Outcome", "Raised", "Returned", "Trace", "Unfinished"),
+    "recorder": ("Recording", "record"),
     "runtime.gate": ("atomic",),
     "runtime.instrument": ("instrument",),
     "schedule": ("Schedule",),

@@ -18,6 +18,7 @@ ROWS = [
     ["events"],
     ["traces"],
     ["tools"],
+    ["recorder"],
     ["world"],
     ["runtime"],
     ["search"],

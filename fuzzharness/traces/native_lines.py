@@ -23,6 +23,8 @@ _DEEPEST: Final = DEPTH_LIMIT - 20
 _WIDEST: Final = int(DIGIT_LIMIT * 3.32)
 """Bits of the largest whole number, which then has no more digits than may be read."""
 
+_START: Final = f'{{"fuzzharness": "{KIND}"'.encode()
+
 
 def header() -> str:
     """The first line of a recording."""
@@ -35,9 +37,12 @@ def whole(batch: Batch, id: str, source: Mapping[str, Any] | None = None) -> str
     return _line({"batch": id, "calls": [as_json(call) for call in batch.calls], **told})
 
 
-def opened(id: str, calls: Iterable[Call], source: Mapping[str, Any] | None = None) -> str:
-    """A batch begins; ``calls`` are those of its message, as far as they are known."""
-    told = {"source": source} if source else {}
+def opened(id: str, calls: Iterable[Call], *, inferred: bool = False) -> str:
+    """A batch begins; ``calls`` are those of its message, as far as they are known.
+
+    inferred: the runner did not say so, but calls were in flight together.
+    """
+    told = {"inferred": True} if inferred else {}
     return _line({"open": id, "calls": [as_json(call) for call in calls], **told})
 
 
@@ -78,6 +83,12 @@ def _ending(call: Call) -> dict[str, Any]:
 
 def _line(value: Mapping[str, Any]) -> str:
     return json.dumps(value, allow_nan=False, separators=(", ", ": ")) + "\n"
+
+
+def whole_lines(data: bytes) -> bytes:
+    """``data`` without the half line with which a recording of ours ends if its process was killed."""
+    ours = data.startswith(_START) and not data.endswith(b"\n")
+    return data[: data.rfind(b"\n") + 1] or data if ours else data
 
 
 def recordable(value: Any) -> bool:

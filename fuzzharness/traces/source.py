@@ -16,6 +16,7 @@ from pathlib import Path
 from fuzzharness.errors import TraceError
 from fuzzharness.traces.document import parse
 from fuzzharness.traces.leniency import Leniency
+from fuzzharness.traces.native_lines import whole_lines
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.place import Place
 
@@ -43,7 +44,7 @@ def documents(path: str | os.PathLike[str], leniency: Leniency) -> Iterator[Node
     :class:`TraceError`.
     """
     file = os.fspath(path)
-    data = _read(Path(path), Place(file))
+    data = whole_lines(_read(Path(path), Place(file)))
     lines = _lines(data, file)
     first, several = next(lines, None), next(lines, None) is not None
     if first is None:
