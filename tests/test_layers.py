@@ -19,6 +19,7 @@ ROWS = [
     ["traces"],
     ["tools"],
     ["recorder"],
+    ["privacy"],
     ["world"],
     ["runtime"],
     ["search"],
@@ -37,6 +38,7 @@ HOME = {
     "pytest": ["plugin"],
     "_pytest": [],
     "click": ["cli"],
+    "faker": ["privacy.fakes"],
     "hypothesis": ["strategies"],
     "sqlalchemy": [
         "world.database",
