@@ -20,6 +20,7 @@ ROWS = [
     ["tools"],
     ["recorder"],
     ["privacy"],
+    ["importing"],
     ["world"],
     ["runtime"],
     ["search"],
@@ -54,6 +55,8 @@ HOME = {
     "sqlglot": ["world.footprint"],
     "time_machine": ["runtime.clock"],
     "trio": ["runtime"],
+    "msgspec": ["traces.document"],
+    "zstandard": [],  # traces.stream asks for it by name, only where a recording is packed so
     "anthropic": [],
 }
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}

@@ -1,7 +1,7 @@
 """Importing: the chain from recordings to one file of ours.
 
-Decides what is read twice (nothing: what is kept waits on a spool) and what a batch is called afterwards. Never
-prints; a listener hears of every batch that is read.
+Decides what is read twice (nothing: what is kept waits on a spool) and what a batch is called afterwards.
+Never prints; a listener hears of every batch that is read.
 """
 
 from __future__ import annotations
@@ -24,12 +24,23 @@ from fuzzharness.model import Batch
 from fuzzharness.privacy import Disguise
 from fuzzharness.privacy.kind import Kind
 from fuzzharness.privacy.rules import Rule
-from fuzzharness.traces import load_trace, native_lines
+from fuzzharness.traces import native_lines, read_batches
+from fuzzharness.traces.folder import files
 
 SCENARIO: Final = ".scenario.toml"
 
-Listener = Callable[[Path, int], None]
-"""Told of every batch: the file it is in, and how many were read so far; and of every file when it is through."""
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far reading is: in ``path``, ``batches`` so far, ``consumed`` of ``size`` bytes in all."""
+
+    path: Path
+    batches: int
+    consumed: int
+    size: int
+
+
+Listener = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +59,9 @@ class Disguising:
 
 @dataclass(slots=True)
 class Summary:
-    """What an import came to. ``skipped``: malformed parts; ``invalid``: kept calls whose arguments are no JSON."""
+    """What an import came to. ``invalid`` counts kept calls whose arguments are not JSON."""
 
-    files: int = 0
+    formats: dict[str, None] = field(default_factory=dict)
     read: int = 0
     read_calls: int = 0
     kept: int = 0
@@ -66,20 +77,22 @@ class Summary:
 def import_recordings(
     paths: Sequence[Path],
     output: Path,
-    selection: Selection = Selection(),
-    disguising: Disguising = Disguising(),
+    selection: Selection,
+    disguising: Disguising,
     *,
     format: str | None = None,
     lenient: bool = False,
     scenario: bool = False,
-    listener: Listener = lambda _file, _read: None,
+    listener: Listener = lambda _: None,
 ) -> Summary:
-    """Write what ``selection`` keeps of the recordings at ``paths`` to ``output``, in fuzzharness' own format.
+    """Write what ``selection`` keeps of the recordings at ``paths`` to ``output``, in our own format.
 
-    Nothing is written if nothing is kept, or if it is interrupted. scenario: also write a scenario file beside it.
+    Nothing is written if nothing is kept, or if it is interrupted. scenario: also write a scenario file
+    beside it.
 
-    Raises :class:`TraceError` where a recording cannot be read or has no batch, :class:`RecordingError` where the
-    output cannot be written, and :class:`SettingsError` where it would take the place of one of the recordings.
+    Raises :class:`TraceError` where a recording cannot be read or has no batch, :class:`RecordingError`
+    where the output cannot be written, and :class:`SettingsError` where it would take the place of one of
+    the recordings.
     """
     beside = output.with_name(output.name.removesuffix(output.suffix) + SCENARIO) if scenario else None
     _check_output(output, paths, beside)
@@ -91,16 +104,17 @@ def import_recordings(
             spool.put(kept)
         disguise.settle()
         if len(spool):
-            _write(spool, output, beside, disguise, summary)
+            _write(spool, output, beside, disguise, summary, several=len(paths) > 1)
     summary.replaced = disguise.counts
     return summary
 
 
 def _check_output(output: Path, paths: Iterable[Path], beside: Path | None) -> None:
-    if output.exists() and any(path.exists() and os.path.samefile(path, output) for path in paths):
+    read = (file for path in paths for file in files(os.fspath(path)))
+    if output.exists() and any(os.path.samefile(file, output) for file in read):
         raise SettingsError(
-            f"{output} is one of the recordings that are imported. Expected another file, since the recording "
-            "would be gone. Give another one with -o."
+            f"{output} is one of the recordings that are imported. Expected another file, since that one "
+            "would be gone. Give another with -o."
         )
     if not output.absolute().parent.is_dir():
         raise SettingsError(f"there is no folder {output.parent}. Expected one for {output.name}. Make it.")
@@ -111,27 +125,28 @@ def _check_output(output: Path, paths: Iterable[Path], beside: Path | None) -> N
 
 
 def _read(
-    paths: Iterable[Path], format: str | None, lenient: bool, summary: Summary, listener: Listener
+    paths: Sequence[Path], format: str | None, lenient: bool, summary: Summary, listener: Listener
 ) -> Iterator[Kept]:
-    for path in paths:
-        trace = load_trace(path, format=format, lenient=lenient)
-        summary.files += 1
-        summary.skipped += trace.skipped
-        for batch in trace.batches:
+    readings = [read_batches(path, format, lenient) for path in paths]
+    size, done = sum(reading.size for reading in readings), 0
+    for path, reading in zip(paths, readings, strict=True):
+        for batch in reading:
             summary.read += 1
             summary.read_calls += len(batch.calls)
             yield Kept(batch, path.name)
-            listener(path, summary.read)
+            listener(Progress(path, summary.read, done + reading.consumed, size))
+        done += reading.size
+        summary.skipped += reading.skipped
+        summary.formats |= dict.fromkeys((reading.format or "").split(", "))
     if not summary.read:
-        names = ", ".join(map(str, paths))
         raise TraceError(
-            f"there is no tool call in {names}. Expected an assistant message with at least one. Give a recording "
-            "of a session that calls tools."
+            f"there is no tool call in {', '.join(map(str, paths))}. Expected an assistant message with at "
+            "least one. Give a recording of a session that calls tools."
         )
 
 
 def _kept(read: Iterable[Kept], selection: Selection, disguise: Disguise, summary: Summary) -> Iterator[Kept]:
-    """What ``selection`` keeps; ``disguise`` sees everything, so that a name it learns anywhere goes everywhere."""
+    """What ``selection`` keeps; ``disguise`` sees the rest too, for names that it tells only there."""
     origin: dict[str, str] = {}
 
     def looked_at() -> Iterator[Batch]:
@@ -151,8 +166,9 @@ def _kept(read: Iterable[Kept], selection: Selection, disguise: Disguise, summar
     yield from drawn
 
 
-def _write(spool: Spool, output: Path, beside: Path | None, disguise: Disguise, summary: Summary) -> None:
-    several = summary.files > 1
+def _write(
+    spool: Spool, output: Path, beside: Path | None, disguise: Disguise, summary: Summary, *, several: bool
+) -> None:
     taken: set[str] = set()
     with replacing(output) as stream, nullcontext() if beside is None else replacing(beside) as other:
         stream.write(native_lines.header())

@@ -1,7 +1,7 @@
 """Output: a file that is there whole or not at all.
 
-Decides where it grows (beside its place, under another name) and what is left of it when something goes wrong:
-nothing.
+Decides where it grows (beside its place, under another name) and what is left of it when something goes
+wrong: nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
         os.replace(growing, path)
     except OSError as error:
         raise RecordingError(
-            f"{path} cannot be written: {error.strerror}. Expected a place for a file. Give another, or make room."
+            f"{path} cannot be written: {error.strerror}. Expected a place for a file. Give another."
         ) from None
     finally:
         with suppress(OSError):

@@ -1,7 +1,7 @@
 """Selection: which batches of a recording are kept.
 
-Decides by the number of calls, then by shape, then by lot; counts what is left out and why. A draw follows from
-the seed and the batches alone.
+Decides by the number of calls, then by shape, then by lot; counts what is left out and why. A draw follows
+from the seed and the batches alone.
 """
 
 from __future__ import annotations

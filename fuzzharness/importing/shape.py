@@ -1,7 +1,7 @@
 """Shape: what two batches have in common that would be explored alike.
 
-Decides when a batch is one more of the same: the same tools in the same order, arguments of the same types under
-the same names, and the same pattern of equal values among them, which is what makes calls conflict.
+Decides when a batch is one more of the same: the same tools in the same order, arguments of the same types
+under the same names, and the same pattern of equal values among them, which is what makes calls conflict.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Spool: batches that wait for the second pass, on disk rather than in memory.
 
-Decides how they are kept: as lines of our own format, in a file without a name, which is gone with the process.
+Decides how they are kept: as lines of our own format, in a file without a name, which is gone with the
+process.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ class Kept(NamedTuple):
 
 
 class Spool:
-    """Put batches in, then take them out in that order. ``beside``: the folder whose disk has room for them."""
+    """Put batches in, then take them out in that order. ``beside``: a folder whose disk has room for them."""
 
     def __init__(self, beside: Path) -> None:
-        self._file = tempfile.TemporaryFile("w+", dir=beside, encoding="utf-8", newline="\n")
+        self._file = tempfile.TemporaryFile("w+", dir=beside, encoding="utf-8", newline="\n")  # noqa: SIM115  # closed by __exit__
         self._file.write(native_lines.header())
         self._origins: list[tuple[str | None, str]] = []
 
@@ -40,7 +41,7 @@ class Spool:
 
     def __iter__(self) -> Iterator[Kept]:
         self._file.seek(0)
-        nodes: Iterator[Node] = (parse(line, "the spool", n) for n, line in enumerate(self._file, 1))
+        nodes: Iterator[Node] = (parse(line.encode(), "the spool", n) for n, line in enumerate(self._file, 1))
         for batch, (id, file) in zip(batches(nodes, Leniency()), self._origins, strict=True):
             yield Kept(Batch(batch.calls, id), file)
 

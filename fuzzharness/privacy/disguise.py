@@ -70,7 +70,7 @@ class Disguise:
         locale: str = "en_US",
     ) -> None:
         self._personal = personal
-        self._rules = tuple(rule for rule in rules if personal or rule.kind in (None, Kind.SECRET))
+        self._rules = tuple(rule for rule in rules if personal or rule.always)
         self._found = Found()
         self._pseudonyms = Pseudonyms(secret or random.token_bytes(32), self._found, locale)
         self._looking = Walk(_Look(self), self._kind_of)

@@ -35,6 +35,11 @@ class Rule:
     way: str
     what: str
 
+    @property
+    def always(self) -> bool:
+        """Whether it holds without personal data being replaced, as what is about secrets does."""
+        return self.kind in (None, Kind.SECRET)
+
     def spans(self, text: str) -> Iterator[Span]:
         """Where in ``text`` a pattern or a value of this rule is."""
         if self.kind is None or self.way == "key":

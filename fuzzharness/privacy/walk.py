@@ -109,8 +109,8 @@ def _embedded(text: str) -> Any:
     if bare[:1] + bare[-1:] not in ("{}", "[]"):
         return None
     try:
-        return parse(bare, "").value
-    except TraceError:
+        return parse(bare.encode(), "").value
+    except (TraceError, UnicodeEncodeError):
         return None
 
 

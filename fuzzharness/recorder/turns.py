@@ -11,6 +11,8 @@ from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
+from secrets import token_hex
 from threading import Lock
 from typing import Final
 
@@ -41,12 +43,6 @@ class Turn:
             self.waiting.remove(found)
         return found
 
-    def free_id(self) -> str:
-        """An id that no call here has."""
-        taken = {call.id for call in self.calls}
-        numbers = range(len(self.calls) + 1, 2 * len(self.calls) + 2)
-        return next(id for n in numbers if (id := f"call-{n}") not in taken)
-
 
 @dataclass(frozen=True, slots=True)
 class Here:
@@ -67,6 +63,8 @@ class Turns:
         self._journal = journal
         self._lock = Lock()
         self._count = 0
+        self._calls = count(1)
+        self._session = token_hex(4)
         self._said: list[Turn] = []
         self._inferred: Turn | None = None
 
@@ -85,7 +83,7 @@ class Turns:
         with self._lock:
             turn = self._new(said=True)
             for call in calls:
-                turn.calls.append(call if call.id else replace(call, id=turn.free_id()))
+                turn.calls.append(call if call.id else replace(call, id=self._id()))
             turn.waiting = list(turn.calls)
             if turn.calls:
                 self._write_open(turn)
@@ -110,7 +108,7 @@ class Turns:
                 self._journal.write(native_lines.started(turn.id, id, at))
             else:
                 self._write_open(turn)
-                id = turn.free_id()
+                id = self._id()
                 call = replace(asked, id=id, started_at=at)
                 self._journal.write(native_lines.called(turn.id, call))
                 turn.calls.append(call)
@@ -141,6 +139,10 @@ class Turns:
         while here is not None and here.turns is not self:
             here = here.outer
         return here
+
+    def _id(self) -> str:
+        """An id that no call has in any recording: two calls that are alike in all else are two."""
+        return f"call_{self._session}_{next(self._calls)}"
 
     def _new(self, *, said: bool) -> Turn:
         self._count += 1

@@ -6,47 +6,42 @@ Decides when something is said. Writes only to the console it is given.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from fuzzharness.importing import Progress as Read
 from fuzzharness.report.progress import ELSEWHERE, TERMINAL
 from fuzzharness.report.text import count, printable
 
 
 class Reading:
-    """A listener of an import of ``files``, for the length of a ``with`` block; nothing of it stays."""
+    """A listener of an import, for the length of a ``with`` block; on a terminal nothing of it stays."""
 
-    def __init__(
-        self, files: Sequence[Path], console: Console, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
         self._clock = clock
         self._told = clock()
-        self._before = {file: sum(map(_size, files[:n])) for n, file in enumerate(files)}
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-        )
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task("reading", total=sum(map(_size, files)) or None)
+        text = TextColumn("{task.description}", markup=False)
+        columns = (text, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        live = console.is_terminal
+        self._progress = Progress(*columns, console=console, transient=True, disable=not live)
+        self._task = self._progress.add_task("reading")
 
-    def __call__(self, file: Path, read: int) -> None:
-        """``read`` batches so far, the last of them in ``file``; says so only if enough time has passed."""
+    def __call__(self, read: Read) -> None:
+        """Take notice of a batch that was read; says something only if enough time has passed."""
         terminal = self._console.is_terminal
         if self._clock() - self._told < (TERMINAL if terminal else ELSEWHERE):
             return
         self._told = self._clock()
-        line = f"{printable(str(file))}: {count(read, 'batch')} read"
+        line = f"{printable(str(read.path))}: {count(read.batches, 'batch')} read"
         if terminal:
-            self._progress.update(self._task, description=line, completed=self._before.get(file, 0))
+            self._progress.update(self._task, description=line, completed=read.consumed, total=read.size)
         else:
-            self._console.print(line, soft_wrap=True, markup=False, highlight=False)
+            percent = f", {read.consumed / read.size:.0%}" if read.size else ""
+            self._console.print(line + percent, soft_wrap=True, markup=False, highlight=False)
 
     def __enter__(self) -> Reading:
         self._progress.start()
@@ -56,10 +51,3 @@ class Reading:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0

@@ -7,7 +7,7 @@ times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import arguments
@@ -34,7 +34,7 @@ def fit(record: Node) -> Fit:
     return Fit.POSSIBLE if only(content, _BLOCKS) else Fit.NO
 
 
-def batches(records: Iterable[Node], leniency: Leniency) -> Sequence[Batch]:
+def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of one conversation; see :class:`fuzzharness.traces.reader.Reader`."""
 
     def entries(record: Node) -> list[Turn | Answer]:

@@ -27,6 +27,8 @@ name = "fuzzharness"
 
 KIND: Final = "recording"
 VERSION: Final = 1
+START: Final = f'{{"fuzzharness": "{KIND}"'.encode()
+"""How the bytes of such a file begin."""
 
 _LINES: Final = ("batch", "open", "call", "start", "end", "close")
 

@@ -23,8 +23,6 @@ _DEEPEST: Final = DEPTH_LIMIT - 20
 _WIDEST: Final = int(DIGIT_LIMIT * 3.32)
 """Bits of the largest whole number, which then has no more digits than may be read."""
 
-_START: Final = f'{{"fuzzharness": "{KIND}"'.encode()
-
 
 def header() -> str:
     """The first line of a recording."""
@@ -83,12 +81,6 @@ def _ending(call: Call) -> dict[str, Any]:
 
 def _line(value: Mapping[str, Any]) -> str:
     return json.dumps(value, allow_nan=False, separators=(", ", ": ")) + "\n"
-
-
-def whole_lines(data: bytes) -> bytes:
-    """``data`` without the half line with which a recording of ours ends if its process was killed."""
-    ours = data.startswith(_START) and not data.endswith(b"\n")
-    return data[: data.rfind(b"\n") + 1] or data if ours else data
 
 
 def recordable(value: Any) -> bool:

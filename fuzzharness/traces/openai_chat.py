@@ -6,7 +6,7 @@ times, so no call here is an error and none has times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import arguments
@@ -33,7 +33,7 @@ def fit(record: Node) -> Fit:
     return Fit.POSSIBLE if plain else Fit.NO
 
 
-def batches(records: Iterable[Node], leniency: Leniency) -> Sequence[Batch]:
+def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of one conversation; see :class:`fuzzharness.traces.reader.Reader`."""
 
     def entry(record: Node) -> Turn | Answer:

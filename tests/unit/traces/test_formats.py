@@ -18,6 +18,8 @@ Refusal = Callable[..., str]
 HELLO = {"role": "user", "content": "hello"}
 FUNCTION = {"id": "call_A", "type": "function", "function": {"name": "add", "arguments": "{}"}}
 OPENAI = [HELLO, {"role": "assistant", "tool_calls": [FUNCTION]}]
+OTHER = [HELLO, {"role": "assistant", "tool_calls": [FUNCTION | {"id": "call_B"}]}]
+THIRD = [HELLO, {"role": "assistant", "tool_calls": [FUNCTION | {"id": "call_C"}]}]
 ANTHROPIC = [
     HELLO,
     {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_A", "name": "add", "input": {}}]},
@@ -57,13 +59,13 @@ def test_one_message_alone_is_a_recording(load: Load) -> None:
 
 
 def test_a_line_may_hold_a_whole_conversation(load: Load) -> None:
-    trace = load(lines({"messages": OPENAI, "model": "m"}, {"messages": OPENAI}, OPENAI))
+    trace = load(lines({"messages": OPENAI, "model": "m"}, {"messages": OTHER}, THIRD))
     assert [batch.id for batch in trace.batches] == ["turn-1", "turn-2", "turn-3"]
 
 
 def test_a_list_may_hold_whole_conversations(load: Load) -> None:
-    assert len(load([{"messages": OPENAI}, {"messages": OPENAI}]).batches) == 2
-    assert len(load([OPENAI, OPENAI]).batches) == 2
+    assert len(load([{"messages": OPENAI}, {"messages": OTHER}]).batches) == 2
+    assert len(load([OPENAI, OTHER]).batches) == 2
 
 
 def test_results_are_not_joined_across_conversations(load: Load) -> None:

@@ -1,0 +1,117 @@
+"""Repeats: a batch that stands in recordings several times is read once.
+
+Decides when two batches are the same one: a later request repeats the history, an export is made
+twice, a resumed session begins with a copy of the former. Knows no recording format.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Final
+
+from fuzzharness.model import Batch, Call
+
+HELD: Final = 1000
+REMEMBERED: Final = 250_000
+
+
+@dataclass(slots=True)
+class Repeats:
+    """The batches read so far, as digests; one is made for all recordings that are read together.
+
+    Two batches are the same where ids, tools, arguments and results are, or where one of them lacks
+    results and the rest is the same; the one with more results is kept, in the place of the first.
+    Where calls have no ids, all batches before them in their conversation must be the same too,
+    since an agent may well ask the same again; so where batches have ids, as in a recording of ours,
+    which says nothing twice. A batch that lacks results is held until they come,
+    while at most ``HELD`` batches wait behind it.
+    """
+
+    _seen: _Digests = field(default_factory=lambda: _Digests())
+    _line: deque[_Held] = field(default_factory=deque)
+    _open: dict[int, _Held] = field(default_factory=dict)
+
+    def pass_over(self, conversation: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches of one conversation that are new, and those that were held before them."""
+        before = 0
+        for batch in conversation:
+            named = batch.id is None and all(call.id is not None for call in batch.calls)
+            asked = _digest(0 if named else before, *(part for call in batch.calls for part in _asked(call)))
+            before = _digest(before, str(asked))
+            self._take(batch, asked)
+            yield from self._ready(HELD)
+
+    def rest(self) -> Iterator[Batch]:
+        """The batches that are still held, when nothing more follows."""
+        return self._ready(0)
+
+    def _take(self, batch: Batch, asked: int) -> None:
+        missing = sum(not _is_answered(call) for call in batch.calls)
+        full = asked if missing else _digest(asked, *(_text(call.result) for call in batch.calls))
+        held = self._open.get(asked)
+        if held is not None and missing < held.missing:
+            held.batch, held.missing = batch, missing
+        elif full not in self._seen:
+            self._hold(_Held(batch, asked, missing))
+        self._seen.add(full)
+        self._seen.add(asked)
+
+    def _hold(self, held: _Held) -> None:
+        self._line.append(held)
+        if held.missing:
+            self._open[held.asked] = held
+
+    def _ready(self, limit: int) -> Iterator[Batch]:
+        while self._line and (not self._line[0].missing or len(self._line) > limit):
+            held = self._line.popleft()
+            self._open.pop(held.asked, None)
+            yield held.batch
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    batch: Batch
+    asked: int
+    missing: int
+
+
+@dataclass(slots=True)
+class _Digests:
+    """A set that forgets: it has at least the latest ``REMEMBERED`` that were added."""
+
+    _young: set[int] = field(default_factory=set)
+    _old: set[int] = field(default_factory=set)
+
+    def __contains__(self, digest: int) -> bool:
+        return digest in self._young or digest in self._old
+
+    def add(self, digest: int) -> None:
+        self._young.add(digest)
+        if len(self._young) > REMEMBERED:
+            self._young, self._old = set(), self._young
+
+
+def _is_answered(call: Call) -> bool:
+    return call.result is not None or call.error or call.ended_at is not None
+
+
+def _asked(call: Call) -> tuple[str, str, str]:
+    args = call.invalid_args if call.args is None else json.dumps(call.args, sort_keys=True)
+    return call.tool, call.id or "", args or ""
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _digest(start: int, *parts: str) -> int:
+    found = blake2b(start.to_bytes(8, "big"), digest_size=8)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        found.update(len(data).to_bytes(8, "big"))
+        found.update(data)
+    return int.from_bytes(found.digest(), "big")
