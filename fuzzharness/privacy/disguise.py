@@ -17,7 +17,7 @@ from fuzzharness.errors import SettingsError
 from fuzzharness.model import Batch, Call
 from fuzzharness.privacy import keys
 from fuzzharness.privacy.found import Found
-from fuzzharness.privacy.kind import Kind, plausible
+from fuzzharness.privacy.kind import Kind, fitting
 from fuzzharness.privacy.personal import personal
 from fuzzharness.privacy.pseudonyms import Pseudonyms
 from fuzzharness.privacy.rules import Rule, kept, spans
@@ -126,8 +126,9 @@ class _Look:
 
     def text(self, text: str, kind: Kind | None) -> str:
         bare = text.strip()
-        if kind is not None and plausible(kind, bare):
-            self._add(bare, kind)
+        told = kind and fitting(kind, bare)
+        if told:
+            self._add(bare, told)
         for span in self._disguise._by_form(text):
             value = text[span.start : span.end]
             word = span.kind is Kind.SECRET and value.isalpha() and value.islower()
@@ -138,8 +139,9 @@ class _Look:
         return self.text(text, None)
 
     def number(self, number: int, kind: Kind | None) -> int:
-        if kind in _NUMBERS and number > 9 and plausible(kind, str(number)):
-            self._add(str(number), kind)
+        told = kind and number > 9 and fitting(kind, str(number))
+        if told and told in _NUMBERS:
+            self._add(str(number), told)
         return number
 
     def _add(self, text: str, kind: Kind, *, local: bool = False) -> None:
@@ -191,7 +193,7 @@ class _Replace:
 
 def _told(rule: Rule, value: Any) -> Kind | None:
     """What a rule says of a field; what cannot be of its kind is replaced all the same."""
-    odd = rule.kind is not None and isinstance(value, str) and not plausible(rule.kind, value.strip())
+    odd = rule.kind is not None and isinstance(value, str) and fitting(rule.kind, value.strip()) is None
     return Kind.TEXT if odd else rule.kind
 
 

@@ -51,6 +51,8 @@ _CITY: Final = re.compile(r"(?:\w+_)?(?:city|town)")
 _LINE: Final = re.compile(r"line_?\d")
 _FULL_NAME: Final = re.compile(r"[^\W\d_][\w'\u2019.-]*(?:,? [^\W\d_][\w'\u2019.-]*){1,3}")
 
+_UNSPACED_NAME: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,8}")
+
 
 @lru_cache(maxsize=10_000)
 def spelled(key: str) -> str:
@@ -106,4 +108,6 @@ def _any_of(kinds: tuple[Kind, ...], fields: Mapping[str, Any]) -> bool:
 
 def _looks_like_a_name(text: str) -> bool:
     words = text.split()
+    if _UNSPACED_NAME.fullmatch(text):
+        return True
     return _FULL_NAME.fullmatch(text) is not None and all(w[0].isupper() for w in (words[0], words[-1]))

@@ -36,6 +36,10 @@ class Kind(Enum):
 
 _RANKS: Final = {kind: rank for rank, kind in enumerate(Kind)}
 
+_STRICT: Final = {
+    Kind.CARD: re.compile(r"[0-9]{12,19}"),
+    Kind.IBAN: re.compile(r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]{11,30}"),
+}
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -59,8 +63,20 @@ def laid_out(kind: Kind, text: str, characters: str) -> str:
     return "".join(c if loose.match(c) else next(rest) for c in text)
 
 
-def plausible(kind: Kind, text: str) -> bool:
-    """Whether ``text``, found under a key that names ``kind``, can be one: a "phone" of "none" is not."""
+def fitting(kind: Kind, text: str) -> Kind | None:
+    """What ``text`` is that was found under a key that names ``kind``: a "phone" of "none" is no data at all.
+
+    A number that is not in the form of its kind is data all the same.
+    """
+    if _plausible(kind, text):
+        return kind
+    return Kind.TEXT if kind in _NUMBERED and sum(map(str.isdigit, text)) >= 5 else None
+
+
+_NUMBERED: Final = (Kind.CARD, Kind.IBAN, Kind.POSTCODE, Kind.BIRTHDATE)
+
+
+def _plausible(kind: Kind, text: str) -> bool:
     digits = sum(character.isdigit() for character in text)
     letters = any(character.isalpha() for character in text)
     match kind:
@@ -69,9 +85,9 @@ def plausible(kind: Kind, text: str) -> bool:
         case Kind.PHONE:
             return digits >= 5
         case Kind.CARD | Kind.IBAN:
-            return digits >= 10
+            return _STRICT[kind].fullmatch(compact(kind, text)) is not None
         case Kind.POSTCODE:
-            return digits >= 3 and len(text) <= 12
+            return digits > 0 and len(text) <= 12
         case Kind.IP:
             return "." in text or ":" in text
         case Kind.BIRTHDATE:

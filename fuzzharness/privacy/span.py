@@ -19,10 +19,14 @@ class Span(NamedTuple):
     kind: Kind
 
 
+def _precedence(span: Span) -> tuple[bool, int, int, int]:
+    return span.kind is not Kind.SECRET, span.start - span.end, span.kind.rank, span.start
+
+
 def apart(spans: Iterable[Span]) -> Iterator[Span]:
-    """Those of ``spans`` that do not overlap, from left to right; of those that do the widest goes first."""
+    """Those of ``spans`` that do not overlap, from left to right; a secret goes first, then the widest."""
     taken: list[Span] = []
-    for span in sorted(spans, key=lambda s: (s.start - s.end, s.kind.rank, s.start)):
+    for span in sorted(spans, key=_precedence):
         if all(span.end <= other.start or other.end <= span.start for other in taken):
             taken.append(span)
     yield from sorted(taken)
