@@ -26,7 +26,7 @@ _PARTICLE: Final = re.compile(
     re.I,
 )
 _SHORTEST, _SHORTEST_NAME = 4, 3
-"""Characters of what is looked for within texts; shorter values go only where they are all there is."""
+"""Characters of what is looked for within texts; shorter values go only where they are all of one."""
 
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
@@ -93,7 +93,8 @@ class Found:
         words = [word for word in WORD.findall(text) if len(word) > 1 and not _PARTICLE.fullmatch(word)]
         for position, word in enumerate(words):
             family = position == len(words) - 1 and position > 0
-            self.names[word.casefold()] = self.names.get(word.casefold(), False) or family
+            for key in (word.casefold(), word) if is_mixed(word) else (word.casefold(),):
+                self.names[key] = self.names.get(key, False) or family
             if not word.isascii():
                 self.kinds.setdefault(word, Kind.NAME)  # so that its other spellings are looked for
 
@@ -104,8 +105,7 @@ class Found:
 
     def is_whole(self, text: str) -> bool:
         """Whether all of ``text`` is a value that was found somewhere."""
-        kind = None if text in self._local else self.kinds.get(text)
-        return kind is not None and (kind is Kind.NAME or len(text) >= _SHORTEST)
+        return text in self.kinds and text not in self._local
 
     def in_text(self, text: str, *, names: bool = True) -> Iterator[Span]:
         """Where in ``text`` something that was found occurs; spans may overlap. names: words of names too."""
@@ -153,6 +153,11 @@ class Found:
             if between in ("", "_", ".", "-") and (other[0].isdigit() or other[0].casefold() in self.names):
                 return True
         return False
+
+
+def is_mixed(word: str) -> bool:
+    """Whether the capitals of ``word`` are its own (``McDonald``), which makes it a word apart."""
+    return word not in (word.lower(), word.upper(), word.capitalize())
 
 
 def _ends_a_word(text: str, end: int) -> bool:

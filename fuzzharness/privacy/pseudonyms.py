@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from fuzzharness.privacy.found import WORD, Found
+from fuzzharness.privacy.found import WORD, Found, is_mixed
 from fuzzharness.privacy.kind import Kind, compact, laid_out
 
 if TYPE_CHECKING:
@@ -40,18 +40,29 @@ class Pseudonyms:
         """Draw for everything that was found, in an order that the recording does not decide."""
         for word in sorted(self._found.names, key=lambda word: self._digest("word", word)):
             self._names[word] = self._draw("word", word, self._word)
-        for text in sorted(self._found.kinds, key=lambda text: self._digest("value", text)):
-            kind = self._found.kinds[text]
-            if kind is not Kind.NAME and text == compact(kind, text):
-                self._known[text] = self._draw(kind.value, text, self._maker(kind))
+        self._draw_all(t for t, k in self._found.kinds.items() if k is not Kind.NAME and t == compact(k, t))
+        self._draw_all(filter(self._needs_its_own, self._found.spellings))
+
+    def _draw_all(self, texts: Iterable[str]) -> None:
+        for text in sorted(texts, key=lambda text: self._digest("value", text)):
+            kind = self._found.kind(text)
+            self._known[text] = self._draw(kind.value, text, self._maker(kind))
+
+    def _needs_its_own(self, spelled: str) -> bool:
+        """Whether a spelling in other capitals would get what the value gets, which has none to change."""
+        value, spelling = self._found.spellings[spelled]
+        known = self._known.get(value)
+        return known is not None and spelled.lower() == value.lower() and spelling(known) == known
 
     def of(self, text: str, kind: Kind) -> str:
         """What stands for ``text``, a value that was found, a spelling of one, or a word of a name."""
-        if text in self._found.spellings:
+        if text in self._found.spellings and text not in self._known:
             value, spelling = self._found.spellings[text]
             return spelling(self.of(value, kind))
         if kind is Kind.NAME and self._found.kinds.get(text, kind) is kind:
             return WORD.sub(lambda match: self._name(match[0]), text)
+        if text in self._known:
+            return self._known[text]
         kind = self._found.kinds[text]
         return laid_out(kind, text, self._known[compact(kind, text)])
 
@@ -59,6 +70,8 @@ class Pseudonyms:
         found = self._names.get(word.casefold())
         if found is None:
             return word
+        if is_mixed(word):
+            return self._names.get(word, found)
         return found.lower() if word.islower() else found.upper() if word.isupper() else found
 
     def _draw(self, what: str, text: str, make: Callable[[str, int], str]) -> str:
