@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from faker import Faker
 
+from fuzzharness.errors import SettingsError
 from fuzzharness.privacy.kind import Kind
 from fuzzharness.privacy.personal import iban_remainder, passes_luhn
 
@@ -21,10 +22,18 @@ _HOSTS: Final = ("example.com", "example.org", "example.net")
 
 
 class Fakes:
-    """Faker in one locale, seeded anew for every value. Cards, IBANs and phones are given compact."""
+    """Faker in one locale, seeded anew for every value. Cards, IBANs and phones are given compact.
+
+    Raises :class:`SettingsError` where Faker has no such locale.
+    """
 
     def __init__(self, locale: str) -> None:
-        self._faker = Faker(locale, use_weighting=False)
+        try:
+            self._faker = Faker(locale, use_weighting=False)
+        except AttributeError:
+            raise SettingsError(
+                f"the locale is {locale!r}. Expected a locale that Faker has, as en_US or ja_JP. Give one."
+            ) from None
 
     def like(self, kind: Kind, text: str, seed: int) -> str:
         """A value of ``kind`` in the shape of ``text``, a function of all three."""
