@@ -93,6 +93,8 @@ class Disguise:
 
     def batch(self, batch: Batch) -> Batch:
         """``batch`` without anything that was found."""
+        if not self._found.kinds:
+            return batch
         return replace(
             batch,
             calls=tuple(_through(self._replacing, call) for call in batch.calls),

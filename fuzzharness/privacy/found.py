@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -50,7 +50,8 @@ class Found:
         self.spellings: dict[str, tuple[str, Spelling]] = {}
         self._local: set[str] = set()
         self._spread: set[str] = set()
-        self._by_word: dict[str, list[tuple[int, str]]] = {}
+        self._sought: set[str] = set()
+        self._by_word: dict[str, list[tuple[int, int]]] = {}
         self._unspaced: re.Pattern[str] | None = None
 
     def add(self, text: str, kind: Kind, *, local: bool = False) -> None:
@@ -82,10 +83,7 @@ class Found:
                     self.spellings.setdefault(other, (text, spelling))
         known = (value for value in (*self.kinds, *self.spellings) if value not in self._local)
         values = [value for value in known if len(value) >= _SHORTEST or _UNSPACED.search(value)]
-        for value in values:
-            self._index(value)
-        for entries in self._by_word.values():
-            entries.sort(key=lambda entry: -len(entry[1]))
+        self._index(values)
         unspaced = sorted((re.escape(v) for v in values if _UNSPACED.search(v)), key=len, reverse=True)
         self._unspaced = re.compile("|".join(unspaced)) if unspaced else None
 
@@ -98,10 +96,15 @@ class Found:
             if not word.isascii():
                 self.kinds.setdefault(word, Kind.NAME)  # so that its other spellings are looked for
 
-    def _index(self, value: str) -> None:
-        word = WORD.search(value)
-        if word is not None:
-            self._by_word.setdefault(word[0], []).append((word.start(), value))
+    def _index(self, values: Iterable[str]) -> None:
+        """By the first word of each value: how far before it the value begins, and how long it is."""
+        places: dict[str, dict[tuple[int, int], None]] = {}
+        for value in values:
+            word = WORD.search(value)
+            if word is not None:
+                self._sought.add(value)
+                places.setdefault(word[0], {})[word.start(), len(value)] = None
+        self._by_word = {word: sorted(found, key=lambda p: -p[1]) for word, found in places.items()}
 
     def is_whole(self, text: str) -> bool:
         """Whether all of ``text`` is a value that was found somewhere."""
@@ -125,10 +128,11 @@ class Found:
     def _values(self, text: str, words: list[re.Match[str]]) -> Iterator[Span]:
         behind = 0
         for word in words:
-            for offset, value in self._by_word.get(word[0], ()):
+            for offset, length in self._by_word.get(word[0], ()):
                 start = word.start() - offset
-                end = start + len(value)
-                if start >= behind and text.startswith(value, start) and _ends_a_word(text, end):
+                end = start + length
+                value = text[max(start, 0) : end]
+                if start >= behind and value in self._sought and _ends_a_word(text, end):
                     yield Span(start, end, self.kind(value))
                     behind = end
                     break

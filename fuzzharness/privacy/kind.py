@@ -66,10 +66,12 @@ def laid_out(kind: Kind, text: str, characters: str) -> str:
 def fitting(kind: Kind, text: str) -> Kind | None:
     """What ``text`` is that was found under a key that names ``kind``: a "phone" of "none" is no data at all.
 
-    A number that is not in the form of its kind is data all the same.
+    A number that is not in the form of its kind is data all the same, and so is a name with digits.
     """
     if _plausible(kind, text):
         return kind
+    if kind is Kind.NAME:
+        return Kind.TEXT if any(map(str.isalpha, text)) and "@" not in text else None
     return Kind.TEXT if kind in _NUMBERED and sum(map(str.isdigit, text)) >= 5 else None
 
 
