@@ -50,13 +50,14 @@ def _entries(record: Node, leniency: Leniency) -> Iterator[Turn | Answer]:
         raise content.refuse("text, or a list of content blocks")
     found = list(leniency.each(block, blocks(content)))
     if role == "assistant":
-        yield turn(_call, [node for node in found if block_type(node) == "tool_use"], leniency)
+        yield turn(call, [node for node in found if block_type(node) == "tool_use"], leniency)
     if role == "user":
         results = [node for node in found if block_type(node) == "tool_result"]
-        yield from leniency.each(_answer, results)
+        yield from leniency.each(answer, results)
 
 
-def _call(node: Node) -> Call:
+def call(node: Node) -> Call:
+    """The call that a ``tool_use`` block asks for. Raises :class:`TraceError`."""
     id = node.get("id").name("the id of the call")
     given = node.get("input")
     if given.value is MISSING:
@@ -65,7 +66,8 @@ def _call(node: Node) -> Call:
     return Call(node.get("name").name("the name of the tool"), args, id, invalid_args=invalid)
 
 
-def _answer(node: Node) -> Answer:
+def answer(node: Node) -> Answer:
+    """What a ``tool_result`` block says. Raises :class:`TraceError`."""
     id = node.get("tool_use_id").name("the id of the call that was answered")
     error = node.get("is_error").flag("whether the call failed")
     return Answer(id, payload(node.get("content")), error)

@@ -42,14 +42,15 @@ def only(content: Node, types: Collection[str]) -> bool:
     return all(block_type(node) in types for node in content.items())
 
 
-def payload(content: Node) -> Any:
+def payload(content: Node, text: Collection[str] = ("text",)) -> Any:
     """What a result holds: its text, its text blocks joined, or else its blocks as recorded.
 
-    None where there is no content. Raises :class:`TraceError` where it is of another type.
+    ``text`` are the types of the blocks that hold text. None where there is no content. Raises
+    :class:`TraceError` where it is of another type.
     """
     if content.absent or isinstance(content.value, str):
         return None if content.absent else content.value
     parts = [block(node) for node in content.items(_CONTENT)]
-    if any(block_type(part) != "text" for part in parts):
+    if any(block_type(part) not in text for part in parts):
         return content.value
     return "".join(part.get("text").text("the text of the block") for part in parts)

@@ -12,7 +12,15 @@ from itertools import chain
 from typing import Final
 
 from fuzzharness.errors import TraceError
-from fuzzharness.traces import anthropic_messages, openai_chat
+from fuzzharness.traces import (
+    anthropic_messages,
+    claude_code,
+    gemini,
+    langchain_messages,
+    openai_chat,
+    openai_responses,
+    vercel_ai,
+)
 from fuzzharness.traces.conversation import Record
 from fuzzharness.traces.node import Node, kind
 from fuzzharness.traces.place import Place
@@ -22,7 +30,12 @@ PEEKED: Final = 1000
 
 READERS: tuple[Reader, ...] = (
     openai_chat,
+    openai_responses,
     anthropic_messages,
+    claude_code,
+    gemini,
+    langchain_messages,
+    vercel_ai,
 )
 
 

@@ -66,13 +66,5 @@ def _call(node: Node) -> Call:
         text = custom.get("input").text("the input of the call, a string")
         return Call(custom.get("name").name("the name of the tool"), None, id, invalid_args=text)
     function = node.get("function").object("the function call, an object with name and arguments")
-    args, invalid = _arguments(function.get("arguments"))
+    args, invalid = arguments.from_node(function.get("arguments"))
     return Call(function.get("name").name("the name of the tool"), args, id, invalid_args=invalid)
-
-
-def _arguments(node: Node) -> arguments.Arguments:
-    if node.value is MISSING:
-        raise node.refuse("the arguments of the call, JSON in a string")
-    if isinstance(node.value, str):
-        return arguments.from_text(node.value)
-    return arguments.from_value(node.value)

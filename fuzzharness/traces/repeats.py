@@ -10,13 +10,12 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any, Final
 
 from fuzzharness.model import Batch, Call
+from fuzzharness.traces.digests import Digests, digest
 
 HELD: Final = 1000
-REMEMBERED: Final = 250_000
 
 
 @dataclass(slots=True)
@@ -30,7 +29,7 @@ class Repeats:
     while at most ``HELD`` batches wait behind it.
     """
 
-    _seen: _Digests = field(default_factory=lambda: _Digests())
+    _seen: Digests = field(default_factory=Digests)
     _line: deque[_Held] = field(default_factory=deque)
     _open: dict[int, _Held] = field(default_factory=dict)
 
@@ -39,8 +38,8 @@ class Repeats:
         before = 0
         for batch in conversation:
             named = all(call.id is not None for call in batch.calls)
-            asked = _digest(0 if named else before, *(part for call in batch.calls for part in _asked(call)))
-            before = _digest(before, str(asked))
+            asked = digest(0 if named else before, *(part for call in batch.calls for part in _asked(call)))
+            before = digest(before, str(asked))
             self._take(batch, asked)
             yield from self._ready(HELD)
 
@@ -50,7 +49,7 @@ class Repeats:
 
     def _take(self, batch: Batch, asked: int) -> None:
         missing = sum(not _is_answered(call) for call in batch.calls)
-        full = asked if missing else _digest(asked, *(_text(call.result) for call in batch.calls))
+        full = asked if missing else digest(asked, *(_text(call.result) for call in batch.calls))
         held = self._open.get(asked)
         if held is not None and missing < held.missing:
             held.batch, held.missing = batch, missing
@@ -78,22 +77,6 @@ class _Held:
     missing: int
 
 
-@dataclass(slots=True)
-class _Digests:
-    """A set that forgets: it has at least the latest ``REMEMBERED`` that were added."""
-
-    _young: set[int] = field(default_factory=set)
-    _old: set[int] = field(default_factory=set)
-
-    def __contains__(self, digest: int) -> bool:
-        return digest in self._young or digest in self._old
-
-    def add(self, digest: int) -> None:
-        self._young.add(digest)
-        if len(self._young) > REMEMBERED:
-            self._young, self._old = set(), self._young
-
-
 def _is_answered(call: Call) -> bool:
     return call.result is not None or call.error or call.ended_at is not None
 
@@ -105,12 +88,3 @@ def _asked(call: Call) -> tuple[str, str, str]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _digest(start: int, *parts: str) -> int:
-    found = blake2b(start.to_bytes(8, "big"), digest_size=8)
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        found.update(len(data).to_bytes(8, "big"))
-        found.update(data)
-    return int.from_bytes(found.digest(), "big")
