@@ -9,19 +9,20 @@ lines.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Final
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import anthropic_messages
-from fuzzharness.traces.content import block, block_type, blocks
-from fuzzharness.traces.digests import Digests, digest
+from fuzzharness.traces.content import block_type, of_type
+from fuzzharness.traces.digests import Digests
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.reader import Fit
 from fuzzharness.traces.times import moment
-from fuzzharness.traces.turn import Answer, Open, Turn, Turns, turn
+from fuzzharness.traces.turn import Open, Turns, turn
 
 name = "claude-code"
 
@@ -67,24 +68,23 @@ class _Session:
 
     def take(self, record: Node) -> None:
         """Add what ``record`` says. Raises :class:`TraceError`."""
-        record.object("a line of a session, an object").get("type").name("the type of the line")
-        record = _relayed(record)
+        if block_type(record) not in _ROLES:
+            record = _relayed(record)
         if block_type(record) not in _ROLES:
             return
         content = record.get("message").object("the message of the line, an object").get("content")
-        found = list(self._leniency.each(block, blocks(content)))
-        if block_type(record) == "assistant":
-            self._say(record, [node for node in found if block_type(node) == "tool_use"])
+        if record.value["type"] == "assistant":
+            self._say(record, of_type("tool_use", content, self._leniency))
         else:
-            self._answer(record, [node for node in found if block_type(node) == "tool_result"])
+            self._answer(record, of_type("tool_result", content, self._leniency))
 
     def _say(self, record: Node, uses: list[Node]) -> None:
         message = self._message(record)
         if not uses:
             return
         started = moment(record.get("timestamp"), "the time of the line")
-        calls = turn(anthropic_messages.call, uses, self._leniency)
-        fresh = tuple(replace(call, started_at=started) for call in self._fresh(message, calls, record))
+        calls = turn(partial(anthropic_messages.call, started=started), uses, self._leniency)
+        fresh = tuple(call for call in calls if self._is_new(call, message, record))
         if fresh and message.turn is None:
             message.turn = self.turns.open()
         if message.turn is not None:
@@ -100,15 +100,15 @@ class _Session:
             message = self._messages[chain] = _Message(key)
         return message
 
-    def _fresh(self, message: _Message, calls: Turn, record: Node) -> Iterator[Call]:
-        """The calls that have not been read: a session that is resumed begins with a copy of the lines."""
-        for call in calls:
-            mark = digest(0, message.key, call.id or "")
-            if mark not in self._seen:
-                self._seen.add(mark)
-                yield call
-            elif message.turn is not None:
-                _check_copy(call, message.turn, record)
+    def _is_new(self, call: Call, message: _Message, record: Node) -> bool:
+        """Whether ``call`` was not read before: a session that is resumed begins with a copy of its lines."""
+        mark = hash((message.key, call.id))
+        if mark not in self._seen:
+            self._seen.add(mark)
+            return True
+        if message.turn is not None:
+            _check_copy(call, message.turn, record)
+        return False
 
     def _chain(self, record: Node) -> Hashable:
         value = record.value
@@ -125,24 +125,27 @@ class _Session:
 
     def _answer(self, record: Node, results: list[Node]) -> None:
         self._chain(record)
-        ended = moment(record.get("timestamp"), "the time of the line") if results else None
-        for answer in self._leniency.each(anthropic_messages.answer, results):
-            self.turns.answer(Answer(answer.id, answer.result, answer.error, ended))
+        if results:
+            ended = moment(record.get("timestamp"), "the time of the line")
+            for answer in self._leniency.each(partial(anthropic_messages.answer, ended=ended), results):
+                self.turns.answer(answer)
 
 
 def _relayed(record: Node) -> Node:
     """The line of a sub-agent that a line of type ``progress`` holds; any other line itself."""
+    record.object("a line of a session, an object").get("type").name("the type of the line")
     data = record.get("data") if block_type(record) == "progress" else record
     inner = data.get("message")
-    if data is record or not isinstance(inner.get("message").value, dict):
+    if data is record or not isinstance(inner.peek("message"), dict):
         return record
-    context = {"sessionId": record.get("sessionId").value, "agentId": data.get("agentId").value}
+    context = {"sessionId": record.peek("sessionId"), "agentId": data.peek("agentId")}
     return Node(context | inner.value, inner)
 
 
 def _key(record: Node) -> str:
-    marks = (record.get("message").get("id"), record.get("requestId"), record.get("uuid"))
-    return next((mark.value for mark in marks if isinstance(mark.value, str)), str(id(record)))
+    value = record.value
+    marks = value["message"].get("id"), value.get("requestId"), value.get("uuid")
+    return next((mark for mark in marks if isinstance(mark, str)), str(id(record)))
 
 
 def _check_copy(call: Call, turn: Open, record: Node) -> None:

@@ -6,7 +6,6 @@ Decides how much is remembered. Knows nothing of what the digests are of.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Final
 
 REMEMBERED: Final = 250_000
@@ -14,7 +13,10 @@ REMEMBERED: Final = 250_000
 
 @dataclass(slots=True)
 class Digests:
-    """A set that forgets: it holds at least the latest ``REMEMBERED`` that were added."""
+    """A set of hashes that forgets: it holds at least the latest ``REMEMBERED`` that were added.
+
+    Python's own 64-bit hashes of text: one in 30 million recordings with a million batches has two alike.
+    """
 
     _young: set[int] = field(default_factory=set)
     _old: set[int] = field(default_factory=set)
@@ -26,13 +28,3 @@ class Digests:
         self._young.add(digest)
         if len(self._young) > REMEMBERED:
             self._young, self._old = set(), self._young
-
-
-def digest(start: int, *parts: str) -> int:
-    """Eight bytes of a hash of ``parts``, after what ``start`` is the digest of, as a number."""
-    found = blake2b(start.to_bytes(8, "big"), digest_size=8)
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        found.update(len(data).to_bytes(8, "big"))
-        found.update(data)
-    return int.from_bytes(found.digest(), "big")

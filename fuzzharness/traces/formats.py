@@ -69,8 +69,8 @@ def recognise(
         held.append(record)
         if forced:
             return forced, chain(held, records)
-        if isinstance(record.node.value, dict):
-            fits = [(reader, reader.fit(record.node)) for reader in READERS]
+        if isinstance(record[1].value, dict):
+            fits = [(reader, reader.fit(record[1])) for reader in READERS]
             for reader, fit in fits:
                 if fit is Fit.CERTAIN:
                     return reader, chain(held, records)
@@ -79,9 +79,9 @@ def recognise(
             if not possible:
                 break
             del held[: PEEKED // 2]
-    objects = [record.node for record in held if isinstance(record.node.value, dict)]
+    objects = [record[1] for record in held if isinstance(record[1].value, dict)]
     if not possible or not objects:
-        raise _unknown(objects or [record.node for record in held], place)
+        raise _unknown(objects or [node for _, node in held], place)
     return possible[0], iter(held)
 
 

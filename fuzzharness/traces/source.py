@@ -59,10 +59,10 @@ def _sound(stream: Stream, leniency: Leniency) -> Iterator[Line]:
 def _head(lines: Iterator[Line]) -> tuple[bytearray, list[Line]]:
     """The bytes up to the end of the second line that is not blank, and those lines."""
     head, filled = bytearray(), list[Line]()
-    for line in lines:
-        head += line.data
-        if not _is_blank(line):
-            filled.append(line)
+    for number, data in lines:
+        head += data
+        if not _is_blank(data if number > 1 else data.removeprefix(BOM_UTF8)):
+            filled.append((number, data))
         if len(filled) == 2 or len(head) > SIZE_LIMIT:
             break
     return head, filled
@@ -73,25 +73,31 @@ def _rest(head: bytearray, lines: Iterator[Line], file: str) -> bytes:
         line = next(lines, None)
         if line is None:
             return bytes(head)
-        head += line.data
+        head += line[1]
     raise _too_large(Place(file))
 
 
 def _values(lines: Iterable[Line], file: str, leniency: Leniency) -> Iterator[Node]:
-    def read(line: Line) -> Node:
-        return _parsed(line, file)
-
-    return leniency.each(read, (line for line in lines if not _is_blank(line)))
+    for line in lines:
+        if line[1].isspace():
+            continue
+        try:
+            yield _parsed(line, file)
+        except TraceError:
+            if not leniency.lenient:
+                raise
+            leniency.skipped += 1
 
 
 def _parsed(line: Line, file: str) -> Node:
-    if not line.whole:
-        raise _too_large(Place(file, line.number))
-    return parse(line.data, file, line.number)
+    number, data = line
+    if len(data) > SIZE_LIMIT:
+        raise _too_large(Place(file, number))
+    return parse(data, file, number)
 
 
-def _is_blank(line: Line) -> bool:
-    return line.data.isspace() or (line.number == 1 and not line.data.removeprefix(BOM_UTF8).strip())
+def _is_blank(data: bytes) -> bool:
+    return not data or data.isspace()
 
 
 def _parses(line: Line, file: str) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces.leniency import Leniency
@@ -19,8 +19,7 @@ from fuzzharness.traces.node import Node
 LOOKBACK: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the recording says came back for the call ``id``, and when."""
 
     id: str
@@ -110,12 +109,19 @@ class Turns:
         found = self._calls.pop(answer.id, None)
         if found is not None:
             turn, position = found
-            given = {"result": answer.result, "error": answer.error, "ended_at": answer.ended_at}
-            turn.calls[position] = replace(turn.calls[position], **given)
+            _give(turn.calls[position], answer)
             turn.missing -= 1
 
-    def ready(self, limit: int = LOOKBACK) -> Iterator[Batch]:
+    def ready(self, limit: int = LOOKBACK) -> Iterable[Batch]:
         """The turns at the head that need not wait any more."""
+        line = self._line
+        return self._leaving(limit) if line and (not line[0].missing or len(line) > limit) else ()
+
+    def rest(self) -> Iterable[Batch]:
+        """All turns that still wait, when nothing more follows."""
+        return self._leaving(0)
+
+    def _leaving(self, limit: int) -> Iterator[Batch]:
         while self._line and (not self._line[0].missing or len(self._line) > limit):
             turn = self._line.popleft()
             for call in turn.calls if turn.missing else ():
@@ -124,6 +130,9 @@ class Turns:
             if turn.calls:
                 yield Batch(tuple(turn.calls))
 
-    def rest(self) -> Iterator[Batch]:
-        """All turns that still wait, when nothing more follows."""
-        return self.ready(0)
+
+def _give(call: Call, answer: Answer) -> None:
+    """Set what came back. ``call`` is nobody's yet, and to make another one takes ten times as long."""
+    object.__setattr__(call, "result", answer.result)
+    object.__setattr__(call, "error", answer.error)
+    object.__setattr__(call, "ended_at", answer.ended_at)
