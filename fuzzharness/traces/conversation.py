@@ -8,17 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import NamedTuple
 
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 
-
-class Record(NamedTuple):
-    """A record, and the number of the conversation it belongs to."""
-
-    conversation: int
-    node: Node
+Record = tuple[int, Node]
+"""The number of a conversation, and a record of it."""
 
 
 def records(documents: Iterable[Node], leniency: Leniency) -> Iterator[Record]:
@@ -30,7 +25,7 @@ def records(documents: Iterable[Node], leniency: Leniency) -> Iterator[Record]:
     """
     for number, conversation in enumerate(_conversations(documents, leniency)):
         for node in conversation:
-            yield Record(number, node)
+            yield number, node
 
 
 def _conversations(documents: Iterable[Node], leniency: Leniency) -> Iterator[Iterable[Node]]:
@@ -46,12 +41,14 @@ def _conversations(documents: Iterable[Node], leniency: Leniency) -> Iterator[It
 
 
 def _is_whole(document: Node) -> bool:
-    return isinstance(document.value, list) or _wraps(document)
+    return _wraps(document) or isinstance(document.value, list)
 
 
 def _wraps(document: Node) -> bool:
     value = document.value
-    return isinstance(value, dict) and value.get("messages") is not None and value.get("role") is None
+    if not isinstance(value, dict) or "messages" not in value:
+        return False
+    return value["messages"] is not None and value.get("role") is None
 
 
 def _parts(document: Node) -> list[Node]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from itertools import chain
 from typing import Any, Final, NoReturn
 
@@ -51,12 +51,12 @@ def parse(data: bytes, file: str, line: int | None = None) -> Node:
     :class:`TraceError` with line and column where it is not JSON within bounds.
     """
     try:
-        value = _decode_fast(data.removeprefix(BOM_UTF8))
+        value = _decode_fast(data)
         if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and _is_deep(value):
             raise RecursionError
     except (ValueError, RecursionError):
         value = _parse_text(_decoded(data, file, line or 1), file, line)
-    return Node(value, Place(file, line, path="$"))
+    return Node(value, (file, line))
 
 
 def parse_object(text: str) -> dict[str, Any] | None:

@@ -12,7 +12,16 @@ from itertools import chain
 from typing import Final
 
 from fuzzharness.errors import TraceError
-from fuzzharness.traces import anthropic_messages, native, openai_chat
+from fuzzharness.traces import (
+    anthropic_messages,
+    claude_code,
+    gemini,
+    langchain_messages,
+    native,
+    openai_chat,
+    openai_responses,
+    vercel_ai,
+)
 from fuzzharness.traces.conversation import Record
 from fuzzharness.traces.node import Node, kind
 from fuzzharness.traces.place import Place
@@ -22,7 +31,12 @@ PEEKED: Final = 1000
 
 READERS: tuple[Reader, ...] = (
     openai_chat,
+    openai_responses,
     anthropic_messages,
+    claude_code,
+    gemini,
+    langchain_messages,
+    vercel_ai,
     native,
 )
 
@@ -57,8 +71,8 @@ def recognise(
         held.append(record)
         if forced:
             return forced, chain(held, records)
-        if isinstance(record.node.value, dict):
-            fits = [(reader, reader.fit(record.node)) for reader in READERS]
+        if isinstance(record[1].value, dict):
+            fits = [(reader, reader.fit(record[1])) for reader in READERS]
             for reader, fit in fits:
                 if fit is Fit.CERTAIN:
                     return reader, chain(held, records)
@@ -67,9 +81,9 @@ def recognise(
             if not possible:
                 break
             del held[: PEEKED // 2]
-    objects = [record.node for record in held if isinstance(record.node.value, dict)]
+    objects = [record[1] for record in held if isinstance(record[1].value, dict)]
     if not possible or not objects:
-        raise _unknown(objects or [record.node for record in held], place)
+        raise _unknown(objects or [node for _, node in held], place)
     return possible[0], iter(held)
 
 

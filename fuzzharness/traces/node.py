@@ -21,12 +21,13 @@ class Node:
     """One JSON value and where it stands. The value is :data:`MISSING` where there is none.
 
     ``place`` is the value's own, or with ``key`` that of the object or list whose member or item
-    ``key`` it is; the path is put together only when somebody asks, since few values are refused.
+    ``key`` it is; a pair is the file and the line of a whole document. The path is put together
+    only when somebody asks, since few values are refused.
     """
 
     __slots__ = ("_key", "_place", "value")
 
-    def __init__(self, value: Any, place: Place | Node, key: str | int | None = None) -> None:
+    def __init__(self, value: Any, place: Any, key: str | int | None = None) -> None:
         self.value = value
         self._place = place
         self._key = key
@@ -34,9 +35,9 @@ class Node:
     @property
     def place(self) -> Place:
         """Where the value stands."""
-        above = self._place if isinstance(self._place, Place) else self._place.place
         if self._key is None:
-            return above
+            return self._place if isinstance(self._place, Place) else _document(*self._place)
+        above = self._place.place if isinstance(self._place, Node) else self._place
         return above.member(self._key) if isinstance(self._key, str) else above.item(self._key)
 
     @property
@@ -48,6 +49,10 @@ class Node:
         """The member ``name``; a node without a value where this is no object or lacks it."""
         value = self.value
         return Node(value.get(name, MISSING) if isinstance(value, dict) else MISSING, self, name)
+
+    def peek(self, name: str) -> Any:
+        """The value of the member ``name``; :data:`MISSING` where this is no object or lacks it."""
+        return self.value.get(name, MISSING) if isinstance(self.value, dict) else MISSING
 
     def object(self, what: str = "an object") -> Node:
         """This node, made sure to be an object. Raises :class:`TraceError`, calling it ``what``."""
@@ -88,6 +93,10 @@ class Node:
     def refuse(self, expected: str, advice: str = _REPAIR) -> TraceError:
         """The error that says what stands here and what was ``expected``; to be raised."""
         return self.place.error(f"found {kind(self.value)}", expected, advice)
+
+
+def _document(file: str, line: int | None) -> Place:
+    return Place(file, line, path="$")
 
 
 def kind(value: Any) -> str:

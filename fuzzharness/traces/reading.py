@@ -8,9 +8,8 @@ batches), repeats (which of them are new). Holds one document at a time, never a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain, count, groupby
-from operator import attrgetter
+from operator import itemgetter
 
 from fuzzharness.errors import TraceError
 from fuzzharness.model import Batch
@@ -61,7 +60,8 @@ class Reading(Iterator[Batch]):
         found = self._all() if len(self._files) > 1 else self._one(self._files[0])
         taken: set[str] = set()
         for number, batch in enumerate(chain(found, self._repeats.rest()), 1):
-            yield replace(batch, id=_free(batch.id, number, taken))
+            object.__setattr__(batch, "id", _free(batch.id, number, taken))  # nobody has it yet
+            yield batch
 
     def _all(self) -> Iterator[Batch]:
         refused: TraceError | None = None
@@ -89,8 +89,8 @@ class Reading(Iterator[Batch]):
             self._stream = None
 
     def _read(self, reader: Reader, found: Iterable[Record]) -> Iterator[Batch]:
-        for _, conversation in groupby(found, key=attrgetter("conversation")):
-            nodes = (record.node for record in conversation)
+        for _, conversation in groupby(found, key=itemgetter(0)):
+            nodes = map(itemgetter(1), conversation)
             yield from self._repeats.pass_over(reader.batches(nodes, self._leniency))
 
 

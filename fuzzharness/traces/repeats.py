@@ -6,17 +6,15 @@ twice, a resumed session begins with a copy of the former. Knows no recording fo
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any, Final
 
 from fuzzharness.model import Batch, Call
+from fuzzharness.traces.digests import Digests
 
 HELD: Final = 1000
-REMEMBERED: Final = 250_000
 
 
 @dataclass(slots=True)
@@ -31,7 +29,7 @@ class Repeats:
     while at most ``HELD`` batches wait behind it.
     """
 
-    _seen: _Digests = field(default_factory=lambda: _Digests())
+    _seen: Digests = field(default_factory=Digests)
     _line: deque[_Held] = field(default_factory=deque)
     _open: dict[int, _Held] = field(default_factory=dict)
 
@@ -39,26 +37,35 @@ class Repeats:
         """The batches of one conversation that are new, and those that were held before them."""
         before = 0
         for batch in conversation:
-            named = batch.id is None and all(call.id is not None for call in batch.calls)
-            asked = _digest(0 if named else before, *(part for call in batch.calls for part in _asked(call)))
-            before = _digest(before, str(asked))
-            self._take(batch, asked)
-            yield from self._ready(HELD)
+            ids = [call.id for call in batch.calls]
+            asked = hash(repr([before if batch.id or None in ids else 0, *map(_asked, batch.calls)]))
+            before = hash((before, asked))
+            if self._is_new(batch, asked):
+                yield batch
+            elif self._line:
+                yield from self._ready(HELD)
 
     def rest(self) -> Iterator[Batch]:
         """The batches that are still held, when nothing more follows."""
         return self._ready(0)
 
-    def _take(self, batch: Batch, asked: int) -> None:
-        missing = sum(not _is_answered(call) for call in batch.calls)
-        full = asked if missing else _digest(asked, *(_text(call.result) for call in batch.calls))
+    def _is_new(self, batch: Batch, asked: int) -> bool:
+        """Whether ``batch`` can leave at once; else it is held, or a repeat."""
+        missing = len(batch.calls) - sum(map(_is_answered, batch.calls))
+        full = asked if missing else hash((asked, *map(_hash, batch.calls)))
         held = self._open.get(asked)
         if held is not None and missing < held.missing:
             held.batch, held.missing = batch, missing
-        elif full not in self._seen:
-            self._hold(_Held(batch, asked, missing))
+            self._seen.add(full)
+            return False
+        if full in self._seen:
+            return False
         self._seen.add(full)
         self._seen.add(asked)
+        if missing or self._line:
+            self._hold(_Held(batch, asked, missing))
+            return False
+        return True
 
     def _hold(self, held: _Held) -> None:
         self._line.append(held)
@@ -79,39 +86,13 @@ class _Held:
     missing: int
 
 
-@dataclass(slots=True)
-class _Digests:
-    """A set that forgets: it has at least the latest ``REMEMBERED`` that were added."""
-
-    _young: set[int] = field(default_factory=set)
-    _old: set[int] = field(default_factory=set)
-
-    def __contains__(self, digest: int) -> bool:
-        return digest in self._young or digest in self._old
-
-    def add(self, digest: int) -> None:
-        self._young.add(digest)
-        if len(self._young) > REMEMBERED:
-            self._young, self._old = set(), self._young
-
-
 def _is_answered(call: Call) -> bool:
     return call.result is not None or call.error or call.ended_at is not None
 
 
-def _asked(call: Call) -> tuple[str, str, str]:
-    args = call.invalid_args if call.args is None else json.dumps(call.args, sort_keys=True)
-    return call.tool, call.id or "", args or ""
+def _asked(call: Call) -> tuple[Any, ...]:
+    return call.id, call.tool, call.args, call.invalid_args
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _digest(start: int, *parts: str) -> int:
-    found = blake2b(start.to_bytes(8, "big"), digest_size=8)
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        found.update(len(data).to_bytes(8, "big"))
-        found.update(data)
-    return int.from_bytes(found.digest(), "big")
+def _hash(call: Call) -> int:
+    return hash((call.error, call.result if isinstance(call.result, str) else repr(call.result)))

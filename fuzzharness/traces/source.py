@@ -37,7 +37,7 @@ def documents(stream: Stream, leniency: Leniency) -> Iterator[Node]:
     several = len(filled) > 1
     if several and _parses(filled[0], file):
         every = chain(filled, lines)
-        ours = filled[0].data.startswith(START)
+        ours = filled[0][1].startswith(START)
         return _values(_unbroken(every, file) if ours else every, file, leniency)
     try:
         return iter([parse(_rest(head, lines, file), file)])
@@ -62,10 +62,10 @@ def _sound(stream: Stream, leniency: Leniency) -> Iterator[Line]:
 def _head(lines: Iterator[Line]) -> tuple[bytearray, list[Line]]:
     """The bytes up to the end of the second line that is not blank, and those lines."""
     head, filled = bytearray(), list[Line]()
-    for line in lines:
-        head += line.data
-        if not _is_blank(line):
-            filled.append(line)
+    for number, data in lines:
+        head += data
+        if not _is_blank(data if number > 1 else data.removeprefix(BOM_UTF8)):
+            filled.append((number, data))
         if len(filled) == 2 or len(head) > SIZE_LIMIT:
             break
     return head, filled
@@ -76,30 +76,36 @@ def _rest(head: bytearray, lines: Iterator[Line], file: str) -> bytes:
         line = next(lines, None)
         if line is None:
             return bytes(head)
-        head += line.data
+        head += line[1]
     raise _too_large(Place(file))
 
 
 def _values(lines: Iterable[Line], file: str, leniency: Leniency) -> Iterator[Node]:
-    def read(line: Line) -> Node:
-        return _parsed(line, file)
-
-    return leniency.each(read, (line for line in lines if not _is_blank(line)))
+    for line in lines:
+        if line[1].isspace():
+            continue
+        try:
+            yield _parsed(line, file)
+        except TraceError:
+            if not leniency.lenient:
+                raise
+            leniency.skipped += 1
 
 
 def _parsed(line: Line, file: str) -> Node:
-    if not line.whole:
-        raise _too_large(Place(file, line.number))
-    return parse(line.data, file, line.number)
+    number, data = line
+    if len(data) > SIZE_LIMIT:
+        raise _too_large(Place(file, number))
+    return parse(data, file, number)
 
 
 def _unbroken(lines: Iterable[Line], file: str) -> Iterator[Line]:
     """``lines`` without half a line at the end, which a recorder leaves whose process is killed."""
-    return (line for line in lines if line.data.endswith(b"\n") or _parses(line, file))
+    return (line for line in lines if line[1].endswith(b"\n") or _parses(line, file))
 
 
-def _is_blank(line: Line) -> bool:
-    return line.data.isspace() or (line.number == 1 and not line.data.removeprefix(BOM_UTF8).strip())
+def _is_blank(data: bytes) -> bool:
+    return not data or data.isspace()
 
 
 def _parses(line: Line, file: str) -> bool:
@@ -119,7 +125,7 @@ def _salvaged(file: str, leniency: Leniency) -> Iterator[Node] | None:
     for node in islice(found, _SALVAGE):
         held.append(node)
         if isinstance(node.value, dict) and node.value:
-            return chain(held, _counted(found, attempt, leniency, stream))
+            return _counted(chain(held, found), attempt, leniency, stream)
     stream.close()
     return None
 

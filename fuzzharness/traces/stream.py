@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, BinaryIO, Final, NamedTuple, cast
+from typing import Any, BinaryIO, Final, cast
 
 from fuzzharness.errors import TraceError
 from fuzzharness.traces.place import Place
@@ -30,12 +30,8 @@ _STEP = 1 << 20
 _WHAT = "a recording as JSON or JSON lines"
 
 
-class Line(NamedTuple):
-    """A line of a file, counted from 1; ``whole`` is False where ``data`` is only its beginning."""
-
-    number: int
-    data: bytes
-    whole: bool = True
+Line = tuple[int, bytes]
+"""The number of a line, from 1, and its bytes with their end; more than ``SIZE_LIMIT`` are its beginning."""
 
 
 @dataclass(slots=True)
@@ -61,10 +57,9 @@ class Stream:
         try:
             while data := readline(SIZE_LIMIT + 1):
                 number += 1
-                whole = len(data) <= SIZE_LIMIT
-                yield Line(number, data, whole)
-                while not whole:
-                    whole = (readline(_STEP) or b"\n").endswith(b"\n")
+                yield number, data
+                while len(data) > SIZE_LIMIT and not _ends(readline(_STEP)):
+                    pass
         except _damages() as error:
             raise _damaged(error, Place(self.file, number + 1)) from None
 
@@ -119,6 +114,10 @@ def _zstd_reader(packed: BinaryIO, place: Place) -> Any:
 def _damages() -> tuple[type[Exception], ...]:
     loaded = (sys.modules.get(name) for name in ("compression.zstd", "zstandard"))
     return (OSError, EOFError, zlib.error, *(module.ZstdError for module in loaded if module))
+
+
+def _ends(data: bytes) -> bool:
+    return not data or data.endswith(b"\n")
 
 
 def _unreadable(error: OSError | ValueError, place: Place) -> TraceError:

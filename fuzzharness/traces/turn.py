@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces.leniency import Leniency
@@ -19,8 +19,7 @@ from fuzzharness.traces.node import Node
 LOOKBACK: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the recording says came back for the call ``id``, and when."""
 
     id: str
@@ -32,18 +31,18 @@ class Answer:
 Turn = tuple[Call, ...]
 
 
-def turn(read: Callable[[Node], Call], nodes: Iterable[Node], leniency: Leniency) -> Turn:
+def turn(read: Callable[[Node], Call], nodes: Iterable[Node], leniency: Leniency, *, id: str = "id") -> Turn:
     """The calls that ``read`` finds in ``nodes``, the places of the calls of one message.
 
-    Raises :class:`TraceError` where ``read`` does, and where a node's ``id`` is that of a call
-    before it; lenient reading leaves such a call out.
+    Raises :class:`TraceError` where ``read`` does, and where a call has the id of one before it,
+    which stands in the member ``id``; lenient reading leaves such a call out.
     """
     taken: set[str] = set()
 
     def read_new(node: Node) -> Call:
         call = read(node)
         if call.id in taken:
-            raise node.get("id").refuse("an id that no other call of the message has")
+            raise node.get(id).refuse("an id that no other call of the message has")
         if call.id is not None:
             taken.add(call.id)
         return call
@@ -52,53 +51,88 @@ def turn(read: Callable[[Node], Call], nodes: Iterable[Node], leniency: Leniency
 
 
 def join(entries: Iterable[Turn | Answer]) -> Iterator[Batch]:
-    """The batches of one conversation, one for each turn that has calls, without ids.
-
-    An answer goes to the latest call before it that has its id. Recordings are often cut or
-    repeat themselves: an answer without a call, or a second one for a call, is passed over. A batch
-    leaves when all its answers have come, or when ``LOOKBACK`` later turns wait behind it.
-    """
-    line: deque[_Waiting] = deque()
-    calls: dict[str, tuple[_Waiting, int]] = {}
+    """The batches of one conversation, one for each turn that has calls; see :class:`Turns`."""
+    turns = Turns()
     for entry in entries:
         if isinstance(entry, Answer):
-            _settle(calls, entry)
+            turns.answer(entry)
         elif entry:
-            line.append(_Waiting(list(entry)))
-            _expect(calls, line[-1])
-        while line and (not line[0].missing or len(line) > LOOKBACK):
-            yield _left(line.popleft(), calls)
-    for waiting in line:
-        yield Batch(tuple(waiting.calls))
+            turns.close(turns.open(entry))
+        yield from turns.ready()
+    yield from turns.rest()
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
-    calls: list[Call]
-    missing: int = 0
+class Open:
+    """A turn that waits: for answers to its calls, and for further calls as long as it is open."""
+
+    calls: list[Call] = field(default_factory=list)
+    missing: int = 1
 
 
-def _expect(calls: dict[str, tuple[_Waiting, int]], waiting: _Waiting) -> None:
-    for position, call in enumerate(waiting.calls):
-        if call.id is None:
-            continue
-        if call.id in calls:
-            calls[call.id][0].missing -= 1
-        calls[call.id] = waiting, position
-        waiting.missing += 1
+class Turns:
+    """The turns of one conversation that wait for answers, in their order.
+
+    An answer goes to the latest call before it that has its id. Recordings are often cut or
+    repeat themselves: an answer without a call, or a second one for a call, is passed over. A turn
+    leaves as a batch without id when all its answers have come, or when ``LOOKBACK`` later ones
+    wait behind it.
+    """
+
+    def __init__(self) -> None:
+        self._line: deque[Open] = deque()
+        self._calls: dict[str, tuple[Open, int]] = {}
+
+    def open(self, calls: Turn = ()) -> Open:
+        """A turn with ``calls``, to which others may be added until it is closed."""
+        turn = Open()
+        self._line.append(turn)
+        self.add(turn, calls)
+        return turn
+
+    def add(self, turn: Open, calls: Turn) -> None:
+        """Add ``calls`` to an open turn."""
+        for call in calls:
+            if call.id is not None:
+                if call.id in self._calls:
+                    self._calls[call.id][0].missing -= 1
+                self._calls[call.id] = turn, len(turn.calls)
+                turn.missing += 1
+            turn.calls.append(call)
+
+    def close(self, turn: Open) -> None:
+        """Nothing is added to ``turn`` any more."""
+        turn.missing -= 1
+
+    def answer(self, answer: Answer) -> None:
+        """Give ``answer`` to the call that waits for it, if one does."""
+        found = self._calls.pop(answer.id, None)
+        if found is not None:
+            turn, position = found
+            _give(turn.calls[position], answer)
+            turn.missing -= 1
+
+    def ready(self, limit: int = LOOKBACK) -> Iterable[Batch]:
+        """The turns at the head that need not wait any more."""
+        line = self._line
+        return self._leaving(limit) if line and (not line[0].missing or len(line) > limit) else ()
+
+    def rest(self) -> Iterable[Batch]:
+        """All turns that still wait, when nothing more follows."""
+        return self._leaving(0)
+
+    def _leaving(self, limit: int) -> Iterator[Batch]:
+        while self._line and (not self._line[0].missing or len(self._line) > limit):
+            turn = self._line.popleft()
+            for call in turn.calls if turn.missing else ():
+                if call.id is not None and self._calls.get(call.id, (None,))[0] is turn:
+                    del self._calls[call.id]
+            if turn.calls:
+                yield Batch(tuple(turn.calls))
 
 
-def _settle(calls: dict[str, tuple[_Waiting, int]], answer: Answer) -> None:
-    found = calls.pop(answer.id, None)
-    if found is not None:
-        waiting, position = found
-        given = {"result": answer.result, "error": answer.error, "ended_at": answer.ended_at}
-        waiting.calls[position] = replace(waiting.calls[position], **given)
-        waiting.missing -= 1
-
-
-def _left(waiting: _Waiting, calls: dict[str, tuple[_Waiting, int]]) -> Batch:
-    for call in waiting.calls if waiting.missing else ():
-        if call.id is not None and calls.get(call.id, (None,))[0] is waiting:
-            del calls[call.id]
-    return Batch(tuple(waiting.calls))
+def _give(call: Call, answer: Answer) -> None:
+    """Set what came back. ``call`` is nobody's yet, and to make another one takes ten times as long."""
+    object.__setattr__(call, "result", answer.result)
+    object.__setattr__(call, "error", answer.error)
+    object.__setattr__(call, "ended_at", answer.ended_at)
