@@ -147,6 +147,8 @@ class _Look:
         return number
 
     def _add(self, text: str, kind: Kind, *, local: bool = False) -> None:
+        if kind is Kind.EMAIL:
+            text = text.replace("%40", "@")  # in a URL; what is found is looked for in that spelling, too
         if not self._disguise._stays(text):
             self._disguise._found.add(text, kind, local=local)
 

@@ -36,6 +36,7 @@ _SPELLINGS: Final[tuple[Spelling, ...]] = (
     str.upper,
     lambda text: json.dumps(text)[1:-1],
     lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    lambda text: text.replace("@", "%40"),
     lambda text: quote(text, safe="", errors="replace"),
     lambda text: quote_plus(text, safe="", errors="replace"),
 )

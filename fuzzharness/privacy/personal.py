@@ -62,7 +62,7 @@ _STREET: Final = (
 )
 _STRASSE: Final = r"(?:straße|strasse|str\.|gasse|allee|platz|weg)"
 _FORMS: Final[tuple[tuple[Kind, str, Callable[[str], bool]], ...]] = (
-    (Kind.EMAIL, r"[\w.!#$%&'*+/=?^`{|}~-]*[\w+]@(?:[\w](?:[\w-]*[\w])?\.)+[^\W\d_]{2,}", _always),
+    (Kind.EMAIL, r"[\w.%+'-]*[\w+](?:@|%40)(?:\w(?:[\w-]*\w)?\.)+[^\W\d_]{2,}", _always),
     (Kind.CARD, r"(?<![\d.])(?<!\d[ -])\d(?:[ -]?\d){12,18}(?!\d|[ -]\d)", _is_card),
     (Kind.IBAN, r"\b[A-Za-z]{2}\d\d(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?\b", _is_iban),
     (Kind.IP, r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)", _is_ip),

@@ -278,6 +278,15 @@ def test_json_within_a_string_keeps_its_layout(text: str) -> None:
     assert after == text.replace(json.loads(text)["email"], email).replace("\\u00fc@x.example", email)
 
 
+def test_a_mail_in_a_url_is_the_mail_and_the_url_stays_one() -> None:
+    call = through(
+        {"url": "https://h.example/a?q=anna.q+1%40x.example&n=1"}, "anna.q+1@x.example, ?to=b@x.example"
+    )
+    mail, _, other = call.result.partition(", ?to=")
+    assert call.args["url"] == f"https://h.example/a?q={mail.replace('@', '%40')}&n=1"
+    assert all(re.fullmatch(r"[\w.]+@example\.(com|org|net)", each) for each in (mail, other))
+
+
 def test_names_of_tools_and_parameters_stay() -> None:
     ((call,),) = (
         batch.calls
