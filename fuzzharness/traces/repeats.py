@@ -37,7 +37,7 @@ class Repeats:
         before = 0
         for batch in conversation:
             ids = [call.id for call in batch.calls]
-            asked = hash(repr([before if None in ids else 0, *map(_asked, batch.calls)]))
+            asked = hash((before if None in ids else 0, *map(_asked, batch.calls)))
             before = hash((before, asked))
             if self._is_new(batch, asked):
                 yield batch
@@ -90,7 +90,7 @@ def _is_answered(call: Call) -> bool:
 
 
 def _asked(call: Call) -> tuple[Any, ...]:
-    return call.id, call.tool, call.args, call.invalid_args
+    return call.id, call.tool, call.invalid_args or repr(call.args)
 
 
 def _hash(call: Call) -> int:
