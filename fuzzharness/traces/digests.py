@@ -15,7 +15,7 @@ REMEMBERED: Final = 250_000
 class Digests:
     """A set of hashes that forgets: it holds at least the latest ``REMEMBERED`` that were added.
 
-    Python's own 64-bit hashes of text: one in 30 million recordings with a million batches has two alike.
+    They are Python's own, of 64 bits: the odds that two of a million are alike are one in 30 million.
     """
 
     _young: set[int] = field(default_factory=set)

@@ -19,7 +19,7 @@ class Fit(Enum):
     """How much a record looks like one of a format."""
 
     NO = "no record of this format is like that"
-    POSSIBLE = "this format has such records, and so may others"
+    POSSIBLE = "this format has such records without calls, and so may others"
     CERTAIN = "only this format writes such a record"
 
 

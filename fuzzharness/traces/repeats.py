@@ -38,7 +38,7 @@ class Repeats:
         before = 0
         for batch in conversation:
             ids = [call.id for call in batch.calls]
-            asked = hash(repr([before if batch.id or None in ids else 0, *map(_asked, batch.calls)]))
+            asked = hash((before if batch.id or None in ids else 0, *map(_asked, batch.calls)))
             before = hash((before, asked))
             if self._is_new(batch, asked):
                 yield batch
@@ -91,7 +91,7 @@ def _is_answered(call: Call) -> bool:
 
 
 def _asked(call: Call) -> tuple[Any, ...]:
-    return call.id, call.tool, call.args, call.invalid_args
+    return call.id, call.tool, call.invalid_args or repr(call.args)
 
 
 def _hash(call: Call) -> int:

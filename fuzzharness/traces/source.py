@@ -32,10 +32,10 @@ def documents(stream: Stream, leniency: Leniency) -> Iterator[Node]:
     file = stream.file
     lines = _sound(stream, leniency)
     head, filled = _head(lines)
-    if not filled:
+    if not filled and len(head) <= SIZE_LIMIT:
         raise _empty(Place(file))
-    several = len(filled) > 1
-    if several and _parses(filled[0], file):
+    several = len(filled) > 1 or len(head) > SIZE_LIMIT
+    if len(filled) > 1 and _parses(filled[0], file):
         every = chain(filled, lines)
         ours = filled[0][1].startswith(START)
         return _values(_unbroken(every, file) if ours else every, file, leniency)

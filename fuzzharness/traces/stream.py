@@ -27,6 +27,7 @@ SIZE_LIMIT: Final = 50_000_000
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _STEP = 1 << 20
+_FEED = 1 << 10  # as zstd may unpack to 32 MB, no more
 _WHAT = "a recording as JSON or JSON lines"
 
 
@@ -89,7 +90,7 @@ def opened(file: str) -> Stream:
 def _plain(packed: io.BufferedReader, place: Place) -> BinaryIO:
     magic = packed.peek(4)
     if magic.startswith(_GZIP):
-        return io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=packed)), _STEP)
+        return cast(BinaryIO, gzip.GzipFile(fileobj=packed))
     if magic.startswith(_ZSTD):
         return io.BufferedReader(_zstd_reader(packed, place), _STEP)
     return packed
@@ -108,7 +109,43 @@ def _zstd_reader(packed: BinaryIO, place: Place) -> Any:
             "CPython 3.14 or the package zstandard",
             'Install it: pip install "fuzzharness[zstd]"; or unpack the file: zstd -d.',
         ) from None
-    return zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True, closefd=False)
+    return _Frames(packed, zstandard.ZstdDecompressor())
+
+
+class _Frames(io.RawIOBase):
+    """The bytes in frames of zstd. zstandard's own reader takes a frame that breaks off for its end."""
+
+    def __init__(self, packed: BinaryIO, decompressor: Any) -> None:
+        self._packed = packed
+        self._begin = decompressor.decompressobj
+        self._frame: Any = None
+        self._unread = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._unread:
+            data = self._packed.read(_FEED)
+            if not data and self._frame is not None:
+                raise EOFError("the last frame is not whole")
+            if not data:
+                return 0
+            self._unread = self._unpacked(data)
+        taken = min(len(buffer), len(self._unread))
+        buffer[:taken] = self._unread[:taken]
+        self._unread = self._unread[taken:]
+        return taken
+
+    def _unpacked(self, data: bytes) -> bytes:
+        parts = []
+        while data:
+            self._frame = self._frame or self._begin()
+            parts.append(self._frame.decompress(data))
+            data = self._frame.unused_data
+            if self._frame.eof:
+                self._frame = None
+        return b"".join(parts)
 
 
 def _damages() -> tuple[type[Exception], ...]:

@@ -20,6 +20,7 @@ from fuzzharness.traces.turn import Answer, Turn, join, turn
 name = "vercel-ai"
 
 _ROLES = ("system", "user", "assistant", "tool", "data")
+_UNWRITTEN = ("input-streaming", "partial-call")  # the model was cut off within the call
 _SOURCES = ("source", "source-url", "source-document")
 _TEXT = ("text", "image", "file", "reasoning", "redacted-reasoning", *_SOURCES)
 
@@ -85,7 +86,8 @@ def _steps(parts: Node, leniency: Leniency) -> Iterator[list[Node]]:
             step = []
         invocation = part.get("toolInvocation")
         called = part if invocation.absent else invocation
-        if not called.get("toolCallId").absent and not _is_hosted(part):
+        written = called.peek("state") not in _UNWRITTEN
+        if written and not called.get("toolCallId").absent and not _is_hosted(part):
             step.append(called)
     yield step
 
@@ -141,6 +143,6 @@ def _value(node: Node) -> Any:
 
 
 def _first(node: Node, *members: str) -> Node:
-    """The first of ``members`` that is there; the first one's place where none is."""
+    """The first of ``members`` that holds something, or else what is in the place of the first."""
     found = (node.get(member) for member in members)
-    return next((part for part in found if part.value is not MISSING), node.get(members[0]))
+    return next((part for part in found if not part.absent), node.get(members[0]))
