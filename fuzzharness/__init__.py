@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fuzzharness.errors import NotAsRecorded as NotAsRecorded
     from fuzzharness.errors import NotJudged as NotJudged
     from fuzzharness.errors import RaceFound as RaceFound
+    from fuzzharness.errors import RecordingError as RecordingError
     from fuzzharness.errors import ReplayMismatch as ReplayMismatch
     from fuzzharness.errors import ScenarioError as ScenarioError
     from fuzzharness.errors import SettingsError as SettingsError
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from fuzzharness.model import Trace as Trace
     from fuzzharness.model import Unfinished as Unfinished
     from fuzzharness.mutation import mutations as mutations
+    from fuzzharness.recorder import Recording as Recording
+    from fuzzharness.recorder import record as record
     from fuzzharness.runtime.gate import atomic as atomic
     from fuzzharness.runtime.instrument import instrument as instrument
     from fuzzharness.schedule import Schedule as Schedule
@@ -72,6 +75,7 @@ _HOME = {
         "NetworkRefused",
         "NotAsRecorded",
         "RaceFound",
+        "RecordingError",
         "ReplayMismatch",
         "ScenarioError",
         "SettingsError",
@@ -96,6 +100,7 @@ _HOME = {
     ),
     "model": ("Batch", "Call", "Outcome", "Raised", "Returned", "Trace", "Unfinished"),
     "mutation": ("mutations",),
+    "recorder": ("Recording", "record"),
     "runtime.gate": ("atomic",),
     "runtime.instrument": ("instrument",),
     "schedule": ("Schedule",),

@@ -15,6 +15,10 @@ class TraceError(FuzzHarnessError):
     """A recording cannot be read; the message names the file and the line or path."""
 
 
+class RecordingError(FuzzHarnessError):
+    """A recording cannot be written: its file is another process's, no recording of ours, or closed."""
+
+
 class BatchError(FuzzHarnessError):
     """A batch cannot be explored: it is empty, or two of its calls bear one id."""
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,8 @@ class Call:
 
     ``args`` is the mapping of argument names to JSON values, or ``None`` when the recording had
     text there that is not a JSON object; that text is then kept in ``invalid_args``. ``result`` is
-    what the recording says the call returned (never used to run it), ``error`` whether it failed.
+    what the recording says the call returned (never used to run it), ``error`` whether it failed,
+    ``opaque`` whether that is only the text of a value that is not JSON.
     """
 
     tool: str
@@ -34,6 +35,7 @@ class Call:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     invalid_args: str | None = None
+    opaque: bool = False
 
     def __str__(self) -> str:
         args = ", ".join(f"{name}={value!r}" for name, value in (self.args or {}).items())
@@ -66,10 +68,7 @@ class Batch:
         """The batch of the calls at ``positions`` only, each under the label it has here."""
         labels = self.labels
         kept = (self.calls[p] for p in positions)
-        named = (
-            Call(c.tool, c.args, labels[p], c.result, c.error, c.started_at, c.ended_at, c.invalid_args)
-            for p, c in zip(positions, kept, strict=True)
-        )
+        named = (replace(c, id=labels[p]) for p, c in zip(positions, kept, strict=True))
         return Batch(tuple(named), self.id)
 
     def check(self) -> None:

@@ -18,6 +18,9 @@ ROWS = [
     ["events"],
     ["traces"],
     ["tools"],
+    ["recorder"],
+    ["privacy"],
+    ["importing"],
     ["world"],
     ["runtime"],
     ["search"],
@@ -36,6 +39,7 @@ HOME = {
     "pytest": ["plugin"],
     "_pytest": [],
     "click": ["cli"],
+    "faker": ["privacy.fakes", "world.rows", "world.names"],
     "hypothesis": ["strategies"],
     "sqlalchemy": [
         "world.database",
@@ -45,7 +49,6 @@ HOME = {
         "world.postgres_store",
         "world.rows",
     ],
-    "faker": ["world.rows", "world.names"],
     "psycopg": [
         "world.postgres",
         "world.postgres_async",
@@ -58,6 +61,8 @@ HOME = {
     "sqlglot": ["world.footprint"],
     "time_machine": ["runtime.clock"],
     "trio": ["runtime"],
+    "msgspec": ["traces.document"],
+    "zstandard": [],  # traces.stream asks for it by name, only where a recording is packed so
     "anthropic": [],
 }
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}

@@ -1,49 +1,46 @@
 """Recordings in: a file becomes a :class:`fuzzharness.Trace`.
 
-Decides the order of the work: source (bytes to JSON documents that know their place), conversation
-(documents to records), formats (which reader), reader (records to batches). Never runs a tool,
-never imports a vendor's library and never evaluates what it reads.
+Decides what a caller may ask for; the work and its order are in :mod:`fuzzharness.traces.reading`.
+Never runs a tool, never imports a vendor's library and never evaluates what it reads.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import replace
 
-from fuzzharness.model import Batch, Trace
-from fuzzharness.traces.conversation import conversations
-from fuzzharness.traces.formats import named, recognise
-from fuzzharness.traces.leniency import Leniency
-from fuzzharness.traces.place import Place
-from fuzzharness.traces.source import documents
+from fuzzharness.model import Trace
+from fuzzharness.traces.reading import Reading
 
-__all__ = ["load_trace"]
+__all__ = ["load_trace", "read_batches"]
 
 
 def load_trace(path: str | os.PathLike[str], *, format: str | None = None, lenient: bool = False) -> Trace:
-    """Read the recorded session at ``path``.
+    """Read the recording at ``path``, or all recordings in a directory or that a pattern matches.
 
-    The file is JSON (a list of messages, or an object with ``messages``) or JSON lines (a message
-    or such an object a line), in UTF-8, of at most 50 MB. Its batches are the tool calls of one
-    assistant message each, called ``turn-1``, ``turn-2``, … in the order of the recording.
+    A file is JSON (a list of messages, or an object with ``messages``) or JSON lines (a message or
+    such an object a line), in UTF-8, possibly packed as ``.gz`` or ``.zst``; one JSON value has at
+    most 50 MB, JSON lines may have any size. Of a directory the files are read that end in
+    ``.json``, ``.jsonl`` or ``.ndjson``, packed or not, in the order of their paths. The batches are
+    the tool calls of one assistant message each, in the order of the recording, called ``turn-1``,
+    ``turn-2``, …, or as one of fuzzharness' own recordings calls them; one that stands there several
+    times is read once.
 
-    format: the name of the format, ``openai-chat`` or ``anthropic-messages``; None to recognise it
-        from the content.
-    lenient: leave malformed lines, messages and calls out and count them in ``Trace.skipped``. A
-        file that cannot be read at all, or of which nothing is left, is refused all the same.
+    format: the name of the format, as in ``openai-chat``; None to recognise it from the content.
+    lenient: leave malformed lines, messages and calls out and count them in ``Trace.skipped``; of
+        several files also those that are no recording. A file that cannot be read at all, or of
+        which nothing is left, is refused all the same.
 
     Raises :class:`fuzzharness.TraceError`, which names the file and the line or the JSON path.
     """
-    place = Place(os.fspath(path))
-    forced = None if format is None else named(format, place)
-    leniency = Leniency(lenient)
-    talks = list(conversations(documents(path, leniency), leniency))
-    records = [record for talk in talks for record in talk]
-    reader = forced if forced and records else recognise(records, place)
-    found = (batch for talk in talks for batch in reader.batches(talk, leniency))
-    return Trace(_numbered(found), reader.name, leniency.skipped)
+    reading = read_batches(path, format, lenient)
+    batches = tuple(reading)
+    return Trace(batches, reading.format, reading.skipped)
 
 
-def _numbered(batches: Iterable[Batch]) -> tuple[Batch, ...]:
-    return tuple(replace(batch, id=f"turn-{n}") for n, batch in enumerate(batches, 1))
+def read_batches(path: str | os.PathLike[str], format: str | None = None, lenient: bool = False) -> Reading:
+    """The batches that :func:`load_trace` would return, one at a time, whatever the size of the files.
+
+    Raises :class:`fuzzharness.TraceError` for ``path`` and ``format`` at once, for content as soon
+    as the batches before it have been taken.
+    """
+    return Reading(os.fspath(path), format, lenient)

@@ -7,11 +7,12 @@ times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import arguments
-from fuzzharness.traces.content import block, block_type, blocks, only, payload
+from fuzzharness.traces.content import block_type, of_type, only, payload
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import MISSING, Node
 from fuzzharness.traces.reader import Fit
@@ -34,7 +35,7 @@ def fit(record: Node) -> Fit:
     return Fit.POSSIBLE if only(content, _BLOCKS) else Fit.NO
 
 
-def batches(records: Iterable[Node], leniency: Leniency) -> Sequence[Batch]:
+def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of one conversation; see :class:`fuzzharness.traces.reader.Reader`."""
 
     def entries(record: Node) -> list[Turn | Answer]:
@@ -44,28 +45,33 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Sequence[Batch]:
 
 
 def _entries(record: Node, leniency: Leniency) -> Iterator[Turn | Answer]:
-    role = record.object("a message, an object").get("role").one_of(_ROLES, "the role of a message")
+    role = record.peek("role")
+    if role not in _ROLES:
+        record.object("a message, an object").get("role").one_of(_ROLES, "the role of a message")
     content = record.get("content")
     if content.absent:
         raise content.refuse("text, or a list of content blocks")
-    found = list(leniency.each(block, blocks(content)))
     if role == "assistant":
-        yield turn(_call, [node for node in found if block_type(node) == "tool_use"], leniency)
-    if role == "user":
-        results = [node for node in found if block_type(node) == "tool_result"]
-        yield from leniency.each(_answer, results)
+        yield turn(call, of_type("tool_use", content, leniency), leniency)
+    elif role == "user":
+        yield from leniency.each(answer, of_type("tool_result", content, leniency))
+    else:
+        of_type("", content, leniency)
 
 
-def _call(node: Node) -> Call:
+def call(node: Node, started: datetime | None = None) -> Call:
+    """The call that a ``tool_use`` block asks for. Raises :class:`TraceError`."""
     id = node.get("id").name("the id of the call")
     given = node.get("input")
     if given.value is MISSING:
         raise given.refuse("the input of the call, an object")
     args, invalid = arguments.from_value(given.value)
-    return Call(node.get("name").name("the name of the tool"), args, id, invalid_args=invalid)
+    tool = node.get("name").name("the name of the tool")
+    return Call(tool, args, id, started_at=started, invalid_args=invalid)
 
 
-def _answer(node: Node) -> Answer:
+def answer(node: Node, ended: datetime | None = None) -> Answer:
+    """What a ``tool_result`` block says. Raises :class:`TraceError`."""
     id = node.get("tool_use_id").name("the id of the call that was answered")
     error = node.get("is_error").flag("whether the call failed")
-    return Answer(id, payload(node.get("content")), error)
+    return Answer(id, payload(node.get("content")), error, ended)

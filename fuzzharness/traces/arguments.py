@@ -9,6 +9,7 @@ import json
 from typing import Any, NamedTuple
 
 from fuzzharness.traces.document import parse_object
+from fuzzharness.traces.node import MISSING, Node
 
 
 class Arguments(NamedTuple):
@@ -29,3 +30,10 @@ def from_value(value: Any) -> Arguments:
     if isinstance(value, dict):
         return Arguments(value)
     return Arguments(None, value if isinstance(value, str) else json.dumps(value))
+
+
+def from_node(node: Node) -> Arguments:
+    """The arguments at ``node``, JSON in a string or already read. Raises :class:`TraceError` if missing."""
+    if node.value is MISSING:
+        raise node.refuse("the arguments of the call, an object or JSON in a string")
+    return from_text(node.value) if isinstance(node.value, str) else from_value(node.value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 
 _CONTENT = "text, or a list of content blocks"
@@ -25,13 +26,21 @@ def blocks(content: Node) -> list[Node]:
 
 def block(node: Node) -> Node:
     """``node``, made sure to be an object with a ``type``. Raises :class:`TraceError`."""
-    node.object("a content block, an object with a type").get("type").name("the type of the block")
+    if not block_type(node):
+        node.object("a content block, an object with a type").get("type").name("the type of the block")
     return node
+
+
+def of_type(kind: str, content: Node, leniency: Leniency) -> list[Node]:
+    """The blocks of ``content`` with that ``type``, all being made sure to be blocks."""
+    if isinstance(content.value, str):
+        return []
+    return [node for node in leniency.each(block, blocks(content)) if node.value["type"] == kind]
 
 
 def block_type(node: Node) -> str | None:
     """The ``type`` of a block, or None where there is none that is a string."""
-    value = node.get("type").value
+    value = node.peek("type")
     return value if isinstance(value, str) else None
 
 
@@ -42,14 +51,15 @@ def only(content: Node, types: Collection[str]) -> bool:
     return all(block_type(node) in types for node in content.items())
 
 
-def payload(content: Node) -> Any:
+def payload(content: Node, text: Collection[str] = ("text",)) -> Any:
     """What a result holds: its text, its text blocks joined, or else its blocks as recorded.
 
-    None where there is no content. Raises :class:`TraceError` where it is of another type.
+    ``text`` are the types of the blocks that hold text. None where there is no content. Raises
+    :class:`TraceError` where it is of another type.
     """
     if content.absent or isinstance(content.value, str):
         return None if content.absent else content.value
     parts = [block(node) for node in content.items(_CONTENT)]
-    if any(block_type(part) != "text" for part in parts):
+    if any(block_type(part) not in text for part in parts):
         return content.value
     return "".join(part.get("text").text("the text of the block") for part in parts)

@@ -12,31 +12,43 @@ from itertools import groupby
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 
+Record = tuple[int, Node]
+"""The number of a conversation, and a record of it."""
 
-def conversations(documents: Iterable[Node], leniency: Leniency) -> Iterator[list[Node]]:
-    """The records of each conversation, in order.
+
+def records(documents: Iterable[Node], leniency: Leniency) -> Iterator[Record]:
+    """The records of all conversations, in order.
 
     An object with ``messages`` is a conversation. A list is one, unless all its items are lists or
     such objects: then each of them is. Documents that are neither are the records of one. Raises
     :class:`TraceError` where ``messages`` is no list; lenient reading leaves that conversation out.
     """
+    for number, conversation in enumerate(_conversations(documents, leniency)):
+        for node in conversation:
+            yield number, node
+
+
+def _conversations(documents: Iterable[Node], leniency: Leniency) -> Iterator[Iterable[Node]]:
     for whole, run in groupby(documents, key=_is_whole):
         if not whole:
-            yield list(run)
+            yield run
             continue
         for parts in leniency.each(_parts, run):
             if parts and all(_is_whole(part) for part in parts):
-                yield from conversations(parts, leniency)
+                yield from _conversations(parts, leniency)
             else:
                 yield parts
 
 
 def _is_whole(document: Node) -> bool:
-    return isinstance(document.value, list) or _wraps(document)
+    return _wraps(document) or isinstance(document.value, list)
 
 
 def _wraps(document: Node) -> bool:
-    return document.get("role").absent and not document.get("messages").absent
+    value = document.value
+    if not isinstance(value, dict) or "messages" not in value:
+        return False
+    return value["messages"] is not None and value.get("role") is None
 
 
 def _parts(document: Node) -> list[Node]:

@@ -7,17 +7,37 @@ module of this folder and one line in :data:`READERS`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Final
 
 from fuzzharness.errors import TraceError
-from fuzzharness.traces import anthropic_messages, openai_chat
+from fuzzharness.traces import (
+    anthropic_messages,
+    claude_code,
+    gemini,
+    langchain_messages,
+    native,
+    openai_chat,
+    openai_responses,
+    vercel_ai,
+)
+from fuzzharness.traces.conversation import Record
 from fuzzharness.traces.node import Node, kind
 from fuzzharness.traces.place import Place
 from fuzzharness.traces.reader import Fit, Reader
 
+PEEKED: Final = 1000
+
 READERS: tuple[Reader, ...] = (
     openai_chat,
+    openai_responses,
     anthropic_messages,
+    claude_code,
+    gemini,
+    langchain_messages,
+    vercel_ai,
+    native,
 )
 
 
@@ -35,37 +55,40 @@ def named(name: str, place: Place) -> Reader:
     )
 
 
-def recognise(records: Sequence[Node], place: Place) -> Reader:
-    """The reader of the format that ``records`` are in.
+def recognise(
+    records: Iterator[Record], place: Place, forced: Reader | None = None
+) -> tuple[Reader, Iterator[Record]]:
+    """The reader of the format of ``records``, ``forced`` or recognised, and the records to give to it.
 
     The first record that only one format writes decides; without one, the first format that could
-    have written all of them. Values that are no objects decide nothing. Raises :class:`TraceError`
-    with the first record that fits none of the formats.
+    have written all of them. Values that are no objects decide nothing. Until it is decided about
+    ``PEEKED`` records are held: those before them, which several formats could have written, hold
+    no calls and are left out. Raises :class:`TraceError` with the first record that fits none.
     """
-    objects = [record for record in records if isinstance(record.value, dict)]
-    reader = _certain(objects) or _possible(objects)
-    if reader is None:
-        raise _unknown(objects or records, place)
-    return reader
-
-
-def _certain(records: Sequence[Node]) -> Reader | None:
-    fits = ((record, reader) for record in records for reader in READERS)
-    return next((reader for record, reader in fits if reader.fit(record) is Fit.CERTAIN), None)
-
-
-def _possible(records: Sequence[Node]) -> Reader | None:
-    if not records:
-        return None
-    return next((reader for reader in READERS if _could_be(reader, records)), None)
-
-
-def _could_be(reader: Reader, records: Sequence[Node]) -> bool:
-    return all(reader.fit(record) is not Fit.NO for record in records)
+    held: list[Record] = []
+    possible = READERS
+    for record in records:
+        held.append(record)
+        if forced:
+            return forced, chain(held, records)
+        if isinstance(record[1].value, dict):
+            fits = [(reader, reader.fit(record[1])) for reader in READERS]
+            for reader, fit in fits:
+                if fit is Fit.CERTAIN:
+                    return reader, chain(held, records)
+            possible = tuple(reader for reader, fit in fits if fit is not Fit.NO and reader in possible)
+        if len(held) > PEEKED:
+            if not possible:
+                break
+            del held[: PEEKED // 2]
+    objects = [record[1] for record in held if isinstance(record[1].value, dict)]
+    if not possible or not objects:
+        raise _unknown(objects or [node for _, node in held], place)
+    return possible[0], iter(held)
 
 
 def _unknown(records: Sequence[Node], place: Place) -> TraceError:
-    strange = [record for record in records if not any(_could_be(reader, [record]) for reader in READERS)]
+    strange = [record for record in records if all(reader.fit(record) is Fit.NO for reader in READERS)]
     record = next(iter(strange or records), None)
     seen = "it holds no messages" if record is None else f"found {kind(record.value)}"
     return (record.place if record else place).error(

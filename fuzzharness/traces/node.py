@@ -7,7 +7,6 @@ Decides how a reader asks for a value of one type, so that each wrong type anywh
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 from fuzzharness.errors import TraceError
@@ -18,12 +17,28 @@ MISSING: Any = object()
 _REPAIR = "Correct the recording there, or load it with lenient=True to leave such parts out and count them."
 
 
-@dataclass(frozen=True, slots=True)
 class Node:
-    """One JSON value and where it stands. The value is :data:`MISSING` where there is none."""
+    """One JSON value and where it stands. The value is :data:`MISSING` where there is none.
 
-    value: Any
-    place: Place
+    ``place`` is the value's own, or with ``key`` that of the object or list whose member or item
+    ``key`` it is; a pair is the file and the line of a whole document. The path is put together
+    only when somebody asks, since few values are refused.
+    """
+
+    __slots__ = ("_key", "_place", "value")
+
+    def __init__(self, value: Any, place: Any, key: str | int | None = None) -> None:
+        self.value = value
+        self._place = place
+        self._key = key
+
+    @property
+    def place(self) -> Place:
+        """Where the value stands."""
+        if self._key is None:
+            return self._place if isinstance(self._place, Place) else _document(*self._place)
+        above = self._place.place if isinstance(self._place, Node) else self._place
+        return above.member(self._key) if isinstance(self._key, str) else above.item(self._key)
 
     @property
     def absent(self) -> bool:
@@ -32,8 +47,12 @@ class Node:
 
     def get(self, name: str) -> Node:
         """The member ``name``; a node without a value where this is no object or lacks it."""
-        value = self.value.get(name, MISSING) if isinstance(self.value, dict) else MISSING
-        return Node(value, self.place.member(name))
+        value = self.value
+        return Node(value.get(name, MISSING) if isinstance(value, dict) else MISSING, self, name)
+
+    def peek(self, name: str) -> Any:
+        """The value of the member ``name``; :data:`MISSING` where this is no object or lacks it."""
+        return self.value.get(name, MISSING) if isinstance(self.value, dict) else MISSING
 
     def object(self, what: str = "an object") -> Node:
         """This node, made sure to be an object. Raises :class:`TraceError`, calling it ``what``."""
@@ -45,7 +64,7 @@ class Node:
         """The items of the list here. Raises :class:`TraceError`, calling it ``what``."""
         if not isinstance(self.value, list):
             raise self.refuse(what)
-        return [Node(value, self.place.item(n)) for n, value in enumerate(self.value)]
+        return [Node(value, self, n) for n, value in enumerate(self.value)]
 
     def text(self, what: str = "a string") -> str:
         """The string here, possibly empty. Raises :class:`TraceError`, calling it ``what``."""
@@ -74,6 +93,10 @@ class Node:
     def refuse(self, expected: str, advice: str = _REPAIR) -> TraceError:
         """The error that says what stands here and what was ``expected``; to be raised."""
         return self.place.error(f"found {kind(self.value)}", expected, advice)
+
+
+def _document(file: str, line: int | None) -> Place:
+    return Place(file, line, path="$")
 
 
 def kind(value: Any) -> str:

@@ -6,7 +6,7 @@ times, so no call here is an error and none has times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import arguments
@@ -33,7 +33,7 @@ def fit(record: Node) -> Fit:
     return Fit.POSSIBLE if plain else Fit.NO
 
 
-def batches(records: Iterable[Node], leniency: Leniency) -> Sequence[Batch]:
+def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of one conversation; see :class:`fuzzharness.traces.reader.Reader`."""
 
     def entry(record: Node) -> Turn | Answer:
@@ -43,36 +43,32 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Sequence[Batch]:
 
 
 def _entry(record: Node, leniency: Leniency) -> Turn | Answer:
-    role = record.object("a message, an object").get("role").one_of(_ROLES, "the role of a message")
+    role = record.peek("role")
+    if role not in _ROLES:
+        record.object("a message, an object").get("role").one_of(_ROLES, "the role of a message")
     if role == "tool":
         id = record.get("tool_call_id").name("the id of the call that was answered")
         return Answer(id, payload(record.get("content")))
-    for node in blocks(record.get("content")):
-        block(node)
+    if not isinstance(record.peek("content"), str):
+        for node in blocks(record.get("content")):
+            block(node)
     return _turn(record, leniency) if role == "assistant" else ()
 
 
 def _turn(record: Node, leniency: Leniency) -> Turn:
-    if not record.get("function_call").absent:
+    if record.peek("function_call") not in (None, MISSING):
         raise record.get("function_call").refuse("tool_calls, as the format has had since late 2023")
-    calls = record.get("tool_calls")
-    return () if calls.absent else turn(_call, calls.items("a list of tool calls"), leniency)
+    if record.peek("tool_calls") in (None, MISSING):
+        return ()
+    return turn(_call, record.get("tool_calls").items("a list of tool calls"), leniency)
 
 
 def _call(node: Node) -> Call:
     id = node.object("a tool call, an object").get("id").name("the id of the call")
-    if node.get("type").value == "custom":
+    if node.peek("type") == "custom":
         custom = node.get("custom").object("the custom call, an object")
         text = custom.get("input").text("the input of the call, a string")
         return Call(custom.get("name").name("the name of the tool"), None, id, invalid_args=text)
     function = node.get("function").object("the function call, an object with name and arguments")
-    args, invalid = _arguments(function.get("arguments"))
+    args, invalid = arguments.from_node(function.get("arguments"))
     return Call(function.get("name").name("the name of the tool"), args, id, invalid_args=invalid)
-
-
-def _arguments(node: Node) -> arguments.Arguments:
-    if node.value is MISSING:
-        raise node.refuse("the arguments of the call, JSON in a string")
-    if isinstance(node.value, str):
-        return arguments.from_text(node.value)
-    return arguments.from_value(node.value)

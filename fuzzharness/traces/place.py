@@ -5,13 +5,12 @@ Decides how a complaint about a recording is worded. Never looks at the recordin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fuzzharness.errors import TraceError
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A file, and within it a line, a column, a JSON path; the path begins with ``$``."""
 
     file: str

@@ -6,7 +6,7 @@ in :mod:`fuzzharness.traces.formats`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Protocol
 
@@ -19,7 +19,7 @@ class Fit(Enum):
     """How much a record looks like one of a format."""
 
     NO = "no record of this format is like that"
-    POSSIBLE = "this format has such records, and so may others"
+    POSSIBLE = "this format has such records without calls, and so may others"
     CERTAIN = "only this format writes such a record"
 
 
@@ -35,9 +35,11 @@ class Reader(Protocol):
         """How much ``record``, an object, looks like this format. Never raises."""
         ...
 
-    def batches(self, records: Iterable[Node], leniency: Leniency) -> Sequence[Batch]:
-        """The batches of one conversation, in order, without ids.
+    def batches(self, records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
+        """The batches of one conversation, in order, each as soon as it is complete,
+        without ids unless the format has them.
 
+        ``records`` is consumed as far as that takes, so that a recording may be of any length.
         Raises :class:`TraceError` at the first malformed part, or has ``leniency`` leave it out.
         """
         ...

@@ -1,142 +1,151 @@
-"""Source: the bytes of a file, and the JSON documents in them.
+"""Source: the JSON documents in a file.
 
-Decides what may be read at all (size, encoding) and whether a file is one JSON document or JSON
-lines. Knows no recording format.
+Decides whether a file is one JSON document or JSON lines, and how large one JSON value may be.
+Holds one document at a time. Knows no recording format, only that those of ours may break off.
 """
 
 from __future__ import annotations
 
-import os
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterator
-from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from fuzzharness.errors import TraceError
 from fuzzharness.traces.document import parse
 from fuzzharness.traces.leniency import Leniency
+from fuzzharness.traces.native import START
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.place import Place
+from fuzzharness.traces.stream import SIZE_LIMIT, Line, Stream, opened
 
-SIZE_LIMIT = 50_000_000
-
-_UTF16 = (BOM_UTF16_LE, BOM_UTF16_BE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    file: str
-    number: int
-    data: bytes
-
-    def parse(self) -> Node:
-        return parse(_decode(self.data, self.file, self.number), self.file, self.number)
+_SALVAGE = 1000
 
 
-def documents(path: str | os.PathLike[str], leniency: Leniency) -> Iterator[Node]:
-    """The JSON documents in the file at ``path``, in order, each at its place.
+def documents(stream: Stream, leniency: Leniency) -> Iterator[Node]:
+    """The JSON documents in ``stream``, in order, each at its place.
 
     A file whose first line is a JSON value and that goes on after it is JSON lines, one document a
     line; blank lines do not count. Anything else is one document. Lenient reading also takes a file
     whose first line is broken for JSON lines where another line holds an object. Raises
     :class:`TraceError`.
     """
-    file = os.fspath(path)
-    data = _read(Path(path), Place(file))
-    lines = _lines(data, file)
-    first, several = next(lines, None), next(lines, None) is not None
-    if first is None:
+    file = stream.file
+    lines = _sound(stream, leniency)
+    head, filled = _head(lines)
+    if not filled and len(head) <= SIZE_LIMIT:
         raise _empty(Place(file))
-    if several and _parses(first):
-        return leniency.each(_Line.parse, _lines(data, file))
+    several = len(filled) > 1 or len(head) > SIZE_LIMIT
+    if len(filled) > 1 and _parses(filled[0], file):
+        every = chain(filled, lines)
+        ours = filled[0][1].startswith(START)
+        return _values(_unbroken(every, file) if ours else every, file, leniency)
     try:
-        return iter([parse(_decode(data, file, 1), file)])
+        return iter([parse(_rest(head, lines, file), file)])
     except TraceError:
-        found = _salvage(data, file, leniency) if several and leniency.lenient else []
-        if not found:
+        if not (several and leniency.lenient):
             raise
-        return iter(found)
+        found = _salvaged(file, leniency)
+        if found is None:
+            raise
+        return found
 
 
-def _read(path: Path, place: Place) -> bytes:
+def _sound(stream: Stream, leniency: Leniency) -> Iterator[Line]:
     try:
-        with path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            data = stream.read(SIZE_LIMIT + 1) if size <= SIZE_LIMIT else b""
-    except (OSError, ValueError) as error:
-        raise _unreadable(error, place) from None
-    if max(size, len(data)) > SIZE_LIMIT:
-        raise _too_large(max(size, len(data)), place)
-    return data
+        yield from stream.lines()
+    except TraceError:
+        if not leniency.lenient:
+            raise
+        leniency.skipped += 1
 
 
-def _unreadable(error: OSError | ValueError, place: Place) -> TraceError:
-    reason = getattr(error, "strerror", None) or str(error)
-    if isinstance(error, FileNotFoundError):
-        seen, advice = "there is no such file", "Check the path."
-    elif isinstance(error, IsADirectoryError):
-        seen, advice = "this is a directory", "Give the path of one recording in it."
-    else:
-        seen, advice = f"the file cannot be read ({reason})", "Check the path and its permissions."
-    return place.error(seen, "a recording as JSON or JSON lines", advice)
+def _head(lines: Iterator[Line]) -> tuple[bytearray, list[Line]]:
+    """The bytes up to the end of the second line that is not blank, and those lines."""
+    head, filled = bytearray(), list[Line]()
+    for number, data in lines:
+        head += data
+        if not _is_blank(data if number > 1 else data.removeprefix(BOM_UTF8)):
+            filled.append((number, data))
+        if len(filled) == 2 or len(head) > SIZE_LIMIT:
+            break
+    return head, filled
 
 
-def _too_large(size: int, place: Place) -> TraceError:
-    return place.error(
-        f"the file has {size:,} bytes ({size / 1e6:,.1f} MB)",
-        f"at most {SIZE_LIMIT / 1e6:,.0f} MB",
-        "Split the recording, one session a file, and load the part with the batch in question.",
-    )
+def _rest(head: bytearray, lines: Iterator[Line], file: str) -> bytes:
+    while len(head) <= SIZE_LIMIT:
+        line = next(lines, None)
+        if line is None:
+            return bytes(head)
+        head += line[1]
+    raise _too_large(Place(file))
+
+
+def _values(lines: Iterable[Line], file: str, leniency: Leniency) -> Iterator[Node]:
+    for line in lines:
+        if line[1].isspace():
+            continue
+        try:
+            yield _parsed(line, file)
+        except TraceError:
+            if not leniency.lenient:
+                raise
+            leniency.skipped += 1
+
+
+def _parsed(line: Line, file: str) -> Node:
+    number, data = line
+    if len(data) > SIZE_LIMIT:
+        raise _too_large(Place(file, number))
+    return parse(data, file, number)
+
+
+def _unbroken(lines: Iterable[Line], file: str) -> Iterator[Line]:
+    """``lines`` without half a line at the end, which a recorder leaves whose process is killed."""
+    return (line for line in lines if line[1].endswith(b"\n") or _parses(line, file))
+
+
+def _is_blank(data: bytes) -> bool:
+    return not data or data.isspace()
+
+
+def _parses(line: Line, file: str) -> bool:
+    try:
+        _parsed(line, file)
+    except TraceError:
+        return False
+    return True
+
+
+def _salvaged(file: str, leniency: Leniency) -> Iterator[Node] | None:
+    """The documents on the lines that hold one, if one of the first is an object; else None."""
+    stream = opened(file)
+    attempt = Leniency(lenient=True)
+    found = _values(_sound(stream, attempt), file, attempt)
+    held: list[Node] = []
+    for node in islice(found, _SALVAGE):
+        held.append(node)
+        if isinstance(node.value, dict) and node.value:
+            return _counted(chain(held, found), attempt, leniency, stream)
+    stream.close()
+    return None
+
+
+def _counted(found: Iterator[Node], attempt: Leniency, leniency: Leniency, stream: Stream) -> Iterator[Node]:
+    try:
+        yield from found
+    finally:
+        leniency.skipped += attempt.skipped
+        stream.close()
 
 
 def _empty(place: Place) -> TraceError:
     return place.error("the file is empty", "a recording as JSON or JSON lines", "Record the session again.")
 
 
-def _lines(data: bytes, file: str) -> Iterator[_Line]:
-    for number, line in enumerate(BytesIO(data), 1):
-        if line.strip().removeprefix(BOM_UTF8):
-            yield _Line(file, number, line)
-
-
-def _decode(data: bytes, file: str, line: int) -> str:
-    if data.startswith(_UTF16) or b"\0" in data:
-        raise _not_text(data, Place(file, line + data.count(b"\n", 0, max(data.find(b"\0"), 0))))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # error.start counts from behind a byte order mark, error.object likewise
-        broken = error.object
-        number = line + broken.count(b"\n", 0, error.start)
-        raise Place(file, number).error(
-            f"the byte 0x{broken[error.start]:02x} is not UTF-8",
-            "text in UTF-8",
-            "Convert the file to UTF-8, as with iconv -t utf-8 -f and the encoding it was written in.",
-        ) from None
-
-
-def _not_text(data: bytes, place: Place) -> TraceError:
-    seen = "this looks like UTF-16" if data.startswith(_UTF16) else "there is a NUL byte"
-    advice = (
-        "Convert a UTF-16 file with iconv -f utf-16 -t utf-8; otherwise it is no text file, or was "
-        "damaged while it was written: record it again."
+def _too_large(place: Place) -> TraceError:
+    size = f"{SIZE_LIMIT / 1e6:,.0f} MB"
+    return place.error(
+        f"one JSON value has more than {size}",
+        f"at most {size} a value; a file of JSON lines may have any size",
+        "Write the recording as JSON lines, one message or session a line, as jq -c '.[]' does with a list.",
     )
-    return place.error(seen, "text in UTF-8", advice)
-
-
-def _parses(line: _Line) -> bool:
-    try:
-        line.parse()
-    except TraceError:
-        return False
-    return True
-
-
-def _salvage(data: bytes, file: str, leniency: Leniency) -> list[Node]:
-    attempt = Leniency(lenient=True)
-    found = list(attempt.each(_Line.parse, _lines(data, file)))
-    if not any(isinstance(node.value, dict) and node.value for node in found):
-        return []
-    leniency.skipped += attempt.skipped
-    return found

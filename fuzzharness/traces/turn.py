@@ -6,64 +6,133 @@ format.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 
+LOOKBACK: Final = 1000
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the recording says came back for the call ``id``."""
+
+class Answer(NamedTuple):
+    """What the recording says came back for the call ``id``, and when."""
 
     id: str
     result: Any
     error: bool = False
+    ended_at: datetime | None = None
 
 
 Turn = tuple[Call, ...]
 
 
-def turn(read: Callable[[Node], Call], nodes: Iterable[Node], leniency: Leniency) -> Turn:
+def turn(read: Callable[[Node], Call], nodes: Iterable[Node], leniency: Leniency, *, id: str = "id") -> Turn:
     """The calls that ``read`` finds in ``nodes``, the places of the calls of one message.
 
-    Raises :class:`TraceError` where ``read`` does, and where a node's ``id`` is that of a call
-    before it; lenient reading leaves such a call out.
+    Raises :class:`TraceError` where ``read`` does, and where a call has the id of one before it,
+    which stands in the member ``id``; lenient reading leaves such a call out.
     """
-    taken: set[str | None] = set()
+    taken: set[str] = set()
 
     def read_new(node: Node) -> Call:
         call = read(node)
         if call.id in taken:
-            raise node.get("id").refuse("an id that no other call of the message has")
-        taken.add(call.id)
+            raise node.get(id).refuse("an id that no other call of the message has")
+        if call.id is not None:
+            taken.add(call.id)
         return call
 
     return tuple(leniency.each(read_new, nodes))
 
 
-def join(entries: Iterable[Turn | Answer]) -> tuple[Batch, ...]:
-    """The batches of one conversation, one for each turn that has calls, without ids.
-
-    An answer goes to the latest call before it that has its id. Recordings are often cut or
-    repeat themselves: an answer without a call, or a second one for a call, is passed over.
-    """
-    turns: list[list[Call]] = []
-    waiting: dict[str | None, tuple[int, int]] = {}
+def join(entries: Iterable[Turn | Answer]) -> Iterator[Batch]:
+    """The batches of one conversation, one for each turn that has calls; see :class:`Turns`."""
+    turns = Turns()
     for entry in entries:
         if isinstance(entry, Answer):
-            _settle(turns, waiting.pop(entry.id, None), entry)
+            turns.answer(entry)
         elif entry:
-            waiting |= {call.id: (len(turns), position) for position, call in enumerate(entry)}
-            turns.append(list(entry))
-    return tuple(Batch(tuple(calls)) for calls in turns)
+            turns.close(turns.open(entry))
+        yield from turns.ready()
+    yield from turns.rest()
 
 
-def _settle(turns: list[list[Call]], where: tuple[int, int] | None, answer: Answer) -> None:
-    if where is not None:
-        number, position = where
-        call = turns[number][position]
-        turns[number][position] = replace(call, result=answer.result, error=answer.error)
+@dataclass(slots=True, eq=False)
+class Open:
+    """A turn that waits: for answers to its calls, and for further calls as long as it is open."""
+
+    calls: list[Call] = field(default_factory=list)
+    missing: int = 1
+
+
+class Turns:
+    """The turns of one conversation that wait for answers, in their order.
+
+    An answer goes to the latest call before it that has its id. Recordings are often cut or
+    repeat themselves: an answer without a call, or a second one for a call, is passed over. A turn
+    leaves as a batch without id when all its answers have come, or when ``LOOKBACK`` later ones
+    wait behind it.
+    """
+
+    def __init__(self) -> None:
+        self._line: deque[Open] = deque()
+        self._calls: dict[str, tuple[Open, int]] = {}
+
+    def open(self, calls: Turn = ()) -> Open:
+        """A turn with ``calls``, to which others may be added until it is closed."""
+        turn = Open()
+        self._line.append(turn)
+        self.add(turn, calls)
+        return turn
+
+    def add(self, turn: Open, calls: Turn) -> None:
+        """Add ``calls`` to an open turn."""
+        for call in calls:
+            if call.id is not None:
+                if call.id in self._calls:
+                    self._calls[call.id][0].missing -= 1
+                self._calls[call.id] = turn, len(turn.calls)
+                turn.missing += 1
+            turn.calls.append(call)
+
+    def close(self, turn: Open) -> None:
+        """Nothing is added to ``turn`` any more."""
+        turn.missing -= 1
+
+    def answer(self, answer: Answer) -> None:
+        """Give ``answer`` to the call that waits for it, if one does."""
+        found = self._calls.pop(answer.id, None)
+        if found is not None:
+            turn, position = found
+            _give(turn.calls[position], answer)
+            turn.missing -= 1
+
+    def ready(self, limit: int = LOOKBACK) -> Iterable[Batch]:
+        """The turns at the head that need not wait any more."""
+        line = self._line
+        return self._leaving(limit) if line and (not line[0].missing or len(line) > limit) else ()
+
+    def rest(self) -> Iterable[Batch]:
+        """All turns that still wait, when nothing more follows."""
+        return self._leaving(0)
+
+    def _leaving(self, limit: int) -> Iterator[Batch]:
+        while self._line and (not self._line[0].missing or len(self._line) > limit):
+            turn = self._line.popleft()
+            for call in turn.calls if turn.missing else ():
+                if call.id is not None and self._calls.get(call.id, (None,))[0] is turn:
+                    del self._calls[call.id]
+            if turn.calls:
+                yield Batch(tuple(turn.calls))
+
+
+def _give(call: Call, answer: Answer) -> None:
+    """Set what came back. ``call`` is nobody's yet, and to make another one takes ten times as long."""
+    object.__setattr__(call, "result", answer.result)
+    object.__setattr__(call, "error", answer.error)
+    object.__setattr__(call, "ended_at", answer.ended_at)

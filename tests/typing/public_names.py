@@ -50,6 +50,26 @@ for finding in report.findings:
     assert_type(finding.certificate, fh.Certificate)
     assert_type(fh.replay(finding.schedule.token, batch, tools, world), fh.Execution)
 
+with fh.record("session.jsonl", fsync=True) as recording:
+    assert_type(recording, fh.Recording)
+    assert_type(recording.tools(tools, resources=["db"]), fh.Toolbox)
+    assert_type(recording.tools({"add_credit": add_credit})["add_credit"](7, 10), str)
+    with recording.batch(batch.calls):
+        pass
+
+
+@recording
+def double(amount: int) -> int:
+    return 2 * amount
+
+
+@recording.runner
+async def run(calls: list[fh.Call]) -> list[str]:
+    return [call.tool for call in calls]
+
+
+assert_type(double(3), int)
+
 with fh.atomic():
     pass
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,39 @@ from hypothesis import strategies as st
 
 from fuzzharness import Trace, TraceError
 from fuzzharness.traces import load_trace
+from fuzzharness.traces.document import parse
+from fuzzharness.traces.formats import READERS
 
 SAMPLES = Path(__file__).parent / "samples"
-DOCUMENTS = [
-    json.loads((SAMPLES / name).read_text(encoding="utf-8"))
-    for name in ("openai-chat.json", "openai-chat-wrapped.json", "anthropic-messages.json")
-]
-FORMATS = [None, "openai-chat", "anthropic-messages"]
+EXPECTED = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))
+FORMATS = [None, *(reader.name for reader in READERS)]
+NAMES = [name for name, expected in EXPECTED.items() if expected["format"] in FORMATS]
+
+
+def content_of(name: str) -> Any:
+    """The document of a sample, or the list of its lines' documents."""
+    text = (SAMPLES / name).read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()] if name.endswith("l") else json.loads(text)
+
+
+DOCUMENTS = [content_of(name) for name in NAMES]
 
 surrogates = st.characters(codec=None)
 texts = st.text(surrogates, max_size=5)
-words = st.sampled_from(
-    ["role", "content", "messages", "tool_calls", "id", "type", "user", "assistant", "text"]
-)
+
+
+def strings(value: Any) -> Iterator[str]:
+    """The names of members and the short texts in a JSON value."""
+    if isinstance(value, str) and len(value) < 30:
+        yield value
+    for key, part in value.items() if isinstance(value, dict) else ():
+        yield key
+        yield from strings(part)
+    for part in value if isinstance(value, list) else ():
+        yield from strings(part)
+
+
+words = st.sampled_from(sorted({word for document in DOCUMENTS for word in strings(document)}))
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts | words
 values = st.recursive(
     scalars,
@@ -37,6 +58,30 @@ fragments = st.sampled_from(
     [b"[", b"]", b"{", b"}", b'"', b"\\", b":", b",", b"\n", b"\r", b"\0", b"NaN", b"1"]
 )
 noise = st.binary(max_size=60) | st.lists(fragments | st.binary(max_size=3), max_size=30).map(b"".join)
+
+EDGES = [
+    "18446744073709551616",
+    "-9223372036854775809",
+    "9" * 4300,
+    "9" * 4301,
+    "-0",
+    "-0.0",
+    "1e999",
+    "1e-400",
+    "4.9e-324",
+    "0." + "1" * 3000,
+    '"\\ud800"',
+    '"\\udc00\\ud800"',
+    '{"a": 1, "b": 2, "a": 3}',
+    "01",
+    "1.",
+    "NaN",
+    "[1,]",
+    '"\t"',
+    "\x0c1",
+    "\ufeff1",
+    "\ufeff\ufeff1",
+]
 
 Way = tuple[Any, ...]
 
@@ -53,13 +98,15 @@ PLACES = [list(places(document)) for document in DOCUMENTS]
 
 
 @st.composite
-def mutations(draw: st.DrawFn) -> Any:
-    """A sample with one to three of its parts dropped, replaced or doubled."""
+def mutations(draw: st.DrawFn) -> str:
+    """The text of a sample with one to three of its parts dropped, replaced or doubled."""
     chosen = draw(st.sampled_from(range(len(DOCUMENTS))))
     document = copy.deepcopy(DOCUMENTS[chosen])
     for place in draw(st.lists(st.sampled_from(PLACES[chosen]), min_size=1, max_size=3)):
         mutate(document, place, draw)
-    return document
+    if isinstance(document, list) and draw(st.booleans()):
+        return "\n".join(map(json.dumps, document))
+    return json.dumps(document)
 
 
 def mutate(document: Any, place: Way, draw: st.DrawFn) -> None:
@@ -141,16 +188,14 @@ def test_any_json_lines(path: Path, messages: list[Any], format: str | None) -> 
 
 @settings(deadline=None, max_examples=500)
 @given(document=mutations(), format=st.sampled_from(FORMATS))
-def test_any_mutation_of_a_sample(path: Path, document: Any, format: str | None) -> None:
-    check(path, json.dumps(document).encode(), format)
+def test_any_mutation_of_a_sample(path: Path, document: str, format: str | None) -> None:
+    check(path, document.encode(), format)
 
 
 @settings(deadline=None, max_examples=200)
 @given(data=st.data(), format=st.sampled_from(FORMATS))
 def test_any_cut_or_flipped_byte_of_a_sample(path: Path, data: st.DataObject, format: str | None) -> None:
-    content = bytearray(
-        (SAMPLES / data.draw(st.sampled_from(["openai-chat.jsonl", "openai-chat.json"]))).read_bytes()
-    )
+    content = bytearray((SAMPLES / data.draw(st.sampled_from(NAMES))).read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     check(path, bytes(content[: data.draw(st.integers(0, len(content)))]), format)
 
@@ -159,3 +204,46 @@ def test_any_cut_or_flipped_byte_of_a_sample(path: Path, data: st.DataObject, fo
 def test_lists_nested_up_to_the_bound(path: Path, bottom: str) -> None:
     for depth in (1, 50, 97, 98, 99, 100, 101):
         check(path, ("[" * depth + bottom + "]" * depth).encode(), None)
+
+
+@settings(deadline=None, max_examples=100)
+@given(data=st.data())
+def test_any_line_twice_is_one_batch(path: Path, data: st.DataObject) -> None:
+    """Exports repeat lines: whatever the format, no batch comes of it. A recording of ours is no export."""
+    exports = [name for name in NAMES if name.endswith("l") and name != "fuzzharness.jsonl"]
+    name = data.draw(st.sampled_from(exports))
+    lines = (SAMPLES / name).read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines) + b"".join(data.draw(st.lists(st.sampled_from(lines), max_size=4))))
+    repeated = load_trace(path).batches
+    assert [batch.labels for batch in repeated] == [
+        batch.labels for batch in load_trace(SAMPLES / name).batches
+    ]
+
+
+@given(content=noise | values.map(json.dumps).map(str.encode) | st.sampled_from(list(map(str.encode, EDGES))))
+def test_the_fast_decoder_reads_what_the_standard_library_reads(content: bytes) -> None:
+    """With its values and their types; or both refuse."""
+    assert repr(fast(content)) == repr(standard(content))
+
+
+def fast(content: bytes) -> Any:
+    try:
+        return parse(content, "recording.json").value
+    except TraceError:
+        return "refused"
+
+
+def standard(content: bytes) -> Any:
+    def refuse(text: str) -> None:
+        raise ValueError(text)
+
+    try:
+        value = json.loads(content.decode("utf-8-sig"), parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return "refused"
+    return "refused" if "inf" in repr(value) and has_infinity(value) else value
+
+
+def has_infinity(value: Any) -> bool:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value in (math.inf, -math.inf) or any(map(has_infinity, inside))

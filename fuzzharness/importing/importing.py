@@ -1,0 +1,197 @@
+"""Importing: the chain from recordings to one file of ours.
+
+Decides what is read twice (nothing: what is kept waits on a spool) and what a batch is called afterwards.
+Never prints; a listener hears of every batch that is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from fuzzharness.errors import SettingsError, TraceError
+from fuzzharness.importing.output import replacing
+from fuzzharness.importing.selection import LeftOut, Reservoir, Selection, distinct
+from fuzzharness.importing.skeleton import skeleton
+from fuzzharness.importing.spool import Kept, Spool
+from fuzzharness.model import Batch
+from fuzzharness.privacy import Disguise
+from fuzzharness.privacy.kind import Kind
+from fuzzharness.privacy.rules import Rule
+from fuzzharness.traces import native_lines, read_batches
+from fuzzharness.traces.folder import files
+
+SCENARIO: Final = ".scenario.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far reading is: in ``path``, ``batches`` so far, ``consumed`` of ``size`` bytes in all."""
+
+    path: Path
+    batches: int
+    consumed: int
+    size: int
+
+
+Listener = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Disguising:
+    """What is replaced, see :class:`fuzzharness.privacy.Disguise`; as it is, secrets alone."""
+
+    personal: bool = False
+    secret: bytes | None = None
+    rules: Sequence[Rule] = ()
+    locale: str = "en_US"
+
+    def start(self) -> Disguise:
+        """Begin with nothing looked at."""
+        return Disguise(self.secret, personal=self.personal, rules=self.rules, locale=self.locale)
+
+
+@dataclass(slots=True)
+class Summary:
+    """What an import came to. ``invalid`` counts kept calls whose arguments are not JSON."""
+
+    formats: dict[str, None] = field(default_factory=dict)
+    read: int = 0
+    read_calls: int = 0
+    kept: int = 0
+    kept_calls: int = 0
+    skipped: int = 0
+    invalid: int = 0
+    left: LeftOut = field(default_factory=LeftOut)
+    replaced: Counter[Kind] = field(default_factory=Counter)
+    tools: set[str] = field(default_factory=set)
+    written: list[Path] = field(default_factory=list)
+
+
+def import_recordings(
+    paths: Sequence[Path],
+    output: Path,
+    selection: Selection,
+    disguising: Disguising,
+    *,
+    format: str | None = None,
+    lenient: bool = False,
+    scenario: bool = False,
+    listener: Listener = lambda _: None,
+) -> Summary:
+    """Write what ``selection`` keeps of the recordings at ``paths`` to ``output``, in our own format.
+
+    Nothing is written if nothing is kept, or if it is interrupted. scenario: also write a scenario file
+    beside it.
+
+    Raises :class:`TraceError` where a recording cannot be read or has no batch, :class:`RecordingError`
+    where the output cannot be written, and :class:`SettingsError` where it would take the place of one of
+    the recordings.
+    """
+    beside = output.with_name(output.name.removesuffix(output.suffix) + SCENARIO) if scenario else None
+    _check_output(output, paths, beside)
+    summary = Summary()
+    disguise = disguising.start()
+    with Spool(output.absolute().parent) as spool:
+        batches = _read(paths, format, lenient, summary, listener)
+        for kept in _kept(batches, selection, disguise, summary):
+            spool.put(kept)
+        disguise.settle()
+        if len(spool):
+            _write(spool, output, beside, disguise, summary, several=len(paths) > 1)
+    summary.replaced = disguise.counts
+    return summary
+
+
+def _check_output(output: Path, paths: Iterable[Path], beside: Path | None) -> None:
+    read = (file for path in paths for file in files(os.fspath(path)))
+    if output.exists() and any(os.path.samefile(file, output) for file in read):
+        raise SettingsError(
+            f"{output} is one of the recordings that are imported. Expected another file, since that one "
+            "would be gone. Give another with -o."
+        )
+    if not output.absolute().parent.is_dir():
+        raise SettingsError(f"there is no folder {output.parent}. Expected one for {output.name}. Make it.")
+    if beside is not None and beside.exists():
+        raise SettingsError(
+            f"{beside} is there already. Expected to write it. Move it, or leave --scenario out."
+        )
+
+
+def _read(
+    paths: Sequence[Path], format: str | None, lenient: bool, summary: Summary, listener: Listener
+) -> Iterator[Kept]:
+    readings = [read_batches(path, format, lenient) for path in paths]
+    size, done = sum(reading.size for reading in readings), 0
+    for path, reading in zip(paths, readings, strict=True):
+        for batch in reading:
+            summary.read += 1
+            summary.read_calls += len(batch.calls)
+            yield Kept(batch, path.name)
+            listener(Progress(path, summary.read, done + reading.consumed, size))
+        done += reading.size
+        summary.skipped += reading.skipped
+        summary.formats |= dict.fromkeys((reading.format or "").split(", "))
+    if not summary.read:
+        raise TraceError(
+            f"there is no tool call in {', '.join(map(str, paths))}. Expected an assistant message with at "
+            "least one. Give a recording of a session that calls tools."
+        )
+
+
+def _kept(read: Iterable[Kept], selection: Selection, disguise: Disguise, summary: Summary) -> Iterator[Kept]:
+    """What ``selection`` keeps; ``disguise`` sees the rest too, for names that it tells only there."""
+    origin: dict[str, str] = {}
+
+    def looked_at() -> Iterator[Batch]:
+        for batch, file in read:
+            origin["file"] = file
+            disguise.look(batch)
+            yield batch
+
+    chosen = (Kept(b, origin["file"]) for b in distinct(looked_at(), selection, summary.left))
+    if selection.sample is None:
+        yield from chosen
+        return
+    drawn: Reservoir[Kept] = Reservoir(selection.sample, selection.seed)
+    for kept in chosen:
+        drawn.put(kept)
+    summary.left.not_drawn = drawn.missed
+    yield from drawn
+
+
+def _write(
+    spool: Spool, output: Path, beside: Path | None, disguise: Disguise, summary: Summary, *, several: bool
+) -> None:
+    taken: set[str] = set()
+    with replacing(output) as stream, nullcontext() if beside is None else replacing(beside) as other:
+        stream.write(native_lines.header())
+        for batch, file in spool:
+            hidden, name = disguise.batch(batch), disguise.text(file)
+            id = _free(f"{Path(name).stem}-{hidden.id}" if several else f"{hidden.id}", taken)
+            stream.write(native_lines.whole(hidden, id, {"file": name, "batch": hidden.id}))
+            _count(hidden, summary)
+        if other is not None:
+            whole = not several and summary.kept == summary.read and not summary.skipped
+            title = output.name.removesuffix(output.suffix)
+            other.write(skeleton(output.name, title, summary.tools, whole))
+    summary.written = [output] if beside is None else [output, beside]
+
+
+def _count(batch: Batch, summary: Summary) -> None:
+    summary.kept += 1
+    summary.kept_calls += len(batch.calls)
+    summary.invalid += sum(call.args is None for call in batch.calls)
+    summary.tools |= {call.tool for call in batch.calls}
+
+
+def _free(id: str, taken: set[str]) -> str:
+    found = next(name for n in count(1) if (name := id if n == 1 else f"{id}-{n}") not in taken)
+    taken.add(found)
+    return found

@@ -1,0 +1,212 @@
+"""Disguise: the two passes over a recording that take personal data and secrets out of it.
+
+Decides what is looked for (secrets always, personal data if asked) and what of a call is looked at:
+arguments, result and id, never the name of a tool or of a parameter, which replays need.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets as random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from fuzzharness.errors import SettingsError
+from fuzzharness.model import Batch, Call
+from fuzzharness.privacy import keys
+from fuzzharness.privacy.found import Found
+from fuzzharness.privacy.kind import Kind, fitting
+from fuzzharness.privacy.personal import personal
+from fuzzharness.privacy.pseudonyms import Pseudonyms
+from fuzzharness.privacy.rules import Rule, kept, spans
+from fuzzharness.privacy.secrets import is_mask, secrets
+from fuzzharness.privacy.span import Span, apart
+from fuzzharness.privacy.walk import Walk
+
+VARIABLE: Final = "FUZZHARNESS_SECRET"
+_NUMBERS: Final = (Kind.PHONE, Kind.CARD, Kind.POSTCODE, Kind.TEXT, Kind.SECRET)
+_LONG: Final = 7
+"""Digits of a whole number that is taken for a value found elsewhere; shorter ones are amounts as often."""
+
+
+def secret_from(file: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> bytes | None:
+    """The secret that pseudonyms follow from: of ``file``, else of the environment; None if there is none.
+
+    Raises :class:`SettingsError` where the file cannot be read or is empty.
+    """
+    if file is None:
+        return environ.get(VARIABLE, "").encode() or None
+    try:
+        with open(file, "rb") as stream:
+            found = stream.read().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"{os.fspath(file)} cannot be read: {error.strerror}. Expected a file with a secret. Check it."
+        ) from None
+    if not found:
+        raise SettingsError(
+            f"{os.fspath(file)} is empty. Expected a secret in it. Make one, as with openssl rand -hex 32."
+        )
+    return found
+
+
+class Disguise:
+    """Look at every batch, settle, then put every batch in disguise.
+
+    secret: what pseudonyms and masks follow from, with the data itself; None for one that is drawn and
+    forgotten.
+    personal: whether personal data is replaced, too; secrets are masked in any case.
+    rules: what the user knows besides; locale: Faker's.
+    """
+
+    def __init__(
+        self,
+        secret: bytes | None = None,
+        *,
+        personal: bool = False,
+        rules: Sequence[Rule] = (),
+        locale: str = "en_US",
+    ) -> None:
+        self._personal = personal
+        self._rules = tuple(rule for rule in rules if personal or rule.always)
+        self._found = Found()
+        self._pseudonyms = Pseudonyms(secret or random.token_bytes(32), self._found, locale)
+        self._looking = Walk(_Look(self), self._kind_of)
+        self._replacing = Walk(_Replace(self), self._kind_of)
+
+    @property
+    def counts(self) -> Counter[Kind]:
+        """How many distinct values of each kind were found."""
+        return Counter(self._found.kinds.values())
+
+    def look(self, batch: Batch) -> None:
+        """Find what is in ``batch``."""
+        for call in batch.calls:
+            _through(self._looking, call)
+
+    def settle(self) -> None:
+        """Every batch has been looked at: decide what stands for what."""
+        self._found.settle()
+        self._pseudonyms.settle()
+
+    def batch(self, batch: Batch) -> Batch:
+        """``batch`` without anything that was found."""
+        if not self._found.kinds:
+            return batch
+        return replace(
+            batch,
+            calls=tuple(_through(self._replacing, call) for call in batch.calls),
+            id=None if batch.id is None else self.text(batch.id),
+        )
+
+    def text(self, text: str) -> str:
+        """``text`` without anything that was found."""
+        return self._replacing.text(text)
+
+    def _kind_of(self, key: str, fields: Mapping[str, Any], parent: str | None) -> Kind | None:
+        told = next((rule for rule in self._rules if rule.names(key)), None)
+        kind = _told(told, fields[key]) if told else keys.kind_of(key, fields, parent)
+        return kind if self._personal or kind is Kind.SECRET else None
+
+    def _by_form(self, text: str) -> Iterator[Span]:
+        yield from secrets(text)
+        yield from spans(self._rules, text)
+        if self._personal:
+            yield from personal(text)
+
+    def _stays(self, text: str) -> bool:
+        return is_mask(text) or kept(self._rules, text)
+
+
+class _Look:
+    """The visitor of the first pass: changes nothing."""
+
+    def __init__(self, disguise: Disguise) -> None:
+        self._disguise = disguise
+
+    def text(self, text: str, kind: Kind | None) -> str:
+        bare = text.strip()
+        told = kind and fitting(kind, bare)
+        if told:
+            self._add(bare, told)
+        for span in self._disguise._by_form(text):
+            value = text[span.start : span.end]
+            word = span.kind is Kind.SECRET and value.isalpha() and value.islower()
+            self._add(value, span.kind, local=word)
+        return text
+
+    def key(self, text: str) -> str:
+        return self.text(text, None)
+
+    def number(self, number: int, kind: Kind | None) -> int:
+        told = kind and number > 9 and fitting(kind, str(number))
+        if told and told in _NUMBERS:
+            self._add(str(number), told)
+        return number
+
+    def _add(self, text: str, kind: Kind, *, local: bool = False) -> None:
+        if kind is Kind.EMAIL:
+            text = text.replace("%40", "@")  # in a URL; what is found is looked for in that spelling, too
+        if not self._disguise._stays(text):
+            self._disguise._found.add(text, kind, local=local)
+
+
+class _Replace:
+    """The visitor of the second pass."""
+
+    def __init__(self, disguise: Disguise) -> None:
+        self._disguise = disguise
+        self._found = disguise._found
+
+    def text(self, text: str, kind: Kind | None) -> str:
+        return self._replaced(text, kind, names=True)
+
+    def key(self, text: str) -> str:
+        return self._replaced(text, None, names=False)
+
+    def number(self, number: int, kind: Kind | None) -> int:
+        text = str(number)
+        told = kind in _NUMBERS or len(text) >= _LONG
+        known = self._found.kinds.get(text) if told else None
+        return int(self._disguise._pseudonyms.of(text, known)) if known in _NUMBERS else number
+
+    def _replaced(self, text: str, kind: Kind | None, *, names: bool) -> str:
+        if not self._found.kinds:
+            return text
+        parts, behind = [], 0
+        for span in apart(self._spans(text, kind, names)):
+            value = text[span.start : span.end]
+            parts += [text[behind : span.start], self._disguise._pseudonyms.of(value, span.kind)]
+            behind = span.end
+        return "".join(parts) + text[behind:] if parts else text
+
+    def _spans(self, text: str, kind: Kind | None, names: bool) -> Iterator[Span]:
+        bare = text.strip()
+        start = text.find(bare)
+        known = self._found.kinds.get(bare)
+        if known is not None and (kind is not None or self._found.is_whole(bare)):
+            yield Span(start, start + len(bare), known)
+        for span in self._disguise._by_form(text):
+            known = self._found.kinds.get(text[span.start : span.end])
+            if known is not None:
+                yield Span(span.start, span.end, known)
+        yield from self._found.in_text(text, names=names)
+
+
+def _told(rule: Rule, value: Any) -> Kind | None:
+    """What a rule says of a field; what cannot be of its kind is replaced all the same."""
+    odd = rule.kind is not None and isinstance(value, str) and fitting(rule.kind, value.strip()) is None
+    return Kind.TEXT if odd else rule.kind
+
+
+def _through(walk: Walk, call: Call) -> Call:
+    """``call`` as ``walk`` leaves it."""
+    return replace(
+        call,
+        args=None if call.args is None else walk.arguments(call.args, call.tool),
+        id=None if call.id is None else walk.text(call.id),
+        result=walk.value(call.result, None, call.tool),
+        invalid_args=None if call.invalid_args is None else walk.text(call.invalid_args),
+    )

@@ -1,0 +1,173 @@
+"""Found: what a recording has of personal data and secrets, and where any of it occurs in a text.
+
+Decides when an occurrence counts: as a whole word, in other spellings too (capitals, JSON and URL escapes),
+and for people's names also each word of them. Replaces nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+from fuzzharness.privacy.kind import Kind, compact
+from fuzzharness.privacy.span import Span
+
+WORD: Final = re.compile(r"[^\W\d_]+|\d+")
+"""What counts as a word: letters, or digits."""
+
+_NO_DATA: Final = re.compile(
+    r"true|false|null|none|undefined|unknown|n/a|na|nil|yes|no|redacted|hidden|masked|empty|default", re.I
+)
+_PARTICLE: Final = re.compile(
+    r"mr|mrs|ms|miss|dr|prof|herr|frau|sir|von|van|de|der|den|di|da|del|la|le|el|al|bin|ibn|jr|sr|and|und",
+    re.I,
+)
+_SHORTEST, _SHORTEST_NAME = 4, 3
+"""Characters of what is looked for within texts; shorter values go only where they are all of one."""
+
+_UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+
+Spelling = Callable[[str], str]
+_SPELLINGS: Final[tuple[Spelling, ...]] = (
+    str.lower,
+    str.upper,
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    lambda text: text.replace("@", "%40"),
+    lambda text: quote(text, safe="", errors="replace"),
+    lambda text: quote_plus(text, safe="", errors="replace"),
+)
+
+
+class Found:
+    """Values and their kinds; first all are added, then texts are searched."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, Kind] = {}
+        self.names: dict[str, bool] = {}
+        self.spellings: dict[str, tuple[str, Spelling]] = {}
+        self._local: set[str] = set()
+        self._spread: set[str] = set()
+        self._sought: set[str] = set()
+        self._by_word: dict[str, list[tuple[int, int]]] = {}
+        self._unspaced: re.Pattern[str] | None = None
+
+    def add(self, text: str, kind: Kind, *, local: bool = False) -> None:
+        """``text`` is data of this ``kind``; of two kinds the stronger stays.
+
+        local: it may be a word like any other (``password: required``), so it goes only where it was found.
+        """
+        if _NO_DATA.fullmatch(text) or not any(map(str.isalnum, text)):
+            return
+        for value in dict.fromkeys((text, compact(kind, text))):
+            known = self.kinds.get(value)
+            if known is None or kind.rank < known.rank:
+                self.kinds[value] = kind
+        if local and text not in self._spread:
+            self._local.add(text)
+        elif not local:
+            self._spread.add(text)
+            self._local.discard(text)
+
+    def settle(self) -> None:
+        """Nothing more comes: make texts searchable."""
+        for text, kind in list(self.kinds.items()):
+            if kind is Kind.NAME:
+                self._add_names(text)
+        for text in [text for text in self.kinds if text not in self._local]:
+            for spelling in _SPELLINGS:
+                other = spelling(text)
+                if other != text and other not in self.kinds:
+                    self.spellings.setdefault(other, (text, spelling))
+        known = (value for value in (*self.kinds, *self.spellings) if value not in self._local)
+        values = [value for value in known if len(value) >= _SHORTEST or _UNSPACED.search(value)]
+        self._index(values)
+        unspaced = sorted((re.escape(v) for v in values if _UNSPACED.search(v)), key=len, reverse=True)
+        self._unspaced = re.compile("|".join(unspaced)) if unspaced else None
+
+    def _add_names(self, text: str) -> None:
+        words = [word for word in WORD.findall(text) if len(word) > 1 and not _PARTICLE.fullmatch(word)]
+        for position, word in enumerate(words):
+            family = position == len(words) - 1 and position > 0
+            for key in (word.casefold(), word) if is_mixed(word) else (word.casefold(),):
+                self.names[key] = self.names.get(key, False) or family
+            if not word.isascii():
+                self.kinds.setdefault(word, Kind.NAME)  # so that its other spellings are looked for
+
+    def _index(self, values: Iterable[str]) -> None:
+        """By the first word of each value: how far before it the value begins, and how long it is."""
+        places: dict[str, dict[tuple[int, int], None]] = {}
+        for value in values:
+            word = WORD.search(value)
+            if word is not None:
+                self._sought.add(value)
+                places.setdefault(word[0], {})[word.start(), len(value)] = None
+        self._by_word = {word: sorted(found, key=lambda p: -p[1]) for word, found in places.items()}
+
+    def is_whole(self, text: str) -> bool:
+        """Whether all of ``text`` is a value that was found somewhere."""
+        return text in self.kinds and text not in self._local
+
+    def in_text(self, text: str, *, names: bool = True) -> Iterator[Span]:
+        """Where in ``text`` something that was found occurs; spans may overlap. names: words of names too."""
+        if self._by_word:
+            words = list(WORD.finditer(text))
+            yield from self._values(text, words)
+            if names and self.names:
+                yield from self._words_of_names(text, words)
+        if self._unspaced is not None:
+            for match in self._unspaced.finditer(text):
+                yield Span(match.start(), match.end(), self.kind(match[0]))
+
+    def kind(self, text: str) -> Kind:
+        """The kind of a value that was found, in whatever spelling."""
+        return self.kinds[self.spellings[text][0] if text in self.spellings else text]
+
+    def _values(self, text: str, words: list[re.Match[str]]) -> Iterator[Span]:
+        behind = 0
+        for word in words:
+            for offset, length in self._by_word.get(word[0], ()):
+                start = word.start() - offset
+                end = start + length
+                value = text[max(start, 0) : end]
+                if start >= behind and value in self._sought and _ends_a_word(text, end):
+                    yield Span(start, end, self.kind(value))
+                    behind = end
+                    break
+
+    def _words_of_names(self, text: str, words: list[re.Match[str]]) -> Iterator[Span]:
+        for position, word in enumerate(words):
+            if word[0].casefold() in self.names and self._counts(text, words, position):
+                yield Span(word.start(), word.end(), Kind.NAME)
+
+    def _counts(self, text: str, words: list[re.Match[str]], position: int) -> bool:
+        """Whether a word of a name means a person: ``Mark`` and ``mark_hill`` do, ``mark_read`` does not."""
+        word = words[position][0]
+        if not word.islower():
+            return len(word) >= _SHORTEST_NAME or self._beside(text, words, position)
+        return self._beside(text, words, position)
+
+    def _beside(self, text: str, words: list[re.Match[str]], position: int) -> bool:
+        here = words[position]
+        for other in words[max(0, position - 1) : position] + words[position + 1 : position + 2]:
+            first, second = sorted((here, other), key=lambda match: match.start())
+            between = text[first.end() : second.start()]
+            if between in ("", "_", ".", "-") and (other[0].isdigit() or other[0].casefold() in self.names):
+                return True
+        return False
+
+
+def is_mixed(word: str) -> bool:
+    """Whether the capitals of ``word`` are its own (``McDonald``), which makes it a word apart."""
+    return word not in (word.lower(), word.upper(), word.capitalize())
+
+
+def _ends_a_word(text: str, end: int) -> bool:
+    """Whether no word goes on at ``end``: the next character is not one more of the kind before it."""
+    if end >= len(text):
+        return True
+    before, after = text[end - 1], text[end]
+    return not (before.isalpha() and after.isalpha()) and not (before.isdigit() and after.isdigit())

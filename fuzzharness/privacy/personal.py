@@ -1,0 +1,95 @@
+"""Personal data that shows by its own form, in any text: mails, phones, cards, IBANs, addresses.
+
+Decides what of a text is one, by check digits where the form has them. Knows no keys of objects.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from fuzzharness.privacy.kind import Kind
+from fuzzharness.privacy.span import Span
+
+_CARD_LENGTHS: Final = {"4": (13, 16, 19), "5": (16,), "2": (16,), "3": (14, 15, 16), "6": (16, 19)}
+_CARD_STARTS: Final = re.compile(
+    r"4|5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|3[47]|3[068]|35|6011|64[4-9]|65|62|50|5[6-9]|6[0-9]"
+)
+
+
+def passes_luhn(digits: str) -> bool:
+    """Whether the last of ``digits`` is the check digit of the others, as on payment cards."""
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + position % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def iban_remainder(iban: str) -> int:
+    """The remainder that is 1 for a valid IBAN without blanks."""
+    return int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97
+
+
+def _is_card(text: str) -> bool:
+    digits = re.sub(r"[ -]", "", text)
+    fits = len(digits) in _CARD_LENGTHS.get(digits[0], ()) and _CARD_STARTS.match(digits) is not None
+    return fits and len(set(digits)) > 1 and passes_luhn(digits)
+
+
+def _is_iban(text: str) -> bool:
+    plain = text.replace(" ", "").upper()
+    return 15 <= len(plain) <= 34 and iban_remainder(plain) == 1
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return not (address.is_loopback or address.is_unspecified)
+
+
+def _always(_: str) -> bool:
+    return True
+
+
+_STREET: Final = (
+    r"(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Place|Pl|Square|Sq|Way"
+    r"|Terrace)"
+)
+_STRASSE: Final = r"(?:straße|strasse|str\.|gasse|allee|platz|weg)"
+_FORMS: Final[tuple[tuple[Kind, str, Callable[[str], bool]], ...]] = (
+    (Kind.EMAIL, r"[\w.%+'-]*[\w+](?:@|%40)(?:\w(?:[\w-]*\w)?\.)+[^\W\d_]{2,}", _always),
+    (Kind.CARD, r"(?<![\d.])(?<!\d[ -])\d(?:[ -]?\d){12,18}(?!\d|[ -]\d)", _is_card),
+    (Kind.IBAN, r"\b[A-Za-z]{2}\d\d(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?\b", _is_iban),
+    (Kind.IP, r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)", _is_ip),
+    (Kind.IP, r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])", _is_ip),
+    (Kind.PHONE, r"(?<![\w+])\+\d(?:[ ()./-]{0,2}\d){7,14}(?!\d)", _always),
+    (
+        Kind.PHONE,
+        r"(?<![\w.+-])(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}(?![\w-])",
+        _always,
+    ),
+    (Kind.TEXT, r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", _always),  # social security numbers
+    (
+        Kind.ADDRESS,
+        rf"\b\d{{1,5}}[A-Za-z]? (?:[A-Z][\w'.-]* ){{1,3}}{_STREET}\b(?: (?:Apt|Suite|Unit|#)\.? ?\w+)?",
+        _always,
+    ),
+    (Kind.ADDRESS, rf"\b[A-ZÄÖÜ][\w-]*{_STRASSE} \d{{1,4}} ?[a-z]?\b", _always),
+)
+_COMPILED: Final = tuple((kind, re.compile(form), check) for kind, form, check in _FORMS)
+_HINT: Final = re.compile(r"[@\d]")
+
+
+def personal(text: str) -> Iterator[Span]:
+    """The personal data in ``text``; spans may overlap."""
+    if _HINT.search(text) is None:
+        return
+    for kind, pattern, check in _COMPILED:
+        for match in pattern.finditer(text):
+            if check(match[0]):
+                yield Span(match.start(), match.end(), kind)

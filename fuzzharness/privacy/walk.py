@@ -1,0 +1,146 @@
+"""Walk: every string and number of a JSON value, wherever it hides.
+
+Decides where strings are: in values and keys, in JSON within strings, in base64 within strings. Looks at
+none of them; a visitor does, and says what stands there afterwards.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Protocol
+
+from fuzzharness.errors import TraceError
+from fuzzharness.privacy.keys import holds_many
+from fuzzharness.privacy.kind import Kind
+from fuzzharness.traces.document import parse
+
+KindOf = Callable[[str, Mapping[str, Any], str | None], Kind | None]
+"""The kind of a field: its key, the object it is in, and the key which that object has itself."""
+
+_BASE64: Final = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_-]{16,}={0,2}(?![\w+/=-])")
+_LAYOUTS: Final[tuple[dict[str, Any], ...]] = (
+    {},
+    {"separators": (",", ":")},
+    {"indent": 2},
+    {"indent": 4},
+)
+_DEEPEST: Final = 4
+"""How many strings within strings are looked into."""
+
+
+class Visitor(Protocol):
+    """What is asked at every place."""
+
+    def text(self, text: str, kind: Kind | None) -> str:
+        """What stands for ``text``, found under a key that names ``kind``."""
+        ...
+
+    def key(self, text: str) -> str:
+        """What stands for the name of a field."""
+        ...
+
+    def number(self, number: int, kind: Kind | None) -> int:
+        """What stands for a whole number."""
+        ...
+
+
+class Walk:
+    """One way through values, with a visitor and what it takes a key for."""
+
+    def __init__(self, visitor: Visitor, kind_of: KindOf) -> None:
+        self._visitor = visitor
+        self._kind_of = kind_of
+        self._depth = 0
+
+    def value(self, value: Any, kind: Kind | None = None, parent: str | None = None) -> Any:
+        """``value`` with every part as the visitor has it; the same object where it changes nothing."""
+        match value:
+            case str():
+                return self.text(value, kind, parent)
+            case bool() | None:
+                return value
+            case int():
+                return self._visitor.number(value, kind)
+            case list() | tuple():
+                return [self.value(part, kind, parent) for part in value]
+            case dict():
+                inherited = kind if kind is Kind.SECRET and holds_many(parent) else None
+                return dict(self._fields(value, inherited, parent))
+        return value
+
+    def arguments(self, args: Mapping[str, Any], tool: str) -> dict[str, Any]:
+        """The arguments of a call to ``tool``; their names are those of parameters, and stay."""
+        return {key: self.value(part, self._kind_of(key, args, tool), key) for key, part in args.items()}
+
+    def text(self, text: str, kind: Kind | None = None, parent: str | None = None) -> str:
+        """One string, and what is in it."""
+        if self._depth >= _DEEPEST or not text:
+            return self._visitor.text(text, kind)
+        self._depth += 1
+        try:
+            inner = _embedded(text)
+            if inner is not None:
+                return _like(text, inner, self.value(inner, kind, parent))
+            if kind is not Kind.SECRET and len(text) >= 16:
+                text = _BASE64.sub(self._base64, text)
+        finally:
+            self._depth -= 1
+        return self._visitor.text(text, kind)
+
+    def _fields(self, fields: Mapping[str, Any], kind: Kind | None, parent: str | None) -> Iterator[Any]:
+        for key, part in fields.items():
+            yield self._visitor.key(key), self.value(part, kind or self._kind_of(key, fields, parent), key)
+
+    def _base64(self, match: re.Match[str]) -> str:
+        plain = _decoded(match[0])
+        if plain is None:
+            return match[0]
+        changed = self.text(plain)
+        return match[0] if changed == plain else _encoded(changed, match[0])
+
+
+def _embedded(text: str) -> Any:
+    """The list or object that ``text`` holds as JSON, or None."""
+    bare = text.strip()
+    if bare[:1] + bare[-1:] not in ("{}", "[]"):
+        return None
+    try:
+        return parse(bare.encode(), "").value
+    except (TraceError, UnicodeEncodeError):
+        return None
+
+
+def _like(text: str, before: Any, after: Any) -> str:
+    """``after`` as JSON in the layout that ``text`` has ``before`` in."""
+    if after == before:
+        return text
+    for layout in _LAYOUTS:
+        for ascii in (True, False):
+            if json.dumps(before, ensure_ascii=ascii, **layout) == text:
+                return json.dumps(after, ensure_ascii=ascii, **layout)
+    return json.dumps(after)
+
+
+def _decoded(text: str) -> str | None:
+    bare = text.rstrip("=").translate(_TO_STANDARD)
+    try:
+        plain = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return plain if plain.replace("\n", "").replace("\r", "").replace("\t", "").isprintable() else None
+
+
+def _encoded(plain: str, like: str) -> str:
+    """``plain`` in the alphabet of the base64 text ``like``, padded if that is."""
+    urlsafe = "-" in like or "_" in like
+    encode = base64.urlsafe_b64encode if urlsafe else base64.b64encode
+    found = encode(plain.encode()).decode()
+    padded = like.endswith("=") or len(like) % 4 == 0
+    return found if padded else found.rstrip("=")
+
+
+_TO_STANDARD: Final = str.maketrans("-_", "+/")

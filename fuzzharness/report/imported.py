@@ -1,0 +1,38 @@
+"""What an import came to, in a few lines.
+
+Decides their words. Prints nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fuzzharness.importing import Summary
+from fuzzharness.privacy.kind import Kind
+from fuzzharness.report.text import count, printable
+
+
+def told(summary: Summary) -> Iterator[str]:
+    """The lines that say what was read, kept, left out, flagged, replaced and written."""
+    read = f"{_calls(summary.read, summary.read_calls)} ({', '.join(filter(None, summary.formats))})"
+    yield f"read      {read}"
+    yield f"kept      {_calls(summary.kept, summary.kept_calls)}"
+    left = summary.left
+    reasons = [(left.small, "too small"), (left.alike, "like one before"), (left.not_drawn, "not drawn")]
+    if any(number for number, _ in reasons):
+        yield "left out  " + ", ".join(f"{count(n, 'batch')} {why}" for n, why in reasons if n)
+    if summary.skipped:
+        yield f"skipped   {count(summary.skipped, 'malformed part')}"
+    if summary.invalid:
+        yield f"flagged   {count(summary.invalid, 'call')} with arguments that are not JSON: no replay of it"
+    masked = summary.replaced.get(Kind.SECRET, 0)
+    if masked:
+        yield f"masked    {count(masked, 'secret')}"
+    kinds = [kind for kind in Kind if kind is not Kind.SECRET and summary.replaced[kind]]
+    if kinds:
+        yield "replaced  " + ", ".join(f"{summary.replaced[kind]:,} {kind.value}" for kind in kinds)
+    yield f"wrote     {', '.join(printable(str(path)) for path in summary.written) or 'nothing'}"
+
+
+def _calls(batches: int, calls: int) -> str:
+    return f"{count(batches, 'batch')} of {count(calls, 'call')}"

@@ -1,0 +1,154 @@
+"""Gemini and ADK: ``functionCall`` parts of a model's content, ``functionResponse`` parts after it.
+
+Decides what in contents, requests, responses, ADK events and ADK sessions is a call and what a
+result, in camelCase and snake_case. Calls without ids are answered by name, in their order. Events
+have times, but one for all their calls: no call here has times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from fuzzharness.model import Batch, Call
+from fuzzharness.traces import arguments
+from fuzzharness.traces.leniency import Leniency
+from fuzzharness.traces.node import MISSING, Node
+from fuzzharness.traces.reader import Fit
+from fuzzharness.traces.turn import Answer, Turn, join, turn
+
+name = "gemini"
+
+_ROLES = ("user", "model", "function", "tool", "system")
+_CALL = ("functionCall", "function_call")
+_ANSWER = ("functionResponse", "function_response")
+_OURS = "\0"  # begins the ids that we give to calls without one, so that answers find them
+
+
+def fit(record: Node) -> Fit:
+    """Certain by a function part, the role ``model`` or an event of ADK, possible for text alone."""
+    if _is_event(record) or _listed(record, "events", _is_event):
+        return Fit.CERTAIN
+    if _listed(record, "contents", _is_content) or _listed(record, "candidates", _holds_content):
+        return Fit.CERTAIN
+    if not _is_content(record):
+        return Fit.NO
+    parts = record.get("parts").items()
+    called = any(not _either(part, *names).absent for part in parts for names in (_CALL, _ANSWER))
+    return Fit.CERTAIN if called or record.get("role").value == "model" else Fit.POSSIBLE
+
+
+def _listed(record: Node, member: str, test: Any) -> bool:
+    found = record.get(member)
+    return isinstance(found.value, list) and bool(found.value) and all(map(test, found.items()[:10]))
+
+
+def _is_event(record: Node) -> bool:
+    return not record.get("author").absent and not _either(record, "invocationId", "invocation_id").absent
+
+
+def _is_content(record: Node) -> bool:
+    parts, role = record.get("parts"), record.get("role").value
+    if not isinstance(parts.value, list) or role not in (*_ROLES, None, MISSING):
+        return False
+    return all(isinstance(p, dict) and "type" not in p and "kind" not in p for p in parts.value)
+
+
+def _holds_content(candidate: Node) -> bool:
+    return _is_content(candidate.get("content"))
+
+
+def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
+    """The batches of one conversation; see :class:`fuzzharness.traces.reader.Reader`."""
+    for batch in join(_Unnamed().entries(records, leniency)):
+        yield Batch(tuple(_as_recorded(call) for call in batch.calls))
+
+
+def _is_named(id: Node) -> bool:
+    return not id.absent and id.value != ""
+
+
+def _as_recorded(call: Call) -> Call:
+    return replace(call, id=None) if call.id is not None and call.id.startswith(_OURS) else call
+
+
+class _Unnamed:
+    """The calls of the latest turn that have no answer yet, by the name of their tool."""
+
+    def __init__(self) -> None:
+        self._numbers = count()
+        self._open: dict[str, list[str]] = {}
+
+    def entries(self, records: Iterable[Node], leniency: Leniency) -> Iterator[Turn | Answer]:
+        for contents in leniency.each(_contents, records):
+            for parts in leniency.each(_parts, contents):
+                calls = [_either(part, *_CALL) for part in parts]
+                found = turn(self._call, [node for node in calls if not node.absent], leniency)
+                if found:
+                    self._expect(found)
+                    yield found
+                answers = [_either(part, *_ANSWER) for part in parts]
+                yield from leniency.each(self._answer, [node for node in answers if not node.absent])
+
+    def _expect(self, calls: Turn) -> None:
+        self._open = {}
+        for call in calls:
+            self._open.setdefault(call.tool, []).append(call.id or "")
+
+    def _call(self, node: Node) -> Call:
+        id = node.object("a function call, an object").get("id")
+        key = id.name("the id of the call") if _is_named(id) else f"{_OURS}{next(self._numbers)}"
+        tool, given = node.get("name").name("the name of the tool"), node.get("args")
+        args, invalid = arguments.from_value({}) if given.absent else arguments.from_node(given)
+        return Call(tool, args, key, invalid_args=invalid)
+
+    def _answer(self, node: Node) -> Answer:
+        tool = node.object("a function response, an object").get("name")
+        id = node.get("id")
+        waiting = self._open.get(tool.value, []) if isinstance(tool.value, str) else []
+        if _is_named(id):
+            key = id.name("the id of the call that was answered")
+            waiting[:] = [other for other in waiting if other != key]
+        else:
+            tool.name("the name of the tool that answered")
+            key = waiting.pop(0) if waiting else _OURS
+        return Answer(key, *_result(node.get("response").value))
+
+
+def _result(response: Any) -> tuple[Any, bool]:
+    if response is MISSING or not isinstance(response, dict):
+        return (None if response is MISSING else response), False
+    error = response.get("error") is not None
+    if len(response) == 1 and (error or "result" in response or "output" in response):
+        return next(iter(response.values())), error
+    return response, error
+
+
+def _contents(record: Node) -> list[Node]:
+    record.object("a content with parts, or an event with one; an object")
+    for member in ("events", "candidates"):
+        if isinstance(record.get(member).value, list):
+            return [found for item in record.get(member).items() for found in _contents(item)]
+    if isinstance(record.get("contents").value, list):
+        return record.get("contents").items()
+    if record.get("parts").value is not MISSING:
+        return [record]
+    if record.get("content").absent or record.get("partial").value is True:
+        return []
+    return [record.get("content")]
+
+
+def _parts(content: Node) -> list[Node]:
+    role = content.object("a content, an object with parts").get("role")
+    if not role.absent:
+        role.one_of(_ROLES, "the role of a content")
+    parts = content.get("parts")
+    found = [] if parts.absent else parts.items("a list of parts")
+    return [part.object("a part, an object") for part in found]
+
+
+def _either(node: Node, camel: str, snake: str) -> Node:
+    found = node.get(camel)
+    return node.get(snake) if found.absent else found

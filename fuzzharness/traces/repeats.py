@@ -1,0 +1,98 @@
+"""Repeats: a batch that stands in recordings several times is read once.
+
+Decides when two batches are the same one: a later request repeats the history, an export is made
+twice, a resumed session begins with a copy of the former. Knows no recording format.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fuzzharness.model import Batch, Call
+from fuzzharness.traces.digests import Digests
+
+HELD: Final = 1000
+
+
+@dataclass(slots=True)
+class Repeats:
+    """The batches read so far, as digests; one is made for all recordings that are read together.
+
+    Two batches are the same where ids, tools, arguments and results are, or where one of them lacks
+    results and the rest is the same; the one with more results is kept, in the place of the first.
+    Where calls have no ids, all batches before them in their conversation must be the same too,
+    since an agent may well ask the same again; so where batches have ids, as in a recording of ours,
+    which says nothing twice. A batch that lacks results is held until they come,
+    while at most ``HELD`` batches wait behind it.
+    """
+
+    _seen: Digests = field(default_factory=Digests)
+    _line: deque[_Held] = field(default_factory=deque)
+    _open: dict[int, _Held] = field(default_factory=dict)
+
+    def pass_over(self, conversation: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches of one conversation that are new, and those that were held before them."""
+        before = 0
+        for batch in conversation:
+            ids = [call.id for call in batch.calls]
+            asked = hash((before if batch.id or None in ids else 0, *map(_asked, batch.calls)))
+            before = hash((before, asked))
+            if self._is_new(batch, asked):
+                yield batch
+            elif self._line:
+                yield from self._ready(HELD)
+
+    def rest(self) -> Iterator[Batch]:
+        """The batches that are still held, when nothing more follows."""
+        return self._ready(0)
+
+    def _is_new(self, batch: Batch, asked: int) -> bool:
+        """Whether ``batch`` can leave at once; else it is held, or a repeat."""
+        missing = len(batch.calls) - sum(map(_is_answered, batch.calls))
+        full = asked if missing else hash((asked, *map(_hash, batch.calls)))
+        held = self._open.get(asked)
+        if held is not None and missing < held.missing:
+            held.batch, held.missing = batch, missing
+            self._seen.add(full)
+            return False
+        if full in self._seen:
+            return False
+        self._seen.add(full)
+        self._seen.add(asked)
+        if missing or self._line:
+            self._hold(_Held(batch, asked, missing))
+            return False
+        return True
+
+    def _hold(self, held: _Held) -> None:
+        self._line.append(held)
+        if held.missing:
+            self._open[held.asked] = held
+
+    def _ready(self, limit: int) -> Iterator[Batch]:
+        while self._line and (not self._line[0].missing or len(self._line) > limit):
+            held = self._line.popleft()
+            self._open.pop(held.asked, None)
+            yield held.batch
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    batch: Batch
+    asked: int
+    missing: int
+
+
+def _is_answered(call: Call) -> bool:
+    return call.result is not None or call.error or call.ended_at is not None
+
+
+def _asked(call: Call) -> tuple[Any, ...]:
+    return call.id, call.tool, call.invalid_args or repr(call.args)
+
+
+def _hash(call: Call) -> int:
+    return hash((call.error, call.result if isinstance(call.result, str) else repr(call.result)))

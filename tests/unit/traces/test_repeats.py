@@ -1,0 +1,77 @@
+"""Repeats: histories, doubled exports and copies, in which each batch is read once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from fuzzharness import Trace
+from fuzzharness.traces.repeats import HELD
+
+Load = Callable[..., Trace]
+
+
+def asks(*ids: str, v: int = 1) -> dict[str, Any]:
+    function = {"name": "add", "arguments": json.dumps({"v": v})}
+    return {"role": "assistant", "tool_calls": [{"id": id, "function": function} for id in ids]}
+
+
+def says(id: str, content: str = "1") -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": id, "content": content}
+
+
+def lines(*values: Any) -> str:
+    return "".join(json.dumps(value) + "\n" for value in values)
+
+
+def results(trace: Trace) -> list[list[Any]]:
+    return [[call.result for call in batch.calls] for batch in trace.batches]
+
+
+def labels(trace: Trace) -> list[tuple[str, ...]]:
+    return [batch.labels for batch in trace.batches]
+
+
+TALK = [asks("a", "b"), says("a"), says("b"), asks("c"), says("c"), asks("d")]
+
+
+def test_requests_that_each_hold_the_whole_history_are_read_as_one_session(load: Load) -> None:
+    requests = [{"messages": TALK[:n]} for n in range(1, len(TALK) + 1)]
+    trace = load(lines(*requests))
+    assert (labels(trace), results(trace)) == ([("a", "b"), ("c",), ("d",)], [["1", "1"], ["1"], [None]])
+
+
+def test_newest_request_may_come_first(load: Load) -> None:
+    requests = [{"messages": TALK[:n]} for n in range(len(TALK), 0, -1)]
+    assert results(load(lines(*requests))) == [["1", "1"], ["1"], [None]]
+
+
+def test_export_that_holds_everything_twice_is_read_once(load: Load) -> None:
+    assert labels(load(lines(*TALK, *TALK))) == [("a", "b"), ("c",), ("d",)]
+    assert labels(load([TALK, TALK])) == [("a", "b"), ("c",), ("d",)]
+
+
+def test_ids_that_a_provider_uses_again_do_not_make_a_repeat(load: Load) -> None:
+    ask, other, say = asks("call_0"), asks("call_0", v=2), says("call_0")
+    assert results(load([ask, say, other, say, ask, says("call_0", "3")])) == [["1"], ["1"], ["3"]]
+
+
+def test_calls_without_ids_are_repeats_where_all_before_them_are(load: Load) -> None:
+    ask = {"role": "model", "parts": [{"functionCall": {"name": "status", "args": {}}}]}
+    response = {"name": "status", "response": {"output": "busy"}}
+    say = {"role": "user", "parts": [{"functionResponse": response}]}
+    assert results(load([ask, say, ask, say])) == [["busy"], ["busy"]]
+    assert results(load([[ask, say], [ask, say, ask, say], [ask, say, ask]])) == [["busy"], ["busy"]]
+
+
+def test_batches_keep_their_order_while_one_waits_for_its_results(load: Load) -> None:
+    trace = load([[asks("a")], [asks("b"), says("b")], [asks("a"), says("a")]])
+    assert (labels(trace), results(trace)) == ([("a",), ("b",)], [["1"], ["1"]])
+
+
+def test_batch_whose_results_never_come_leaves_after_a_while(load: Load) -> None:
+    others = [[asks(f"c{n}"), says(f"c{n}")] for n in range(HELD + 10)]
+    trace = load([[asks("a")], *others])
+    assert len(trace.batches) == HELD + 11
+    assert labels(trace)[0] == ("a",)
