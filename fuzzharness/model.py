@@ -28,7 +28,7 @@ class Call:
 
     tool: str
     args: Mapping[str, Any] | None = field(default_factory=dict)
-    id: str | None = None
+    id: str | int | None = None
     result: Any = None
     error: bool = False
     started_at: datetime | None = None
@@ -52,8 +52,10 @@ class Batch:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The id of each call; ``call-1``, ``call-2``, … where the recording has none."""
-        return tuple(call.id or f"call-{n}" for n, call in enumerate(self.calls, 1))
+        """The id of each call, as text; ``call-1``, ``call-2``, … where the recording has none."""
+        return tuple(
+            f"call-{n}" if call.id in (None, "") else str(call.id) for n, call in enumerate(self.calls, 1)
+        )
 
     @property
     def fingerprint(self) -> str:

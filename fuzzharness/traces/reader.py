@@ -6,7 +6,7 @@ in :mod:`fuzzharness.traces.formats`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import Enum
 from typing import Protocol
 
@@ -35,7 +35,7 @@ class Reader(Protocol):
         """How much ``record``, an object, looks like this format. Never raises."""
         ...
 
-    def batches(self, records: Iterable[Node], leniency: Leniency) -> Sequence[Batch]:
+    def batches(self, records: Iterable[Node], leniency: Leniency) -> Iterable[Batch]:
         """The batches of one conversation, in order, without ids.
 
         Raises :class:`TraceError` at the first malformed part, or has ``leniency`` leave it out.

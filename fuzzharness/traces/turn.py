@@ -33,7 +33,7 @@ def turn(read: Callable[[Node], Call], nodes: Iterable[Node], leniency: Leniency
     Raises :class:`TraceError` where ``read`` does, and where a node's ``id`` is that of a call
     before it; lenient reading leaves such a call out.
     """
-    taken: set[str | None] = set()
+    taken: set[str | int | None] = set()
 
     def read_new(node: Node) -> Call:
         call = read(node)
@@ -52,7 +52,7 @@ def join(entries: Iterable[Turn | Answer]) -> tuple[Batch, ...]:
     repeat themselves: an answer without a call, or a second one for a call, is passed over.
     """
     turns: list[list[Call]] = []
-    waiting: dict[str | None, tuple[int, int]] = {}
+    waiting: dict[str | int | None, tuple[int, int]] = {}
     for entry in entries:
         if isinstance(entry, Answer):
             _settle(turns, waiting.pop(entry.id, None), entry)

@@ -1,0 +1,201 @@
+"""Provider: a message in the shape of whichever provider's library it came from.
+
+Decides where such a message keeps its calls and its results. Traces carry the messages of OpenAI
+(Chat, Responses), Anthropic, Bedrock, Gemini, LangChain, Vercel AI and the OpenTelemetry
+conventions side by side, so nothing here asks whose it is. Refuses only what is a call in one of
+these shapes and lacks a name, or bears the id of a call before it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from fuzzharness.errors import TraceError
+from fuzzharness.model import Call
+from fuzzharness.traces import arguments
+from fuzzharness.traces.document import parse
+from fuzzharness.traces.leniency import Leniency
+from fuzzharness.traces.node import MISSING, Node
+from fuzzharness.traces.turn import Answer, Turn
+
+_ENVELOPES = ("kwargs", "data", "message", "update")
+_LISTS = ("tool_calls", "content", "parts", "output")
+_WRAPPED = ("function", "toolUse", "functionCall", "function_call")
+_CALLS = ("tool_call", "tool_use", "function_call", "tool-call", "function", "invalid_tool_call")
+_RESULTS = ("tool_call_response", "tool_result", "function_call_output", "tool-result")
+_DEPTH = 4
+
+
+def decoded(node: Node) -> Node:
+    """``node``, or the list or object that its text holds as JSON."""
+    if not isinstance(node.value, str) or node.value.lstrip()[:1] not in ("[", "{"):
+        return node
+    try:
+        return Node(parse(node.value, node.place.file, node.place.line).value, node.place)
+    except TraceError:
+        return node
+
+
+def given(node: Node) -> arguments.Arguments:
+    """The arguments at ``node``, as an object or as JSON in a text; unrecorded is the empty text."""
+    if node.value is MISSING:
+        return arguments.Arguments(None, "")
+    if isinstance(node.value, str):
+        return arguments.from_text(node.value)
+    return arguments.from_value(node.value)
+
+
+def messages(node: Node) -> list[Node]:
+    """The messages at ``node``, one or a list of them, as JSON or as text that holds JSON."""
+    found = decoded(node)
+    if not isinstance(found.value, list):
+        return [found]
+    items = found.items()
+    blocks = any(_kind(item) in _CALLS + _RESULTS or _wrapped(item, _WRAPPED) for item in items)
+    return [found] if blocks else items
+
+
+def calls(message: Node, leniency: Leniency) -> Turn:
+    """The calls that ``message`` asks for, in its order.
+
+    Raises :class:`TraceError` at a call without a name or with the id of one before it; lenient
+    reading leaves such a call out.
+    """
+    taken: set[str | int | None] = set()
+
+    def read_new(node: Node) -> Call:
+        call = _call(node)
+        if call.id in taken:
+            raise node.refuse("a call with an id that no other call of the message has")
+        taken.add(call.id)
+        taken.discard(None)
+        return call
+
+    return tuple(leniency.each(read_new, _called(message, _DEPTH)))
+
+
+def answers(message: Node) -> list[Answer]:
+    """The results of calls that ``message`` brings back."""
+    return list(_answers(message, _DEPTH))
+
+
+def _called(message: Node, depth: int) -> list[Node]:
+    """The calls of the first place that has any: libraries repeat them in blocks of the content."""
+    for place in _LISTS:
+        found = _calls_in(message.get(place))
+        if found:
+            return found + _calls_in(message.get("invalid_tool_calls"))
+    found = _calls_in(message)
+    for envelope in _ENVELOPES if depth and not found else ():
+        found = found or _called(message.get(envelope), depth - 1)
+    return found or _calls_in(message.get("invalid_tool_calls"))
+
+
+def _calls_in(node: Node) -> list[Node]:
+    found = decoded(node)
+    items = found.items() if isinstance(found.value, list) else []
+    return [item for item in items if _kind(item) in _CALLS or _wrapped(item, _WRAPPED)]
+
+
+def _kind(node: Node) -> Any:
+    kind = node.get("type" if node.get("toolCallType").absent else "toolCallType").value
+    return kind if isinstance(kind, str) else None
+
+
+def _wrapped(node: Node, names: tuple[str, ...]) -> Node | None:
+    return next((node.get(name) for name in names if isinstance(node.get(name).value, dict)), None)
+
+
+def _call(node: Node) -> Call:
+    inner = _wrapped(node, _WRAPPED) or node
+    name = _first(inner, "name", "toolName").name("the name of the tool")
+    args, invalid = given(_first(inner, "arguments", "args", "input"))
+    return Call(name, args, _id(node) or _id(inner), invalid_args=invalid)
+
+
+def _id(node: Node) -> str | None:
+    id = _first(node, "call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id").value
+    return id if isinstance(id, str) and id else None
+
+
+def _first(node: Node, *names: str) -> Node:
+    found = (node.get(name) for name in names)
+    return next((value for value in found if value.value is not MISSING), node.get(names[0]))
+
+
+def _answers(message: Node, depth: int) -> Iterator[Answer]:
+    value = decoded(message)
+    items = value.items() if isinstance(value.value, list) else []
+    for place in ("content", "parts") if not items else ():
+        inner = decoded(message.get(place))
+        items = items or (inner.items() if isinstance(inner.value, list) else [])
+    brought = [item for item in items if _kind(item) in _RESULTS or _wrapped(item, _BROUGHT)]
+    for item in brought:
+        yield from _answer(_wrapped(item, _BROUGHT) or item)
+    if not brought and (message.get("role").value == "tool" or message.get("tool_call_id").value):
+        yield from _answer(message)
+    for envelope in _ENVELOPES if depth and not brought else ():
+        if isinstance(message.get(envelope).value, dict):
+            yield from _answers(message.get(envelope), depth - 1)
+
+
+_BROUGHT = ("toolResult", "functionResponse", "function_response")
+
+
+def _answer(node: Node) -> Iterator[Answer]:
+    id = _id(node)
+    if id is not None:
+        result = payload(_first(node, "response", "result", "output", "content").value)
+        yield Answer(id, result, failed(node))
+
+
+def failed(node: Node) -> bool:
+    """Whether the result at ``node`` says that it is an error."""
+    return (
+        node.get("status").value == "error"
+        or node.get("is_error").value is True
+        or node.get("isError").value is True
+    )
+
+
+def payload(value: Any) -> Any:
+    """A result without its envelope: the text of blocks of text, the value of one block of JSON.
+
+    A message that stands for the result gives its content; what was never recorded is None.
+    """
+    if value is MISSING:
+        return None
+    if isinstance(value, list) and value and all(isinstance(block, dict) for block in value):
+        return _blocks(value)
+    return value
+
+
+def _blocks(blocks: list[dict[str, Any]]) -> Any:
+    if all(isinstance(block.get("text"), str) for block in blocks):
+        return "".join(block["text"] for block in blocks)
+    if len(blocks) == 1 and "json" in blocks[0]:
+        return blocks[0]["json"]
+    return blocks
+
+
+def result_of(node: Node) -> tuple[Any, str | None, bool]:
+    """What a run gave back: the payload at ``node``, the id of its call and whether it failed.
+
+    A tool may give back a message (LangChain's ToolMessage, serialised either way), whose content is
+    the payload and which names its call.
+    """
+    found = decoded(node)
+    for envelope in ("output", "kwargs", "data"):
+        inner = found.get(envelope)
+        if isinstance(inner.value, dict):
+            found = inner
+    if isinstance(found.get("tool_call_id").value, str):
+        return payload(found.get("content").value), _id(found), failed(found)
+    return payload(node.value), None, False
+
+
+def text_of(value: Any) -> str:
+    """A value as the text of JSON, texts as they are."""
+    return value if isinstance(value, str) else json.dumps(value)
