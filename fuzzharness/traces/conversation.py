@@ -22,7 +22,7 @@ def conversations(documents: Iterable[Node], leniency: Leniency) -> Iterator[lis
     """
     for whole, run in groupby(documents, key=_is_whole):
         if not whole:
-            yield list(run)
+            yield [record for document in run for record in _records(document)]
             continue
         for parts in leniency.each(_parts, run):
             if parts and all(_is_whole(part) for part in parts):
@@ -32,7 +32,17 @@ def conversations(documents: Iterable[Node], leniency: Leniency) -> Iterator[lis
 
 
 def _is_whole(document: Node) -> bool:
-    return isinstance(document.value, list) or _wraps(document)
+    return (isinstance(document.value, list) and not _is_array(document)) or _wraps(document)
+
+
+def _is_array(document: Node) -> bool:
+    """Whether ``document`` is an array of JSON-RPC messages, which stand among others in a log."""
+    items = document.value if isinstance(document.value, list) else []
+    return bool(items) and all(isinstance(item, dict) and "jsonrpc" in item for item in items)
+
+
+def _records(document: Node) -> list[Node]:
+    return document.items() if isinstance(document.value, list) else [document]
 
 
 def _wraps(document: Node) -> bool:

@@ -10,7 +10,16 @@ import difflib
 from collections.abc import Sequence
 
 from fuzzharness.errors import TraceError
-from fuzzharness.traces import anthropic_messages, openai_chat
+from fuzzharness.traces import (
+    anthropic_messages,
+    langfuse,
+    langsmith_runs,
+    mcp_jsonrpc,
+    openai_agents,
+    openai_chat,
+    openinference,
+    otel_genai,
+)
 from fuzzharness.traces.node import Node, kind
 from fuzzharness.traces.place import Place
 from fuzzharness.traces.reader import Fit, Reader
@@ -18,6 +27,12 @@ from fuzzharness.traces.reader import Fit, Reader
 READERS: tuple[Reader, ...] = (
     openai_chat,
     anthropic_messages,
+    openinference,
+    otel_genai,
+    langsmith_runs,
+    langfuse,
+    openai_agents,
+    mcp_jsonrpc,
 )
 
 

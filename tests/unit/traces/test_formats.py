@@ -29,8 +29,6 @@ OTHERS: dict[str, Any] = {
     "Gemini": [{"role": "model", "parts": [{"functionCall": {"name": "add", "args": {}}}]}],
     "LangChain": [{"type": "human", "data": {"content": "hello"}}],
     "Claude Code": [{"type": "user", "message": HELLO, "timestamp": "2026-11-22T12:00:00Z"}],
-    "MCP": [{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add"}}],
-    "OTLP": {"resourceSpans": []},
 }
 
 
@@ -39,7 +37,8 @@ def lines(*values: Any) -> str:
 
 
 def test_names_of_formats_are_unique() -> None:
-    assert [reader.name for reader in READERS] == ["openai-chat", "anthropic-messages"]
+    names = [reader.name for reader in READERS]
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize(("messages", "name"), [(OPENAI, "openai-chat"), (ANTHROPIC, "anthropic-messages")])

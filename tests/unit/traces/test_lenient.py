@@ -82,4 +82,4 @@ def test_recording_of_which_nothing_is_left_is_refused(refusal: Refusal) -> None
 
 
 def test_recording_of_an_unknown_format_is_refused_all_the_same(refusal: Refusal) -> None:
-    assert "one of the formats" in refusal([{"jsonrpc": "2.0"}], lenient=True)
+    assert "one of the formats" in refusal([{"rpc": "2.0"}], lenient=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,13 @@ def fields(call: Call) -> dict[str, Any]:
     return {name: getattr(call, name) for name in names} | {"result": decoded(call.result)}
 
 
-def wanted(call: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in call.items() if k != "error_is_text"} | {"result": decoded(call["result"])}
+def wanted(call: dict[str, Any], read: Call) -> dict[str, Any]:
+    """The expected call; an error in an envelope of the format has to contain the expected text."""
+    times = {key: at and datetime.fromisoformat(at) for key, at in call.items() if key.endswith("_at")}
+    wrapped = "result_contains" in call and call["result_contains"] in read.result
+    result = decoded(read.result if wrapped else call["result"])
+    asked = {key: call[key] for key in ("tool", "args", "id", "error")}
+    return asked | times | {"result": result}
 
 
 @every_sample
@@ -41,8 +47,11 @@ def test_format_is_recognised(sample: str) -> None:
 
 @every_sample
 def test_every_call_has_every_recorded_field(sample: str) -> None:
-    read = [[fields(call) for call in batch.calls] for batch in load_trace(SAMPLES / sample).batches]
-    assert read == [[wanted(call) for call in batch["calls"]] for batch in EXPECTED[sample]["batches"]]
+    read = load_trace(SAMPLES / sample).batches
+    assert len(read) == len(EXPECTED[sample]["batches"])
+    for batch, expected in zip(read, EXPECTED[sample]["batches"], strict=True):
+        found = [fields(call) for call in batch.calls]
+        assert found == [wanted(*pair) for pair in zip(expected["calls"], batch.calls, strict=True)]
 
 
 @every_sample
