@@ -1,241 +1,192 @@
 """Assembly: the batches that the spans of a recording tell of, in whatever order they stand.
 
 Decides what is one batch: the calls of one assistant message, read once however often it stands in
-the recording. Results and times come from the spans that ran the calls, by id, else by tool and
-arguments. Runs without any message are batches by the model that was asked before them. Knows no
-format. Keeps one call for each call, and of other spans who their parent is.
+the recording. What is missing in a trace is looked for in the others, and in what later spans repeat.
+A trace whose root has come, and of which nothing was heard for a while, is let go. Knows no format.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from fuzzharness.model import Batch, Call
-from fuzzharness.traces.lineage import Lineage
+from fuzzharness.traces.leniency import Leniency
+from fuzzharness.traces.node import Node
 from fuzzharness.traces.span import Chat, Execution, Message, Part, Span, Told
+from fuzzharness.traces.tracing import Asked, Id, Key, Tracing, order, settle
 from fuzzharness.traces.turn import Answer
 
-LATE = datetime.max.replace(tzinfo=UTC)
+WINDOW = 20_000
+"""How many spans may stand between two of one trace after its root, before the file is refused."""
 
-Key = tuple[Any, ...]
+_ADVICE = "Sort the recording by trace, or load it with lenient=True to leave such spans out and count them."
 
 
-def assemble(parts: Iterable[Part]) -> Iterator[Batch]:
-    """The batches in ``parts``, without ids: trace by trace, in the order of their messages.
+def assemble(
+    spans: Iterable[Node], read: Callable[[Node], Iterable[Part]], leniency: Leniency
+) -> Iterator[Batch]:
+    """The batches in what ``read`` makes of ``spans``, without ids: trace by trace, in order.
 
-    Reads all parts before the first batch, since a span may come before the one it belongs to.
+    A recording of up to :data:`WINDOW` spans is read whole before the first batch. Raises
+    :class:`TraceError` where ``read`` does, and at a span of a trace that was let go.
     """
     found = _Assembly()
-    for part in parts:
-        found.take(part)
-    yield from found.batches()
 
+    def take(node: Node) -> None:
+        for part in list(read(node)):
+            found.take(part, node)
 
-@dataclass(slots=True)
-class _Asked:
-    """One message as it is being answered; ``ran`` has the span that ran each call, if any did."""
-
-    span: Span
-    index: int
-    calls: list[Call]
-    ran: list[Span | None] = field(default_factory=list)
-
-    def settle(self, position: int, execution: Execution) -> None:
-        """Take what ``execution`` says of a call; of several the outermost, which began first."""
-        known = self.ran[position]
-        if known is None or order(execution.span) < order(known):
-            self.ran[position] = execution.span
-            self.calls[position] = _merged(self.calls[position], execution.call)
-
-    @property
-    def order(self) -> Key:
-        return (*order(self.span), self.index)
+    for _ in leniency.each(take, spans):
+        yield from found.finished()
+    yield from found.rest()
 
 
 class _Assembly:
-    """What has been read so far."""
+    """The traces that are not let go yet, and what they say of each other."""
 
     def __init__(self) -> None:
-        self._asked: dict[Key, _Asked] = {}
-        self._named: dict[str | int, list[tuple[_Asked, int]]] = {}
+        self._traces: OrderedDict[str, Tracing] = OrderedDict()
+        self._touched: dict[str, int] = {}
+        self._count = 0
         self._history: dict[Key, Message] = {}
-        self._waiting: dict[tuple[str, str], Execution] = {}
-        self._answers: dict[str | int, dict[str, tuple[Key, Answer]]] = {}
-        self._lineage = Lineage()
+        self._answers: dict[Id, dict[str, tuple[Key, Answer]]] = {}
+        self._gone: set[int] = set()
+        self._heard: set[int] = set()
+        self._settled: set[int] = set()
 
-    def take(self, part: Part) -> None:
-        """Take ``part`` in; a part that was there before changes nothing."""
+    def take(self, part: Part, node: Node) -> None:
+        """Take ``part`` of the span at ``node`` in; one that was there before changes nothing."""
+        span = part if isinstance(part, Span) else part.span
+        if hash(span.trace) in self._gone:
+            if self._tells_more(part):
+                raise node.refuse(f"a span not {WINDOW:,} or more behind the others of its trace", _ADVICE)
+            return
+        trace = self._traces.setdefault(span.trace, Tracing())
+        self._traces.move_to_end(span.trace)
+        self._count += 1
+        self._touched[span.trace] = self._count
+        trace.rooted = trace.rooted or span.parent is None
+        self._put(part, trace)
+
+    def _tells_more(self, part: Part) -> bool:
+        """Whether a part of a trace that was let go is more than a repetition."""
+        if isinstance(part, Execution):
+            return part.call.id is None or hash(part.call.id) not in self._settled
+        if not isinstance(part, Message) or part.history:
+            return False
+        return any(call.id is None or hash(call.id) not in self._settled for call in part.calls)
+
+    def _put(self, part: Part, trace: Tracing) -> None:
         match part:
             case Span():
-                self._lineage.add(part)
+                trace.lineage.add(part)
             case Chat():
-                self._lineage.add_chat(part.span)
-            case Message():
-                self._hear(part)
+                trace.lineage.add_chat(part.span)
             case Execution():
-                self._run(part)
+                trace.run(part)
+            case Message(calls=()):
+                pass
+            case Message(history=True):
+                self._remember(part)
+            case Message():
+                trace.hear(part)
+                self._heard.update(hash(call.id) for call in part.calls if call.id is not None)
             case Told():
-                self._be_told(part)
+                self._be_told(part, trace)
 
-    def batches(self) -> Iterator[Batch]:
-        """What was read, joined; to be asked once, after everything was taken."""
+    def finished(self) -> Iterator[Batch]:
+        """The batches of traces that nothing more is to come of."""
+        for name in list(self._idle()):
+            trace = self._traces[name]
+            if trace.done:
+                yield from self._let_go(name)
+            else:
+                self._traces.move_to_end(name)
+                self._touched[name] = self._count
+
+    def _idle(self) -> Iterator[str]:
+        for name in self._traces:
+            if self._count - self._touched[name] < WINDOW:
+                return
+            yield name
+
+    def _let_go(self, name: str) -> Iterator[Batch]:
+        trace = self._traces.pop(name)
+        del self._touched[name]
+        self._gone.add(hash(name))
+        trace.join()
+        trace.join_by_arguments()
+        trace.group_the_rest()
+        yield from self._batches(name, trace)
+        self._settled.update(map(hash, trace.named))
+        for id in trace.named:
+            self._answers.pop(id, None)
+
+    def rest(self) -> Iterator[Batch]:
+        """The batches of everything else; to be asked once, after everything was taken."""
         self._keep_history()
-        self._join_other_traces()
-        self._join_by_arguments()
-        self._group_the_rest()
-        asked = list(self._asked.values())
-        begun: dict[str, Key] = {}
-        for message in asked:
-            begun[message.span.trace] = min(message.order, begun.get(message.span.trace, message.order))
-        asked.sort(key=lambda m: (begun[m.span.trace], m.span.trace, m.order))
-        for message in asked:
-            yield Batch(tuple(map(self._answered, [message] * len(message.calls), range(len(message.calls)))))
+        for trace in self._traces.values():
+            trace.join()
+        self._join_across()
+        for trace in self._traces.values():
+            trace.join_by_arguments()
+            trace.group_the_rest()
+        for name in sorted(self._traces, key=lambda name: (self._traces[name].begun, name)):
+            yield from self._batches(name, self._traces.pop(name))
 
-    def _hear(self, message: Message) -> None:
-        if not message.calls:
-            return
+    def _batches(self, name: str, trace: Tracing) -> Iterator[Batch]:
+        for asked in trace.batches():
+            yield Batch(tuple(self._answered(name, call) for call in asked.calls))
+
+    def _remember(self, message: Message) -> None:
         ids = tuple(call.id for call in message.calls)
-        if message.history:
-            if None not in ids:
-                self._remember(ids, message)
-            return
-        named = None not in ids
-        key = (message.span.trace, ids) if named else (message.span.trace, message.span.id, message.index)
-        known = self._asked.get(key)
-        if known is not None:
-            self._repeat(known, message)
-        else:
-            self._ask(key, message)
-
-    def _ask(self, key: Key, message: Message) -> None:
-        calls = list(message.calls)
-        asked = self._asked[key] = _Asked(message.span, message.index, calls, [None] * len(calls))
-        for position, call in enumerate(calls):
-            if call.id is not None:
-                self._named.setdefault(call.id, []).append((asked, position))
-
-    def _repeat(self, known: _Asked, message: Message) -> None:
-        """A span around the one that asked the model may repeat what that put out."""
-        if order(message.span) > order(known.span):
-            known.span, known.index = message.span, message.index
-
-    def _remember(self, ids: Key, message: Message) -> None:
-        if all(id in self._named for id in ids):
+        if None in ids or any(hash(id) in self._heard for id in ids):
             return
         known = self._history.get(ids)
         if known is None or _place(message) < _place(known):
             self._history[ids] = message
 
-    def _run(self, execution: Execution) -> None:
-        span = execution.span
-        self._lineage.add_run(span)
-        for asked, position in self._named.get(execution.call.id or "", ()):
-            if asked.span.trace == span.trace:
-                asked.settle(position, execution)
-                return
-        self._waiting.setdefault((span.trace, span.id), execution)
-
-    def _be_told(self, told: Told) -> None:
-        found = self._answers.setdefault(told.answer.id, {})
-        trace, at = told.span.trace, order(told.span)
-        if trace not in found or at < found[trace][0]:
-            found[trace] = (at, told.answer)
+    def _be_told(self, told: Told, trace: Tracing) -> None:
+        id = told.answer.id
+        here = trace.named.get(id)
+        if hash(id) in self._settled or (here and here[0][0].calls[here[0][1]].result is not None):
+            return
+        found = self._answers.setdefault(id, {})
+        name, at = told.span.trace, order(told.span)
+        if name not in found or at < found[name][0]:
+            found[name] = (at, told.answer)
 
     def _keep_history(self) -> None:
         """Messages that only later spans repeat: what put them out is not in the recording."""
         for ids, message in sorted(self._history.items(), key=lambda item: _place(item[1])):
-            if not any(id in self._named for id in ids):
-                self._ask(("history", ids), message)
+            if not any(hash(id) in self._heard for id in ids):
+                self._traces[message.span.trace].ask(ids, _place(message), message.calls)
+                self._heard.update(map(hash, ids))
 
-    def _join_other_traces(self) -> None:
-        for key, execution in sorted(self._waiting.items(), key=lambda item: order(item[1].span)):
-            named = self._named.get(execution.call.id or "", [])
-            same = [place for place in named if place[0].span.trace == execution.span.trace]
-            free = [place for place in named if place[0].ran[place[1]] is None]
-            chosen = same or sorted(free, key=lambda place: place[0].order)
-            if chosen:
-                asked, position = chosen[0]
-                asked.settle(position, execution)
-                del self._waiting[key]
+    def _join_across(self) -> None:
+        """Runs whose call was asked for in another trace."""
+        free: dict[Id, list[tuple[Asked, int]]] = {}
+        for trace in self._traces.values():
+            for id, places in trace.named.items():
+                free.setdefault(id, []).extend(place for place in places if place[0].ran[place[1]] is None)
+        waiting = [(e, trace) for trace in self._traces.values() for e in trace.waiting.values()]
+        for execution, trace in sorted(waiting, key=lambda pair: order(pair[0].span)):
+            named = [] if execution.call.id is None else free.get(execution.call.id, [])
+            if named:
+                place = min(named, key=lambda place: place[0].order)
+                settle(place, execution)
+                named.remove(place)
+                del trace.waiting[execution.span.id]
 
-    def _join_by_arguments(self) -> None:
-        free: dict[tuple[str, str], list[tuple[_Asked, int]]] = {}
-        for asked in sorted(self._asked.values(), key=lambda asked: asked.order):
-            for position, call in enumerate(asked.calls):
-                if asked.ran[position] is None:
-                    free.setdefault((asked.span.trace, call.tool), []).append((asked, position))
-        waiting = sorted(self._waiting.values(), key=lambda execution: order(execution.span))
-        for fits in (_same_arguments, _any_arguments):
-            for execution in [e for e in waiting if (e.span.trace, e.span.id) in self._waiting]:
-                self._join_to(free.get((execution.span.trace, execution.call.tool), []), execution, fits)
-
-    def _join_to(self, free: list[tuple[_Asked, int]], execution: Execution, fits: Any) -> None:
-        begun = order(execution.span)
-        fitting = [(a, p) for a, p in free if order(a.span) < begun and fits(a.calls[p], execution.call)]
-        if fitting:
-            latest = fitting[-1][0]
-            place = next(place for place in fitting if place[0] is latest)
-            latest.settle(place[1], execution)
-            free.remove(place)
-            del self._waiting[execution.span.trace, execution.span.id]
-
-    def _group_the_rest(self) -> None:
-        """Runs without a message: those after one model and before the next are one batch."""
-        for key, group in self._lineage.groups([e.span for e in self._waiting.values()]).items():
-            found = [self._waiting[span.trace, span.id] for span in group]
-            calls = [execution.call for execution in _distinct(found)]
-            self._ask(("runs", *key), Message(group[0], tuple(calls)))
-
-    def _answered(self, asked: _Asked, position: int) -> Call:
-        call, ran = asked.calls[position], asked.ran[position]
-        found = self._answers.get(call.id or "")
-        if found is None or call.result is not None:
+    def _answered(self, name: str, call: Call) -> Call:
+        found = {} if call.id is None or call.result is not None else self._answers.get(call.id, {})
+        if not found:
             return call
-        _, answer = found.get(asked.span.trace) or min(found.values(), key=lambda pair: pair[0])
-        error = call.error if ran is not None and call.error else answer.error
-        return replace(call, result=answer.result, error=error)
-
-
-def order(span: Span) -> Key:
-    """Spans by when they began; those that do not say so last."""
-    return (span.started_at or LATE, span.id)
+        _, answer = found.get(name) or min(found.values(), key=lambda pair: pair[0])
+        return replace(call, result=answer.result, error=call.error or answer.error)
 
 
 def _place(message: Message) -> Key:
     return (*order(message.span), message.index)
-
-
-def _merged(asked: Call, ran: Call) -> Call:
-    """``asked`` with what running it came to; its own arguments, where it has any."""
-    found = replace(ran, tool=asked.tool, id=ran.id if asked.id is None else asked.id)
-    if _unrecorded(asked):
-        return found
-    return replace(found, args=asked.args, invalid_args=asked.invalid_args)
-
-
-def _unrecorded(call: Call) -> bool:
-    return call.args is None and not call.invalid_args
-
-
-def _same_arguments(asked: Call, ran: Call) -> bool:
-    if not _any_arguments(asked, ran):
-        return False
-    if asked.args is None or ran.args is None:
-        bare = list((asked.args or {}).values())
-        return asked.invalid_args == ran.invalid_args or bare == [ran.invalid_args]
-    return asked.args == ran.args
-
-
-def _any_arguments(asked: Call, ran: Call) -> bool:
-    return asked.id is None or ran.id is None
-
-
-def _distinct(executions: Iterable[Execution]) -> list[Execution]:
-    """The outermost run of each call id."""
-    found: dict[str | int, Execution] = {}
-    for number, execution in enumerate(executions):
-        found.setdefault(execution.call.id or f" {number}", execution)
-    return list(found.values())

@@ -45,12 +45,11 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
-    def parts(record: Node) -> list[Part]:
-        return list(_parts(record.object("an observation, an object"), leniency))
+    def parts(record: Node) -> Iterator[Part]:
+        return _parts(record.object("an observation, an object"), leniency)
 
     several = leniency.each(_observations, records)
-    found = leniency.each(parts, (record for records in several for record in records))
-    return assemble(part for found_in_one in found for part in found_in_one)
+    return assemble((record for found in several for record in found), parts, leniency)
 
 
 def _observations(record: Node) -> list[Node]:

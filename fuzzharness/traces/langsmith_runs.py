@@ -33,10 +33,10 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
-    def parts(record: Node) -> list[Part]:
-        return list(_parts(record.object("a run, an object"), leniency))
+    def parts(record: Node) -> Iterator[Part]:
+        return _parts(record.object("a run, an object"), leniency)
 
-    return assemble(part for found in leniency.each(parts, records) for part in found)
+    return assemble(records, parts, leniency)
 
 
 def _parts(run: Node, leniency: Leniency) -> Iterator[Part]:

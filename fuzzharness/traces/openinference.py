@@ -35,11 +35,10 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
-    def parts(node: Node) -> list[Part]:
-        return list(_parts(otlp.traced(node), leniency))
+    def parts(node: Node) -> Iterator[Part]:
+        return _parts(otlp.traced(node), leniency)
 
-    found = leniency.each(parts, otlp.spans(records, leniency))
-    return assemble(part for several in found for part in several)
+    return assemble(otlp.spans(records, leniency), parts, leniency)
 
 
 def _parts(traced: Traced, leniency: Leniency) -> Iterator[Part]:

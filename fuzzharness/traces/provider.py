@@ -24,6 +24,7 @@ _ENVELOPES = ("kwargs", "data", "message", "update")
 _LISTS = ("tool_calls", "content", "parts", "output")
 _WRAPPED = ("function", "toolUse", "functionCall", "function_call")
 _CALLS = ("tool_call", "tool_use", "function_call", "tool-call", "function", "invalid_tool_call")
+_BROUGHT = ("toolResult", "functionResponse", "function_response")
 _RESULTS = ("tool_call_response", "tool_result", "function_call_output", "tool-result")
 _DEPTH = 4
 
@@ -52,9 +53,8 @@ def messages(node: Node) -> list[Node]:
     found = decoded(node)
     if not isinstance(found.value, list):
         return [found]
-    items = found.items()
-    blocks = any(_kind(item) in _CALLS + _RESULTS or _wrapped(item, _WRAPPED) for item in items)
-    return [found] if blocks else items
+    blocks = _items_of(found, _CALLS + _RESULTS, _WRAPPED + _BROUGHT)
+    return [found] if blocks else found.items()
 
 
 def calls(message: Node, leniency: Leniency) -> Turn:
@@ -83,29 +83,43 @@ def answers(message: Node) -> list[Answer]:
 
 def _called(message: Node, depth: int) -> list[Node]:
     """The calls of the first place that has any: libraries repeat them in blocks of the content."""
-    for place in _LISTS:
+    if not isinstance(message.value, dict):
+        return _calls_in(message)
+    broken = _calls_in(message.get("invalid_tool_calls"))
+    for place in _members(message, _LISTS):
         found = _calls_in(message.get(place))
         if found:
-            return found + _calls_in(message.get("invalid_tool_calls"))
-    found = _calls_in(message)
-    for envelope in _ENVELOPES if depth and not found else ():
-        found = found or _called(message.get(envelope), depth - 1)
-    return found or _calls_in(message.get("invalid_tool_calls"))
+            return found + broken
+    for place in _members(message, _ENVELOPES) if depth else ():
+        found = _called(message.get(place), depth - 1) if isinstance(message.value[place], dict) else []
+        if found:
+            return found + broken
+    return broken
+
+
+def _members(node: Node, names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if name in node.value]
 
 
 def _calls_in(node: Node) -> list[Node]:
+    return _items_of(node, _CALLS, _WRAPPED)
+
+
+def _items_of(node: Node, kinds: tuple[str, ...], wrappers: tuple[str, ...]) -> list[Node]:
+    """The items of the list at ``node`` that are of one of ``kinds`` or in one of ``wrappers``."""
     found = decoded(node)
-    items = found.items() if isinstance(found.value, list) else []
-    return [item for item in items if _kind(item) in _CALLS or _wrapped(item, _WRAPPED)]
+    items = enumerate(found.value) if isinstance(found.value, list) else ()
+    own = [(n, item) for n, item in items if isinstance(item, dict) and _is(item, kinds, wrappers)]
+    return [Node(item, found.place.item(n)) for n, item in own]
 
 
-def _kind(node: Node) -> Any:
-    kind = node.get("type" if node.get("toolCallType").absent else "toolCallType").value
-    return kind if isinstance(kind, str) else None
+def _is(item: dict[str, Any], kinds: tuple[str, ...], wrappers: tuple[str, ...]) -> bool:
+    kind = item.get("toolCallType", item.get("type"))
+    return (isinstance(kind, str) and kind in kinds) or any(isinstance(item.get(w), dict) for w in wrappers)
 
 
 def _wrapped(node: Node, names: tuple[str, ...]) -> Node | None:
-    return next((node.get(name) for name in names if isinstance(node.get(name).value, dict)), None)
+    return next((node.get(name) for name in names if isinstance(node.value.get(name), dict)), None)
 
 
 def _call(node: Node) -> Call:
@@ -121,27 +135,24 @@ def _id(node: Node) -> str | None:
 
 
 def _first(node: Node, *names: str) -> Node:
-    found = (node.get(name) for name in names)
-    return next((value for value in found if value.value is not MISSING), node.get(names[0]))
+    return node.get(next((name for name in names if name in node.value), names[0]))
 
 
 def _answers(message: Node, depth: int) -> Iterator[Answer]:
-    value = decoded(message)
-    items = value.items() if isinstance(value.value, list) else []
-    for place in ("content", "parts") if not items else ():
-        inner = decoded(message.get(place))
-        items = items or (inner.items() if isinstance(inner.value, list) else [])
-    brought = [item for item in items if _kind(item) in _RESULTS or _wrapped(item, _BROUGHT)]
+    brought = _brought(message) or _brought(message.get("content")) or _brought(message.get("parts"))
     for item in brought:
         yield from _answer(_wrapped(item, _BROUGHT) or item)
-    if not brought and (message.get("role").value == "tool" or message.get("tool_call_id").value):
+    if brought or not isinstance(message.value, dict):
+        return
+    if message.get("role").value == "tool" or message.get("tool_call_id").value:
         yield from _answer(message)
-    for envelope in _ENVELOPES if depth and not brought else ():
-        if isinstance(message.get(envelope).value, dict):
-            yield from _answers(message.get(envelope), depth - 1)
+    for place in _members(message, _ENVELOPES) if depth else ():
+        if isinstance(message.value[place], dict):
+            yield from _answers(message.get(place), depth - 1)
 
 
-_BROUGHT = ("toolResult", "functionResponse", "function_response")
+def _brought(node: Node) -> list[Node]:
+    return _items_of(node, _RESULTS, _BROUGHT)
 
 
 def _answer(node: Node) -> Iterator[Answer]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fuzzharness import Trace
-from fuzzharness.traces import load_trace
+from fuzzharness.traces import assembly, load_trace
 from tests.unit.traces.spans import SAMPLES, SPANS, chat, export, lines, ran, records, span
 
 Load = Callable[..., Trace]
@@ -196,3 +196,33 @@ def test_runs_that_name_no_id_are_joined_by_tool_and_arguments(load: Load) -> No
 def test_parents_in_a_circle_end(load: Load) -> None:
     spans = [ran("r1", 0, "a", parent="x"), span("x", 0, "y"), span("y", 0, "x")]
     assert labels(load(export(*spans))) == [("a",)]
+
+
+def test_traces_are_let_go_when_nothing_was_heard_of_them_for_long(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembly, "WINDOW", 3)
+    several = [session for n in range(6) for session in a_session(f"t{n}", n)]
+    trace = load(lines([*map(export, several), export(several[1])]))
+    assert labels(trace) == [(f"t{n}a", f"t{n}b") for n in range(6)]
+    assert results(trace) == [[1, 2]] * 6
+
+
+def test_span_far_behind_its_trace_is_refused_unless_it_only_repeats(
+    load: Load, refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembly, "WINDOW", 3)
+    several = [export(session) for n in range(6) for session in a_session(f"t{n}", n)]
+    late = export(ran("late", 70, "late", traceId="t0"))
+    assert "Sort the recording by trace" in refusal(lines([*several, late]))
+    assert load(lines([*several, late]), lenient=True).skipped == 1
+
+
+def a_session(trace: str, at: int) -> list[dict[str, Any]]:
+    ids = [f"{trace}a", f"{trace}b"]
+    runs = [
+        ran(f"r{n}", at * 100 + n, id, traceId=trace, given={"gen_ai.tool.call.result": n})
+        for n, id in enumerate(ids, 1)
+    ]
+    asked = chat("m", at * 100, *((id, "add", {}) for id in ids), traceId=trace)
+    return [asked, *runs, span("root", at * 100, None, traceId=trace)]
