@@ -42,13 +42,14 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
-    def parts(node: Node) -> Iterator[Part]:
-        return _parts(otlp.traced(node), leniency)
+    def read(node: Node) -> Iterator[Part]:
+        return parts(otlp.traced(node), leniency)
 
-    return assemble(otlp.spans(records, leniency), parts, leniency)
+    return assemble(otlp.spans(records, leniency), read, leniency)
 
 
-def _parts(traced: Traced, leniency: Leniency) -> Iterator[Part]:
+def parts(traced: Traced, leniency: Leniency) -> Iterator[Part]:
+    """What one span tells. Raises :class:`TraceError`."""
     span = traced.span(_operation(traced) in _AGENTS)
     if _runs(traced):
         yield Execution(span, _ran(traced))
