@@ -174,10 +174,11 @@ Evidence, and what it weighs:
   5  an argument is known from nowhere but the other's result
   4  one tool, not named like a reader, twice on one key
   3  statements of both reach one table, one of them writes
-  3  an argument is empty that the other's result would fill (+1: the call failed)
+  3  an argument is empty that the other's result would fill
   2  two tools, not both named like readers, on one value
   2  tools that otherwise come in a fixed order, turn by turn
   1  added to any of these: the calls overlapped in time
+  1  added to an empty argument: the call failed
 The weights of a pair of calls are added up; the heaviest pair comes first, pairs of
 one weight in the order of the recording.
 

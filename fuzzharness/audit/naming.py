@@ -9,92 +9,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_READING = frozenset(
-    {
-        "get",
-        "list",
-        "read",
-        "find",
-        "search",
-        "fetch",
-        "lookup",
-        "show",
-        "describe",
-        "count",
-        "check",
-        "query",
-        "view",
-        "load",
-        "is",
-        "has",
-        "can",
-        "select",
-        "peek",
-        "ls",
-        "cat",
-        "head",
-        "stat",
-        "exists",
-        "retrieve",
-        "inspect",
-        "grep",
-        "glob",
-        "validate",
-        "calculate",
-        "compute",
-    }
-)
-_KEYS = frozenset(
-    {
-        "id",
-        "ids",
-        "key",
-        "uuid",
-        "guid",
-        "account",
-        "user",
-        "customer",
-        "client",
-        "order",
-        "email",
-        "mail",
-        "path",
-        "file",
-        "filename",
-        "url",
-        "uri",
-        "name",
-        "number",
-        "code",
-        "sku",
-        "table",
-        "resource",
-        "ref",
-        "reference",
-        "product",
-        "item",
-        "project",
-        "repo",
-        "branch",
-        "ticket",
-        "issue",
-        "session",
-        "channel",
-        "thread",
-        "document",
-        "doc",
-        "page",
-        "slug",
-        "cart",
-        "booking",
-        "room",
-        "seat",
-        "wallet",
-        "host",
-        "address",
-        "phone",
-    }
-)
+_READERS = """
+get list read find search fetch lookup show describe count check query view load is has can select peek
+ls cat head stat exists retrieve inspect grep glob validate calculate compute
+"""
+_KEYS = """
+id ids key uuid guid account user customer client order email mail path file filename url uri name number
+code sku table resource ref reference product item project repo branch ticket issue session channel thread
+document doc page slug cart booking room seat wallet host address phone
+"""
+_READING, _KEYED = frozenset(_READERS.split()), frozenset(_KEYS.split())
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _IDENTITY = re.compile(r"[^\s@]+@[^\s@]+\.\w+|#?[A-Za-z]+[-_:#]?\d[\w-]*|[\w.~-]*/[\w./~-]+|[0-9a-fA-F-]{8,}")
 
@@ -113,6 +37,6 @@ def is_key(name: str, value: Any) -> bool:
     """Whether an argument looks like the key of something: by its name, or by its value."""
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
         return False
-    return bool(_KEYS & set(words(name))) or (
+    return bool(_KEYED & set(words(name))) or (
         isinstance(value, str) and _IDENTITY.fullmatch(value) is not None
     )
