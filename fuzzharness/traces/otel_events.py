@@ -51,7 +51,7 @@ def _told(traced: Traced) -> Iterator[tuple[str, Node]]:
             attributes = event.attributes
             values = {name: attributes.get(name).value for name in attributes.found}
             yield event.name, Node(values, attributes.place.place)
-    for name in _LISTS:
+    for name in (name for name in _LISTS if name in traced.attributes.found):
         listed = provider.decoded(traced.attributes.get(name))
         for item in listed.items() if isinstance(listed.value, list) else ():
             said = item.get("event.name").value

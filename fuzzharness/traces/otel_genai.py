@@ -52,7 +52,7 @@ def parts(traced: Traced, leniency: Leniency) -> Iterator[Part]:
     """What one span tells. Raises :class:`TraceError`."""
     span = traced.span(_operation(traced) in _AGENTS)
     if _runs(traced):
-        yield Execution(span, _ran(traced))
+        yield Execution(span, _ran(traced, span))
         return
     yield span
     if _operation(traced) in _MODELS:
@@ -78,7 +78,7 @@ def _runs(traced: Traced) -> bool:
 
 
 def _messages(traced: Traced, names: tuple[str, ...]) -> list[Node]:
-    values = [traced.attributes.get(found) for found in names]
+    values = [traced.attributes.get(found) for found in names if found in traced.attributes.found]
     return [message for value in values if not value.absent for message in provider.messages(value)]
 
 
@@ -88,10 +88,9 @@ def _repeated(span: Span, index: int, message: Node, leniency: Leniency) -> Iter
         yield Told(span, answer)
 
 
-def _ran(traced: Traced) -> Call:
+def _ran(traced: Traced, span: Span) -> Call:
     """The call that an ``execute_tool`` span ran; arguments and result are recorded on request only."""
     attributes = traced.attributes
-    span = traced.span()
     args, invalid = otel_events.given(traced) or provider.given(attributes.first(*_ARGUMENTS))
     result = attributes.first(*_RESULT)
     value = otel_events.result(traced) if result.absent else provider.payload(result.value)

@@ -46,7 +46,9 @@ class Attributes:
 
     def text(self, name: str) -> str | None:
         """The attribute ``name`` where it is a text that is not empty."""
-        value = self.get(name).value
+        wrapped = self.found.get(name)
+        plainly = isinstance(wrapped, dict) and len(wrapped) == 1 and wrapped.get("stringValue")
+        value = plainly or (None if wrapped is None else self.get(name).value)
         return value if isinstance(value, str) and value else None
 
 

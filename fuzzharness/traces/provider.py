@@ -24,6 +24,7 @@ _ENVELOPES = ("kwargs", "data", "message", "update")
 _LISTS = ("tool_calls", "content", "parts", "output")
 _WRAPPED = ("function", "toolUse", "functionCall", "function_call")
 _CALLS = ("tool_call", "tool_use", "function_call", "tool-call", "function", "invalid_tool_call")
+_BROKEN = ("invalid_tool_calls",)
 _BROUGHT = ("toolResult", "functionResponse", "function_response")
 _RESULTS = ("tool_call_response", "tool_result", "function_call_output", "tool-result")
 _DEPTH = 4
@@ -85,7 +86,7 @@ def _called(message: Node, depth: int) -> list[Node]:
     """The calls of the first place that has any: libraries repeat them in blocks of the content."""
     if not isinstance(message.value, dict):
         return _calls_in(message)
-    broken = _calls_in(message.get("invalid_tool_calls"))
+    broken = [call for place in _members(message, _BROKEN) for call in _calls_in(message.get(place))]
     for place in _members(message, _LISTS):
         found = _calls_in(message.get(place))
         if found:
@@ -139,12 +140,13 @@ def _first(node: Node, *names: str) -> Node:
 
 
 def _answers(message: Node, depth: int) -> Iterator[Answer]:
-    brought = _brought(message) or _brought(message.get("content")) or _brought(message.get("parts"))
+    inside = _members(message, ("content", "parts")) if isinstance(message.value, dict) else ()
+    brought = _brought(message) or [item for place in inside for item in _brought(message.get(place))]
     for item in brought:
         yield from _answer(_wrapped(item, _BROUGHT) or item)
     if brought or not isinstance(message.value, dict):
         return
-    if message.get("role").value == "tool" or message.get("tool_call_id").value:
+    if message.value.get("role") == "tool" or message.value.get("tool_call_id"):
         yield from _answer(message)
     for place in _members(message, _ENVELOPES) if depth else ():
         if isinstance(message.value[place], dict):
