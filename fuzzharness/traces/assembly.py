@@ -94,13 +94,13 @@ class _Assembly:
                 trace.hear(part)
                 self._heard.update(hash(call.id) for call in part.calls if call.id is not None)
             case Told():
-                self._be_told(part, trace)
+                self._be_told(part)
 
     def finished(self) -> Iterator[Batch]:
         """The batches of traces that nothing more is to come of."""
         for name in list(self._idle()):
             trace = self._traces[name]
-            if trace.done:
+            if trace.done():
                 yield from self._let_go(name)
             else:
                 self._traces.move_to_end(name)
@@ -116,8 +116,6 @@ class _Assembly:
         trace = self._traces.pop(name)
         del self._touched[name]
         self._gone.add(hash(name))
-        trace.join()
-        trace.join_by_arguments()
         trace.group_the_rest()
         yield from self._batches(name, trace)
         self._settled.update(map(hash, trace.named))
@@ -148,10 +146,9 @@ class _Assembly:
         if known is None or _place(message) < _place(known):
             self._history[ids] = message
 
-    def _be_told(self, told: Told, trace: Tracing) -> None:
+    def _be_told(self, told: Told) -> None:
         id = told.answer.id
-        here = trace.named.get(id)
-        if hash(id) in self._settled or (here and here[0][0].calls[here[0][1]].result is not None):
+        if hash(id) in self._settled:
             return
         found = self._answers.setdefault(id, {})
         name, at = told.span.trace, order(told.span)

@@ -6,6 +6,7 @@ without any message. Knows no format and no other trace.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -58,7 +59,7 @@ class Tracing:
     def hear(self, message: Message) -> None:
         """Take a message that a model put out; spans around that of the model may repeat it."""
         ids = tuple(call.id for call in message.calls)
-        key = (message.span.id, message.index) if None in ids else ids
+        key = (message.span.id, message.index) if None in ids else tuple(map(_content, message.calls))
         place = (*order(message.span), message.index)
         known = self.messages.get(key)
         if known is None:
@@ -76,23 +77,18 @@ class Tracing:
         return asked
 
     def run(self, execution: Execution) -> None:
-        """Take a run; one whose message has not come yet waits for it."""
+        """Take a run; it waits, since the message that it belongs to may come after it."""
         self.lineage.add_run(execution.span)
-        places = self.places(execution)
-        if places:
-            settle(places[0], execution)
-        else:
-            self.waiting.setdefault(execution.span.id, execution)
+        self.waiting.setdefault(execution.span.id, execution)
 
-    def places(self, execution: Execution) -> list[Place]:
-        """The calls of this trace that bear the id of ``execution``."""
-        id = execution.call.id
-        return [] if id is None else self.named.get(id, [])
-
-    @property
     def done(self) -> bool:
-        """Whether nothing of another trace can be missing: all ran, and no run names a call elsewhere."""
-        strangers = any(e.call.id is not None and not self.places(e) for e in self.waiting.values())
+        """Whether nothing of another trace can be missing: all ran, and no run names a call elsewhere.
+
+        To be asked when nothing of this trace is to come: it joins what it can.
+        """
+        self.join()
+        self.join_by_arguments()
+        strangers = any(execution.call.id is not None for execution in self.waiting.values())
         return self.rooted and not strangers and all(asked.done for asked in self.messages.values())
 
     @property
@@ -101,11 +97,13 @@ class Tracing:
         return min((asked.order for asked in self.messages.values()), default=())
 
     def join(self) -> None:
-        """Join the runs that wait to the calls of this trace that they are of, as far as they say."""
+        """Join the runs that wait to the calls of this trace whose id they bear, the latest before them."""
         for execution in self.runs():
-            places = self.places(execution)
-            if places:
-                settle(places[0], execution)
+            id, begun = execution.call.id, order(execution.span)
+            places = [] if id is None else self.named.get(id, [])
+            before = sorted((place for place in places if place[0].order < begun), key=_asked_at)
+            for place in before[-1:] or places[:1]:
+                settle(place, execution)
                 del self.waiting[execution.span.id]
 
     def join_by_arguments(self) -> None:
@@ -149,6 +147,15 @@ class Tracing:
 def order(span: Span) -> Key:
     """Spans by when they began; those that do not say so last."""
     return (span.started_at or _LATE, span.id)
+
+
+def _asked_at(place: Place) -> Key:
+    return place[0].order
+
+
+def _content(call: Call) -> Key:
+    """What tells a call from another: some servers count their ids anew in each message."""
+    return (call.id, call.tool, call.invalid_args, json.dumps(call.args, sort_keys=True))
 
 
 def settle(place: Place, execution: Execution) -> None:

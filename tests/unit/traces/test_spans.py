@@ -226,3 +226,14 @@ def a_session(trace: str, at: int) -> list[dict[str, Any]]:
     ]
     asked = chat("m", at * 100, *((id, "add", {}) for id in ids), traceId=trace)
     return [asked, *runs, span("root", at * 100, None, traceId=trace)]
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_ids_that_count_anew_in_each_message_name_the_calls_of_the_latest(step: int, load: Load) -> None:
+    spans = [
+        chat("m1", 0, ("call_0", "add", {"v": 1})),
+        ran("r1", 20, "call_0", given={"gen_ai.tool.call.result": 1}),
+        chat("m2", 50, ("call_0", "add", {"v": 2})),
+        ran("r2", 70, "call_0", given={"gen_ai.tool.call.result": 2}),
+    ]
+    assert results(load(export(*spans[::step]))) == [[1], [2]]
