@@ -55,6 +55,7 @@ class _Assembly:
         self._gone: set[int] = set()
         self._heard: set[int] = set()
         self._settled: set[int] = set()
+        self._ran: set[int] = set()
 
     def take(self, part: Part, node: Node) -> None:
         """Take ``part`` of the span at ``node`` in; one that was there before changes nothing."""
@@ -119,6 +120,7 @@ class _Assembly:
         trace.group_the_rest()
         yield from self._batches(name, trace)
         self._settled.update(map(hash, trace.named))
+        self._ran.update(hash(key) for key, asked in trace.messages.items() if asked.begun)
         for id in trace.named:
             self._answers.pop(id, None)
 
@@ -128,6 +130,7 @@ class _Assembly:
         for trace in self._traces.values():
             trace.join()
         self._join_across()
+        self._drop_repetitions()
         for trace in self._traces.values():
             trace.join_by_arguments()
             trace.group_the_rest()
@@ -161,6 +164,15 @@ class _Assembly:
             if not any(hash(id) in self._heard for id in ids):
                 self._traces[message.span.trace].ask(ids, _place(message), message.calls)
                 self._heard.update(map(hash, ids))
+
+    def _drop_repetitions(self) -> None:
+        """Messages of which no call ran, where another trace has the same and ran it: a proxy told too."""
+        for trace in self._traces.values():
+            self._ran.update(hash(key) for key, asked in trace.messages.items() if asked.begun)
+        for trace in self._traces.values():
+            named = {key: asked for key, asked in trace.messages.items() if None not in asked.ids}
+            for key in [key for key, m in named.items() if not m.begun and hash(key) in self._ran]:
+                del trace.messages[key]
 
     def _join_across(self) -> None:
         """Runs whose call was asked for in another trace."""

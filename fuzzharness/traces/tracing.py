@@ -38,6 +38,16 @@ class Asked:
             self.calls[position] = _merged(self.calls[position], execution.call)
 
     @property
+    def ids(self) -> tuple[Id | None, ...]:
+        """The ids of its calls."""
+        return tuple(call.id for call in self.calls)
+
+    @property
+    def begun(self) -> bool:
+        """Whether any call ran."""
+        return any(self.ran)
+
+    @property
     def done(self) -> bool:
         """Whether each call ran."""
         return None not in self.ran

@@ -237,3 +237,11 @@ def test_ids_that_count_anew_in_each_message_name_the_calls_of_the_latest(step: 
         ran("r2", 70, "call_0", given={"gen_ai.tool.call.result": 2}),
     ]
     assert results(load(export(*spans[::step]))) == [[1], [2]]
+
+
+def test_message_that_a_proxy_tells_in_a_trace_of_its_own_is_read_once(load: Load) -> None:
+    asked = ("a", "add", {"v": 1})
+    spans = [chat("p", 1, asked, traceId="t0"), chat("m", 0, asked), ran("r", 20, "a")]
+    assert labels(load(export(*spans))) == [("a",)]
+    other = chat("p", 1, ("a", "add", {"v": 2}), traceId="t0")
+    assert labels(load(export(other, *spans[1:]))) == [("a",), ("a",)]
