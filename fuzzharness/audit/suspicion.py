@@ -25,17 +25,12 @@ class Evidence:
     text: str
 
 
-SAME_ROW, SIBLINGS_RESULT, SAME_KEY, SAME_TABLE, EMPTY, SHARED_VALUE, FIXED_ORDER, OVERLAP, FAILED = (
-    6,
-    5,
-    4,
-    3,
-    3,
-    2,
-    2,
-    1,
-    1,
-)
+SAME_ROW = 6
+SIBLINGS_RESULT = 5
+SAME_KEY = 4
+SAME_TABLE = EMPTY = 3
+SHARED_VALUE = FIXED_ORDER = 2
+OVERLAP = FAILED = 1
 WEIGHTS = (
     ("statements of both reach one row, one of them writes", SAME_ROW),
     ("an argument is known from nowhere but the other's result", SIBLINGS_RESULT),

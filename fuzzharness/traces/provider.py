@@ -8,7 +8,6 @@ these shapes and lacks a name, or bears the id of a call before it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -207,8 +206,3 @@ def result_of(node: Node) -> tuple[Any, str | None, bool]:
     if isinstance(found.get("tool_call_id").value, str):
         return payload(found.get("content").value), _id(found), failed(found)
     return payload(node.value), None, False
-
-
-def text_of(value: Any) -> str:
-    """A value as the text of JSON, texts as they are."""
-    return value if isinstance(value, str) else json.dumps(value)
