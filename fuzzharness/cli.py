@@ -1,4 +1,4 @@
-"""click commands only: ``fuzzharness run``, ``fuzzharness replay`` and ``fuzzharness import``.
+"""click commands only: ``run``, ``replay``, ``import`` and ``audit``.
 
 Decides what is run, in which order, what is printed, and the exit code. Leaves exploring to
 :mod:`fuzzharness.scenario` and every word of a finding to :mod:`fuzzharness.report`. Importing this
@@ -69,8 +69,8 @@ def main() -> None:
     """Replay recorded tool-call batches of an LLM agent under every interleaving that matters.
 
     A scenario file (NAME.scenario.toml) names a recording, the tools and the world they share, and
-    may say what is expected. RUN explores; REPLAY repeats one interleaving that RUN printed. IMPORT
-    makes recordings smaller, alike, and safe to keep.
+    may say what is expected. RUN explores; REPLAY repeats one interleaving that RUN printed. AUDIT
+    needs a recording alone, and suspects. IMPORT makes recordings smaller, alike, and safe to keep.
     """
 
 
@@ -280,6 +280,57 @@ def _disguise(options: dict[str, Any]) -> Disguising:
     if not personal and any(not rule.always for rule in rules):
         raise click.UsageError("rules for personal data need --pseudonymise; only those for secrets do not")
     return Disguising(personal, secret_from(options["secret_file"], os.environ), rules, options["locale"])
+
+
+_AUDIT_EPILOG = """\b
+Evidence, and what it weighs:
+  6  statements of both reach one row, one of them writes
+  5  an argument is known from nowhere but the other's result
+  4  one tool, not named like a reader, twice on one key
+  3  statements of both reach one table, one of them writes
+  3  an argument is empty that the other's result would fill
+  2  two tools, not both named like readers, on one value
+  2  tools that otherwise come in a fixed order, turn by turn
+  1  added to any of these: the calls overlapped in time
+  1  added to an empty argument: the call failed
+The weights of a pair of calls are added up; the heaviest pair comes first, pairs of
+one weight in the order of the recording.
+
+\b
+Exit codes: 0 nothing suspected, 1 something suspected, 2 interrupted, 3 internal
+error, 4 bad usage or bad input, 5 no batch has two calls.
+"""
+
+
+@main.command(epilog=_AUDIT_EPILOG)
+@click.argument("path", metavar="TRACE")
+@click.option("--format", "format_", metavar="NAME", help="The format of the recording; else recognised.")
+@click.option("--lenient", is_flag=True, help="Leave malformed parts out and count them.")
+@click.option("--json", "as_data", is_flag=True, help="Print one JSON object instead of text.")
+def audit(path: str, format_: str | None, lenient: bool, as_data: bool) -> int:
+    """List the conflicts that a recording alone lets one suspect, without running any tool.
+
+    Looks at each two calls of a batch: their arguments, results and times, the order of tools in the
+    rest of the session, and the statements of databases in spans below the calls (OTLP). What is
+    listed is suspected, never found, and what is not listed is not thereby safe: explore with RUN.
+    """
+    import json
+
+    from fuzzharness.audit import audit as suspected
+    from fuzzharness.report.suspicions import as_json, tally, told
+    from fuzzharness.traces import load_trace
+    from fuzzharness.traces.statements import statements
+
+    trace = load_trace(path, format=format_, lenient=lenient)
+    suspicions = suspected(trace, statements(path, trace, lenient=lenient))
+    if as_data:
+        click.echo(json.dumps(as_json(path, trace, suspicions)))
+    else:
+        for line in [*told(path, suspicions), tally(trace, suspicions)]:
+            click.echo(line)
+    if all(len(batch.calls) < 2 for batch in trace.batches):
+        return NOTHING
+    return FINDINGS if suspicions else CLEAN
 
 
 class _Run:

@@ -24,12 +24,13 @@ class Call:
     ``args`` is the mapping of argument names to JSON values, or ``None`` when the recording had
     text there that is not a JSON object; that text is then kept in ``invalid_args``. ``result`` is
     what the recording says the call returned (never used to run it), ``error`` whether it failed,
-    ``opaque`` whether that is only the text of a value that is not JSON.
+    ``opaque`` whether that is only the text of a value that is not JSON. The ``id`` is as recorded, a number
+    only where the format counts its calls (JSON-RPC).
     """
 
     tool: str
     args: Mapping[str, Any] | None = field(default_factory=dict)
-    id: str | None = None
+    id: str | int | None = None
     result: Any = None
     error: bool = False
     started_at: datetime | None = None
@@ -54,8 +55,10 @@ class Batch:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The id of each call; ``call-1``, ``call-2``, … where the recording has none."""
-        return tuple(call.id or f"call-{n}" for n, call in enumerate(self.calls, 1))
+        """The id of each call, as text; ``call-1``, ``call-2``, … where the recording has none."""
+        return tuple(
+            f"call-{n}" if call.id in (None, "") else str(call.id) for n, call in enumerate(self.calls, 1)
+        )
 
     @property
     def fingerprint(self) -> str:

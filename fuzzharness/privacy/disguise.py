@@ -206,7 +206,7 @@ def _through(walk: Walk, call: Call) -> Call:
     return replace(
         call,
         args=None if call.args is None else walk.arguments(call.args, call.tool),
-        id=None if call.id is None else walk.text(call.id),
+        id=walk.text(call.id) if isinstance(call.id, str) else call.id,
         result=walk.value(call.result, None, call.tool),
         invalid_args=None if call.invalid_args is None else walk.text(call.invalid_args),
     )

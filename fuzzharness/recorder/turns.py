@@ -97,7 +97,7 @@ class Turns:
             self._said.remove(turn)
             self._close_if_over(turn)
 
-    def begin(self, asked: Call, at: datetime) -> tuple[Turn, str]:
+    def begin(self, asked: Call, at: datetime) -> tuple[Turn, str | int]:
         """A call is about to be made: its turn, and its id there. Raises :class:`RecordingError`."""
         self._journal.check()
         with self._lock:

@@ -91,7 +91,7 @@ def _by_name(tool: Tool, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> di
     return {n: v for n, v in found.items() if n != rest} | dict(found.get(rest, {}))
 
 
-def _end(turns: Turns, turn: Turn, id: str, ending: Call) -> None:
+def _end(turns: Turns, turn: Turn, id: str | int, ending: Call) -> None:
     """Write how a call ended; a tool that has done its work keeps its result even if that fails."""
     try:
         turns.end(turn, replace(ending, id=id, ended_at=datetime.now(UTC)))

@@ -31,7 +31,7 @@ def records(documents: Iterable[Node], leniency: Leniency) -> Iterator[Record]:
 def _conversations(documents: Iterable[Node], leniency: Leniency) -> Iterator[Iterable[Node]]:
     for whole, run in groupby(documents, key=_is_whole):
         if not whole:
-            yield run
+            yield (record for document in run for record in _records(document))
             continue
         for parts in leniency.each(_parts, run):
             if parts and all(_is_whole(part) for part in parts):
@@ -41,7 +41,17 @@ def _conversations(documents: Iterable[Node], leniency: Leniency) -> Iterator[It
 
 
 def _is_whole(document: Node) -> bool:
-    return _wraps(document) or isinstance(document.value, list)
+    return _wraps(document) or (isinstance(document.value, list) and not _is_array(document))
+
+
+def _is_array(document: Node) -> bool:
+    """Whether ``document`` is an array of JSON-RPC messages, which stand among others in a log."""
+    items = document.value if isinstance(document.value, list) else []
+    return bool(items) and all(isinstance(item, dict) and "jsonrpc" in item for item in items)
+
+
+def _records(document: Node) -> list[Node]:
+    return document.items() if isinstance(document.value, list) else [document]
 
 
 def _wraps(document: Node) -> bool:

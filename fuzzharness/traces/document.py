@@ -59,22 +59,24 @@ def parse(data: bytes, file: str, line: int | None = None) -> Node:
     return Node(value, (file, line))
 
 
-def parse_object(text: str) -> dict[str, Any] | None:
-    """The JSON object that ``text`` holds, or None where it is anything else."""
+def parse_text(text: str) -> Any:
+    """The JSON value that ``text`` holds. Raises :class:`TraceError`, without a place, as :func:`parse`."""
     try:
         value = _decode_fast(text)
         if text.count("[") + text.count("{") > DEPTH_LIMIT and _is_deep(value):
-            return None
+            raise RecursionError
     except (ValueError, RecursionError):
-        value = _object_or_none(text)
-    return value if isinstance(value, dict) else None
+        value = _parse_text(text, "", None)
+    return value
 
 
-def _object_or_none(text: str) -> Any:
+def parse_object(text: str) -> dict[str, Any] | None:
+    """The JSON object that ``text`` holds, or None where it is anything else."""
     try:
-        return _parse_text(text, "", None)
+        value = parse_text(text)
     except TraceError:
         return None
+    return value if isinstance(value, dict) else None
 
 
 def _is_deep(value: Any) -> bool:

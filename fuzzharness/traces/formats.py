@@ -17,9 +17,15 @@ from fuzzharness.traces import (
     claude_code,
     gemini,
     langchain_messages,
+    langfuse,
+    langsmith_runs,
+    mcp_jsonrpc,
     native,
+    openai_agents,
     openai_chat,
     openai_responses,
+    openinference,
+    otel_genai,
     vercel_ai,
 )
 from fuzzharness.traces.conversation import Record
@@ -37,6 +43,12 @@ READERS: tuple[Reader, ...] = (
     gemini,
     langchain_messages,
     vercel_ai,
+    openinference,
+    otel_genai,
+    langsmith_runs,
+    langfuse,
+    openai_agents,
+    mcp_jsonrpc,
     native,
 )
 

@@ -71,7 +71,7 @@ def _is_named(id: Node) -> bool:
 
 
 def _as_recorded(call: Call) -> Call:
-    return replace(call, id=None) if call.id is not None and call.id.startswith(_OURS) else call
+    return replace(call, id=None) if isinstance(call.id, str) and call.id.startswith(_OURS) else call
 
 
 class _Unnamed:
@@ -95,7 +95,7 @@ class _Unnamed:
     def _expect(self, calls: Turn) -> None:
         self._open = {}
         for call in calls:
-            self._open.setdefault(call.tool, []).append(call.id or "")
+            self._open.setdefault(call.tool, []).append(str(call.id))
 
     def _call(self, node: Node) -> Call:
         id = node.object("a function call, an object").get("id")

@@ -73,8 +73,8 @@ class _Building:
     """A batch whose lines are still being read; its calls by their labels."""
 
     id: str
-    calls: dict[str, Call]
-    ended: set[str] = field(default_factory=set)
+    calls: dict[str | int, Call]
+    ended: set[str | int] = field(default_factory=set)
     closed: bool = False
 
     def batch(self) -> Batch:
@@ -134,12 +134,12 @@ class _Session:
 
     def _add(self, record: Node) -> None:
         building = self._open(record.get("of"))
-        record.get("call").get("id").name("the id of the call")
+        record.get("call").get("id").label("the id of the call")
         _append(building, record.get("call"))
 
-    def _call(self, record: Node, label: Node) -> tuple[_Building, str]:
+    def _call(self, record: Node, label: Node) -> tuple[_Building, str | int]:
         building = self._open(record.get("of"))
-        id = label.name("the id of the call")
+        id = label.label("the id of the call")
         if id not in building.calls or id in building.ended:
             raise label.refuse("the id of a call of the batch that has not ended")
         return building, id
@@ -153,7 +153,7 @@ class _Session:
 
 def _append(building: _Building, node: Node) -> None:
     call = _read(node)
-    label = call.id or f"call-{len(building.calls) + 1}"
+    label = f"call-{len(building.calls) + 1}" if call.id is None else call.id
     if label in building.calls:
         raise node.get("id").refuse("an id that no other call of the batch has")
     building.calls[label] = call
@@ -167,7 +167,7 @@ def _read(node: Node) -> Call:
     return Call(
         tool,
         args.object("the arguments of the call, an object").value if valid else None,
-        None if id.absent else id.name("the id of the call"),
+        None if id.absent else id.label("the id of the call"),
         started_at=_started(node),
         invalid_args=None if valid else invalid.text("the arguments as they stood there, a string"),
         **_ending(node),

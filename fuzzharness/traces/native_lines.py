@@ -49,7 +49,7 @@ def called(id: str, call: Call) -> str:
     return _line({"call": as_json(call), "of": id})
 
 
-def started(id: str, call: str, at: datetime) -> str:
+def started(id: str, call: str | int, at: datetime) -> str:
     """A call that the open batch ``id`` has already begins."""
     return _line({"start": call, "of": id, "started_at": at.isoformat()})
 

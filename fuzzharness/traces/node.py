@@ -78,6 +78,14 @@ class Node:
             raise self.refuse(f"{what}, a string that is not empty")
         return self.value
 
+    def label(self, what: str) -> str | int:
+        """The string here, not empty, or the number, whole. Raises :class:`TraceError` that tells ``what``."""
+        if type(self.value) is int:
+            return self.value
+        if not isinstance(self.value, str) or not self.value:
+            raise self.refuse(f"{what}, a number or a string that is not empty")
+        return self.value
+
     def one_of(self, words: Collection[str], what: str) -> str:
         """The string here, one of ``words``. Raises :class:`TraceError`, calling it ``what``."""
         if not isinstance(self.value, str) or self.value not in words:

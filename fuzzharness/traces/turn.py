@@ -22,7 +22,7 @@ LOOKBACK: Final = 1000
 class Answer(NamedTuple):
     """What the recording says came back for the call ``id``, and when."""
 
-    id: str
+    id: str | int
     result: Any
     error: bool = False
     ended_at: datetime | None = None
@@ -37,7 +37,7 @@ def turn(read: Callable[[Node], Call], nodes: Iterable[Node], leniency: Leniency
     Raises :class:`TraceError` where ``read`` does, and where a call has the id of one before it,
     which stands in the member ``id``; lenient reading leaves such a call out.
     """
-    taken: set[str] = set()
+    taken: set[str | int | None] = set()
 
     def read_new(node: Node) -> Call:
         call = read(node)
@@ -81,7 +81,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._line: deque[Open] = deque()
-        self._calls: dict[str, tuple[Open, int]] = {}
+        self._calls: dict[str | int, tuple[Open, int]] = {}
 
     def open(self, calls: Turn = ()) -> Open:
         """A turn with ``calls``, to which others may be added until it is closed."""

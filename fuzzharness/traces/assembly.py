@@ -1,0 +1,201 @@
+"""Assembly: the batches that the spans of a recording tell of, in whatever order they stand.
+
+Decides what is one batch: the calls of one assistant message, read once however often it stands in
+the recording. What is missing in a trace is looked for in the others, and in what later spans repeat.
+A trace whose root has come, and of which nothing was heard for a while, is let go. Knows no format.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from fuzzharness.model import Batch, Call
+from fuzzharness.traces.leniency import Leniency
+from fuzzharness.traces.node import Node
+from fuzzharness.traces.span import Chat, Execution, Message, Part, Span, Told
+from fuzzharness.traces.tracing import Asked, Id, Key, Tracing, order, settle
+from fuzzharness.traces.turn import Answer
+
+WINDOW = 20_000
+"""How many spans may stand between two of one trace after its root, before the file is refused."""
+
+_ADVICE = "Sort the recording by trace, or load it with lenient=True to leave such spans out and count them."
+
+
+def assemble(
+    spans: Iterable[Node], read: Callable[[Node], Iterable[Part]], leniency: Leniency
+) -> Iterator[Batch]:
+    """The batches in what ``read`` makes of ``spans``, without ids: trace by trace, in order.
+
+    A recording of up to :data:`WINDOW` spans is read whole before the first batch. Raises
+    :class:`TraceError` where ``read`` does, and at a span of a trace that was let go.
+    """
+    found = _Assembly()
+
+    def take(node: Node) -> None:
+        for part in list(read(node)):
+            found.take(part, node)
+
+    for _ in leniency.each(take, spans):
+        yield from found.finished()
+    yield from found.rest()
+
+
+class _Assembly:
+    """The traces that are not let go yet, and what they say of each other."""
+
+    def __init__(self) -> None:
+        self._traces: OrderedDict[str, Tracing] = OrderedDict()
+        self._touched: dict[str, int] = {}
+        self._count = 0
+        self._history: dict[Key, Message] = {}
+        self._answers: dict[Id, dict[str, tuple[Key, Answer]]] = {}
+        self._gone: set[int] = set()
+        self._heard: set[int] = set()
+        self._settled: set[int] = set()
+        self._ran: set[int] = set()
+
+    def take(self, part: Part, node: Node) -> None:
+        """Take ``part`` of the span at ``node`` in; one that was there before changes nothing."""
+        span = part if isinstance(part, Span) else part.span
+        if hash(span.trace) in self._gone:
+            if self._tells_more(part):
+                raise node.refuse(f"a span not {WINDOW:,} or more behind the others of its trace", _ADVICE)
+            return
+        trace = self._traces.setdefault(span.trace, Tracing())
+        self._traces.move_to_end(span.trace)
+        self._count += 1
+        self._touched[span.trace] = self._count
+        trace.rooted = trace.rooted or span.parent is None
+        self._put(part, trace)
+
+    def _tells_more(self, part: Part) -> bool:
+        """Whether a part of a trace that was let go is more than a repetition."""
+        if isinstance(part, Execution):
+            return part.call.id is None or hash(part.call.id) not in self._settled
+        if not isinstance(part, Message) or part.history:
+            return False
+        return any(call.id is None or hash(call.id) not in self._settled for call in part.calls)
+
+    def _put(self, part: Part, trace: Tracing) -> None:
+        match part:
+            case Span():
+                trace.lineage.add(part)
+            case Chat():
+                trace.lineage.add_chat(part.span)
+            case Execution():
+                trace.run(part)
+            case Message(calls=()):
+                pass
+            case Message(history=True):
+                self._remember(part)
+            case Message():
+                trace.hear(part)
+                self._heard.update(hash(call.id) for call in part.calls if call.id is not None)
+            case Told():
+                self._be_told(part)
+
+    def finished(self) -> Iterator[Batch]:
+        """The batches of traces that nothing more is to come of."""
+        for name in list(self._idle()):
+            trace = self._traces[name]
+            if trace.done():
+                yield from self._let_go(name)
+            else:
+                self._traces.move_to_end(name)
+                self._touched[name] = self._count
+
+    def _idle(self) -> Iterator[str]:
+        for name in self._traces:
+            if self._count - self._touched[name] < WINDOW:
+                return
+            yield name
+
+    def _let_go(self, name: str) -> Iterator[Batch]:
+        trace = self._traces.pop(name)
+        del self._touched[name]
+        self._gone.add(hash(name))
+        trace.group_the_rest()
+        yield from self._batches(name, trace)
+        self._settled.update(map(hash, trace.named))
+        self._ran.update(hash(key) for key, asked in trace.messages.items() if asked.begun)
+        for id in trace.named:
+            self._answers.pop(id, None)
+
+    def rest(self) -> Iterator[Batch]:
+        """The batches of everything else; to be asked once, after everything was taken."""
+        self._keep_history()
+        for trace in self._traces.values():
+            trace.join()
+        self._join_across()
+        self._drop_repetitions()
+        for trace in self._traces.values():
+            trace.join_by_arguments()
+            trace.group_the_rest()
+        for name in sorted(self._traces, key=lambda name: (self._traces[name].begun, name)):
+            yield from self._batches(name, self._traces.pop(name))
+
+    def _batches(self, name: str, trace: Tracing) -> Iterator[Batch]:
+        for asked in trace.batches():
+            yield Batch(tuple(self._answered(name, call) for call in asked.calls))
+
+    def _remember(self, message: Message) -> None:
+        ids = tuple(call.id for call in message.calls)
+        if None in ids or any(hash(id) in self._heard for id in ids):
+            return
+        known = self._history.get(ids)
+        if known is None or _place(message) < _place(known):
+            self._history[ids] = message
+
+    def _be_told(self, told: Told) -> None:
+        id = told.answer.id
+        if hash(id) in self._settled:
+            return
+        found = self._answers.setdefault(id, {})
+        name, at = told.span.trace, order(told.span)
+        if name not in found or at < found[name][0]:
+            found[name] = (at, told.answer)
+
+    def _keep_history(self) -> None:
+        """Messages that only later spans repeat: what put them out is not in the recording."""
+        for ids, message in sorted(self._history.items(), key=lambda item: _place(item[1])):
+            if not any(hash(id) in self._heard for id in ids):
+                self._traces[message.span.trace].ask(ids, _place(message), message.calls)
+                self._heard.update(map(hash, ids))
+
+    def _drop_repetitions(self) -> None:
+        """Messages of which no call ran, where another trace has the same and ran it: a proxy told too."""
+        for trace in self._traces.values():
+            self._ran.update(hash(key) for key, asked in trace.messages.items() if asked.begun)
+        for trace in self._traces.values():
+            named = {key: asked for key, asked in trace.messages.items() if None not in asked.ids}
+            for key in [key for key, m in named.items() if not m.begun and hash(key) in self._ran]:
+                del trace.messages[key]
+
+    def _join_across(self) -> None:
+        """Runs whose call was asked for in another trace."""
+        free: dict[Id, list[tuple[Asked, int]]] = {}
+        for trace in self._traces.values():
+            for id, places in trace.named.items():
+                free.setdefault(id, []).extend(place for place in places if place[0].ran[place[1]] is None)
+        waiting = [(e, trace) for trace in self._traces.values() for e in trace.waiting.values()]
+        for execution, trace in sorted(waiting, key=lambda pair: order(pair[0].span)):
+            named = [] if execution.call.id is None else free.get(execution.call.id, [])
+            if named:
+                place = min(named, key=lambda place: place[0].order)
+                settle(place, execution)
+                named.remove(place)
+                del trace.waiting[execution.span.id]
+
+    def _answered(self, name: str, call: Call) -> Call:
+        found = {} if call.id is None or call.result is not None else self._answers.get(call.id, {})
+        if not found:
+            return call
+        _, answer = found.get(name) or min(found.values(), key=lambda pair: pair[0])
+        return replace(call, result=answer.result, error=call.error or answer.error)
+
+
+def _place(message: Message) -> Key:
+    return (*order(message.span), message.index)

@@ -1,0 +1,117 @@
+"""Langfuse: exported observations, a list of them, one a line, or those of a trace in it.
+
+Decides what an observation tells of calls: the output of a ``GENERATION`` is the message that asks
+for them, in the shape of its provider; a ``TOOL`` ran one and does not name its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from fuzzharness.model import Batch, Call
+from fuzzharness.traces import provider
+from fuzzharness.traces.assembly import assemble
+from fuzzharness.traces.leniency import Leniency
+from fuzzharness.traces.node import Node
+from fuzzharness.traces.reader import Fit
+from fuzzharness.traces.span import Chat, Execution, Message, Part, Span, Told
+from fuzzharness.traces.times import moment
+
+name = "langfuse"
+
+_TYPES = (
+    "SPAN",
+    "EVENT",
+    "GENERATION",
+    "AGENT",
+    "TOOL",
+    "CHAIN",
+    "RETRIEVER",
+    "EVALUATOR",
+    "EMBEDDING",
+    "GUARDRAIL",
+)
+_IDS = ("tool_call_id", "toolCallId", "call_id")
+
+
+def fit(record: Node) -> Fit:
+    """Certain by the id of a trace beside one of the types of observations, or by a list of such."""
+    observations = record.get("observations").value
+    if isinstance(observations, list) and not record.get("id").absent:
+        return Fit.CERTAIN
+    return Fit.CERTAIN if not _trace(record).absent and record.get("type").value in _TYPES else Fit.NO
+
+
+def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
+    """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
+
+    def parts(record: Node) -> Iterator[Part]:
+        return _parts(record.object("an observation, an object"), leniency)
+
+    several = leniency.each(_observations, records)
+    return assemble((record for found in several for record in found), parts, leniency)
+
+
+def _observations(record: Node) -> list[Node]:
+    inside = record.get("observations")
+    return [record] if inside.absent else inside.items("the list of observations")
+
+
+def _parts(record: Node, leniency: Leniency) -> Iterator[Part]:
+    kind = record.get("type").one_of(_TYPES, "the type of the observation")
+    span = _span(record, kind == "AGENT")
+    if kind == "TOOL":
+        yield Execution(span, _ran(record, span))
+        return
+    yield span
+    if kind == "GENERATION":
+        yield Chat(span)
+        for index, message in enumerate(_messages(record.get("output"))):
+            yield Message(span, provider.calls(message, leniency), index)
+        for index, message in enumerate(_messages(record.get("input"))):
+            yield Message(span, provider.calls(message, leniency), index, history=True)
+            yield from (Told(span, answer) for answer in provider.answers(message))
+
+
+def _messages(node: Node) -> list[Node]:
+    """The messages of an input or output, bare, in a list, or among the parameters of a request."""
+    found = provider.decoded(node)
+    for place in ("messages", "choices"):
+        if isinstance(found.get(place).value, list):
+            return found.get(place).items()
+    return provider.messages(found)
+
+
+def _trace(record: Node) -> Node:
+    return record.get("trace_id" if record.get("traceId").absent else "traceId")
+
+
+def _span(record: Node, agent: bool) -> Span:
+    parent = record.get("parentObservationId")
+    parent = record.get("parent_observation_id") if parent.absent else parent
+    return Span(
+        _trace(record).name("the id of the trace"),
+        record.get("id").name("the id of the observation"),
+        None if parent.absent else parent.name("the id of the parent observation"),
+        moment(_either(record, "startTime", "start_time"), "the start of the observation"),
+        moment(_either(record, "endTime", "end_time"), "the end of the observation"),
+        agent,
+    )
+
+
+def _either(record: Node, name: str, other: str) -> Node:
+    return record.get(other if record.get(name).absent else name)
+
+
+def _ran(record: Node, span: Span) -> Call:
+    value, told, failed = provider.result_of(record.get("output"))
+    failed = failed or record.get("level").value == "ERROR"
+    message = _either(record, "statusMessage", "status_message").value
+    if value is None and failed and isinstance(message, str):
+        value = message
+    args, invalid = provider.given(record.get("input"))
+    metadata = provider.decoded(record.get("metadata"))
+    ids = [metadata.get(key).value for key in _IDS]
+    id = next((found for found in ids if isinstance(found, str) and found), told)
+    tool = record.get("name").name("the name of the tool")
+    return Call(tool, args, id, value, failed, span.started_at, span.ended_at, invalid)

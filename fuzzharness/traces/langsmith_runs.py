@@ -1,0 +1,116 @@
+"""LangSmith: exported runs, a list of them or one a line.
+
+Decides what a run tells of calls: ``llm`` runs put out the message that asks for them, ``tool`` runs
+execute them and mostly name the id. Tool runs without a message belong together by the step of
+their graph, since each may have a parent of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from fuzzharness.model import Batch, Call
+from fuzzharness.traces import arguments, provider
+from fuzzharness.traces.assembly import assemble
+from fuzzharness.traces.leniency import Leniency
+from fuzzharness.traces.node import Node
+from fuzzharness.traces.reader import Fit
+from fuzzharness.traces.span import Chat, Execution, Message, Part, Span, Told
+from fuzzharness.traces.times import moment
+
+name = "langsmith-runs"
+
+_OWN = ("dotted_order", "trace_id", "parent_run_id", "session_id", "child_run_ids", "inputs", "outputs")
+_MESSAGES = ("messages", "input")
+
+
+def fit(record: Node) -> Fit:
+    """Certain by ``run_type`` beside another member that only runs have."""
+    own = isinstance(record.get("run_type").value, str)
+    return Fit.CERTAIN if own and any(not record.get(key).absent for key in _OWN) else Fit.NO
+
+
+def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
+    """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
+
+    def parts(record: Node) -> Iterator[Part]:
+        return _parts(record.object("a run, an object"), leniency)
+
+    return assemble(records, parts, leniency)
+
+
+def _parts(run: Node, leniency: Leniency) -> Iterator[Part]:
+    kind, span = run.get("run_type").name("the type of the run"), _span(run)
+    if kind == "tool":
+        yield Execution(span, _ran(run, span))
+        return
+    yield span
+    if kind == "llm":
+        yield Chat(span)
+        for index, message in enumerate(_put_out(run)):
+            yield Message(span, provider.calls(message, leniency), index)
+        for index, message in enumerate(_given(run)):
+            yield Message(span, provider.calls(message, leniency), index, history=True)
+            yield from (Told(span, answer) for answer in provider.answers(message))
+
+
+def _span(run: Node) -> Span:
+    id, trace, parent = run.get("id").name("the id of the run"), run.get("trace_id"), run.get("parent_run_id")
+    return Span(
+        id if trace.absent else trace.name("the id of the trace"),
+        id,
+        None if parent.absent else parent.name("the id of the parent run"),
+        moment(run.get("start_time"), "the start of the run"),
+        moment(run.get("end_time"), "the end of the run"),
+        step=_step(run.get("extra").get("metadata").get("langgraph_step")),
+    )
+
+
+def _step(node: Node) -> str | None:
+    return str(node.value) if isinstance(node.value, int) else None
+
+
+def _put_out(run: Node) -> list[Node]:
+    """The messages that a model put out: LangChain's generations, else the output of a provider."""
+    outputs = run.get("outputs")
+    found = []
+    for several in _items(outputs.get("generations")):
+        chosen = several.items() if isinstance(several.value, list) else [several]
+        found += [generation.get("message") for generation in chosen]
+    choices = [choice.get("message") for choice in _items(outputs.get("choices"))]
+    return found or choices or [outputs]
+
+
+def _given(run: Node) -> list[Node]:
+    for place in _MESSAGES:
+        found = _items(run.get("inputs").get(place))
+        if found:
+            return [message for one in found for message in (_items(one) or [one])]
+    return []
+
+
+def _ran(run: Node, span: Span) -> Call:
+    extra, error, outputs = run.get("extra"), run.get("error"), run.get("outputs")
+    output = outputs if outputs.get("output").absent else outputs.get("output")
+    value, told, failed = (None, None, False) if output.value == {} else provider.result_of(output)
+    if not error.absent:
+        value = error.text("the error of the run, a string") if value is None else value
+    args, invalid = _arguments(run.get("inputs"))
+    id = extra.get("tool_call_id").value
+    id = id if isinstance(id, str) and id else told
+    tool = run.get("name").name("the name of the tool")
+    failed = failed or not error.absent
+    return Call(tool, args, id, value, failed, span.started_at, span.ended_at, invalid)
+
+
+def _arguments(inputs: Node) -> arguments.Arguments:
+    """The arguments, which stand in one text ``input`` where the tracer had nothing else."""
+    alone = isinstance(inputs.value, dict) and set(inputs.value) == {"input"}
+    inner = inputs.get("input")
+    if alone and isinstance(provider.decoded(inner).value, dict):
+        return provider.given(inner)
+    return provider.given(inputs)
+
+
+def _items(node: Node) -> list[Node]:
+    return node.items() if isinstance(node.value, list) else []

@@ -1,0 +1,83 @@
+"""OpenAI Agents SDK: spans as its trace exporter writes them, one a line or in a list.
+
+Decides what a span tells of calls. ``function`` spans run them without naming the id, so that the
+calls of a batch are those after one answer of the model; the ``generation`` spans of Chat
+Completions keep the message, which then tells ids and order, the ``response`` spans keep nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from fuzzharness.model import Batch, Call
+from fuzzharness.traces import provider
+from fuzzharness.traces.assembly import assemble
+from fuzzharness.traces.leniency import Leniency
+from fuzzharness.traces.node import Node
+from fuzzharness.traces.reader import Fit
+from fuzzharness.traces.span import Chat, Execution, Message, Part, Span, Told
+from fuzzharness.traces.times import moment
+
+name = "openai-agents-trace"
+
+_MODELS = ("generation", "response")
+
+
+def fit(record: Node) -> Fit:
+    """Certain by the kind of object that only this exporter writes."""
+    return Fit.CERTAIN if record.get("object").value in ("trace", "trace.span") else Fit.NO
+
+
+def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
+    """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
+
+    def parts(record: Node) -> Iterator[Part]:
+        return _parts(record.object("a trace or a span, an object"), leniency)
+
+    return assemble(records, parts, leniency)
+
+
+def _parts(record: Node, leniency: Leniency) -> Iterator[Part]:
+    if record.get("object").one_of(("trace", "trace.span"), "the kind of the object") == "trace":
+        return
+    data = record.get("span_data").object("the data of the span, an object")
+    kind = data.get("type").name("the type of the span")
+    span = _span(record, kind == "agent")
+    if kind == "function":
+        yield Execution(span, _ran(record, data, span))
+        return
+    yield span
+    if kind in _MODELS:
+        yield Chat(span)
+    if kind == "generation":
+        for index, message in enumerate(_messages(data.get("output"))):
+            yield Message(span, provider.calls(message, leniency), index)
+        for index, message in enumerate(_messages(data.get("input"))):
+            yield Message(span, provider.calls(message, leniency), index, history=True)
+            yield from (Told(span, answer) for answer in provider.answers(message))
+
+
+def _messages(node: Node) -> list[Node]:
+    return [] if node.absent else provider.messages(node)
+
+
+def _span(record: Node, agent: bool) -> Span:
+    parent = record.get("parent_id")
+    return Span(
+        record.get("trace_id").name("the id of the trace"),
+        record.get("id").name("the id of the span"),
+        None if parent.absent else parent.name("the id of the parent span"),
+        moment(record.get("started_at"), "the start of the span"),
+        moment(record.get("ended_at"), "the end of the span"),
+        agent,
+    )
+
+
+def _ran(record: Node, data: Node, span: Span) -> Call:
+    tool = data.get("name").name("the name of the tool")
+    args, invalid = provider.given(data.get("input"))
+    error, value = record.get("error"), data.get("output").value
+    failed = not error.absent
+    if failed and value is None:
+        value = error.get("message").value
+    return Call(tool, args, None, value, failed, span.started_at, span.ended_at, invalid)

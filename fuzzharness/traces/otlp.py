@@ -1,0 +1,214 @@
+"""OTLP: spans of OpenTelemetry in OTLP/JSON, as the file exporter of the collector writes them.
+
+Decides how an export unfolds into spans and how its typed values become plain ones: 64-bit integers
+are texts, ids are hex. Read by hand, since protobuf's own JSON reader takes the hex for base64. Knows
+no attribute by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fuzzharness.traces.leniency import Leniency
+from fuzzharness.traces.node import MISSING, Node
+from fuzzharness.traces.span import Span
+from fuzzharness.traces.times import from_nanoseconds
+
+ERROR = 2
+"""The code of the status of a span that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """The attributes of a span or event by name, decoded as they are asked for."""
+
+    place: Node
+    found: dict[str, Any]
+
+    def get(self, name: str) -> Node:
+        """The value of the attribute ``name``, without a value where there is none.
+
+        Raises :class:`TraceError` where it is no value of OTLP.
+        """
+        wrapped = self.found.get(name, MISSING)
+        node = Node(wrapped, self.place.place.member(name))
+        return node if wrapped is MISSING else Node(plain(node), node.place)
+
+    def first(self, *names: str) -> Node:
+        """The value of the first of these attributes that there is."""
+        return self.get(self.has(*names))
+
+    def has(self, *names: str) -> str:
+        """Which of these attributes there is, the first where there is none."""
+        return next((name for name in names if name in self.found), names[0])
+
+    def text(self, name: str) -> str | None:
+        """The attribute ``name`` where it is a text that is not empty."""
+        wrapped = self.found.get(name)
+        plainly = isinstance(wrapped, dict) and len(wrapped) == 1 and wrapped.get("stringValue")
+        value = plainly or (None if wrapped is None else self.get(name).value)
+        return value if isinstance(value, str) and value else None
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """One span of an export: where it stands in the file, and its attributes."""
+
+    node: Node
+    attributes: Attributes
+
+    def span(self, agent: bool = False) -> Span:
+        """Its place among the others. Raises :class:`TraceError` where ids or times are missing."""
+        node = self.node
+        parent = node.get("parentSpanId").value
+        return Span(
+            node.get("traceId").name("the id of the trace"),
+            node.get("spanId").name("the id of the span"),
+            parent if isinstance(parent, str) and parent else None,
+            from_nanoseconds(node.get("startTimeUnixNano"), "the start of the span"),
+            from_nanoseconds(node.get("endTimeUnixNano"), "the end of the span"),
+            agent,
+        )
+
+    @property
+    def failed(self) -> bool:
+        """Whether its status is an error."""
+        return self.node.get("status").get("code").value in (ERROR, "STATUS_CODE_ERROR")
+
+    @property
+    def complaint(self) -> str | None:
+        """What its status, or else its exception, says went wrong."""
+        said = self.node.get("status").get("message").value
+        told = [event.attributes.text("exception.message") for event in events(self.node)]
+        return next((text for text in (said, *told) if isinstance(text, str) and text), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a span."""
+
+    name: str
+    attributes: Attributes
+
+
+def is_export(record: Node) -> bool:
+    """Whether ``record`` looks like one export of spans."""
+    return isinstance(record.get("resourceSpans").value, list)
+
+
+def names(record: Node) -> Iterator[str]:
+    """The names of all attributes and events in ``record``; what is malformed has none."""
+    for node in _raw(record):
+        for key in ("attributes", "events"):
+            for part in _items(node.get(key)):
+                name = part.get("key" if key == "attributes" else "name").value
+                if isinstance(name, str):
+                    yield name
+
+
+def spans(records: Iterable[Node], leniency: Leniency) -> Iterator[Node]:
+    """The spans in ``records``, one export each. Raises :class:`TraceError` where a list is none."""
+    for export in leniency.each(_spans, records):
+        yield from export
+
+
+def _spans(record: Node) -> list[Node]:
+    return list(_in_export(record))
+
+
+def _in_export(record: Node) -> Iterator[Node]:
+    for resource in record.get("resourceSpans").items("the list of resourceSpans"):
+        scopes = resource.object("the spans of a resource, an object").get("scopeSpans")
+        if scopes.absent:
+            scopes = resource.get("instrumentationLibrarySpans")
+        for scope in [] if scopes.absent else scopes.items("the list of scopeSpans"):
+            found = scope.object("the spans of a scope, an object").get("spans")
+            yield from [] if found.absent else found.items("the list of spans")
+
+
+def traced(node: Node) -> Traced:
+    """The span at ``node`` with its attributes. Raises :class:`TraceError`."""
+    return Traced(node.object("a span, an object"), attributes(node))
+
+
+def attributes(node: Node) -> Attributes:
+    """The attributes of the span or event at ``node``. Raises :class:`TraceError`."""
+    given = node.get("attributes")
+    if given.absent:
+        return Attributes(given, {})
+    if not isinstance(given.value, list):
+        raise given.refuse("the list of attributes")
+    try:
+        return Attributes(given, {pair["key"]: pair.get("value") for pair in given.value})
+    except (TypeError, KeyError, AttributeError):
+        raise given.refuse("attributes, each an object with key and value") from None
+
+
+def events(node: Node) -> list[Event]:
+    """The events of the span at ``node``. Raises :class:`TraceError`."""
+    given = node.get("events")
+    if given.absent:
+        return []
+    found = [event.object("an event, an object") for event in given.items("the list of events")]
+    return [Event(event.get("name").text("the name of the event"), attributes(event)) for event in found]
+
+
+def plain(node: Node) -> Any:
+    """The value that an OTLP value stands for; None for an empty one. Raises :class:`TraceError`."""
+    if node.value is None or node.value == {}:
+        return None
+    if not isinstance(node.value, dict) or len(node.value) != 1:
+        raise node.refuse("a value of OTLP, an object with stringValue or another kind")
+    (kind,) = node.value
+    read = _KINDS.get(kind)
+    if read is None:
+        raise node.refuse(f"a value of OTLP, one of {', '.join(_KINDS)}")
+    return read(node.get(kind))
+
+
+def _whole(node: Node) -> int:
+    try:
+        if isinstance(node.value, (str, int)) and not isinstance(node.value, bool):
+            return int(node.value)
+    except ValueError:
+        pass
+    raise node.refuse("a whole number, or its digits")
+
+
+def _as_is(node: Node) -> Any:
+    return node.value
+
+
+def _list(node: Node) -> list[Any]:
+    values = node.get("values")
+    return [] if values.absent else [plain(value) for value in values.items("the values of a list")]
+
+
+def _mapping(node: Node) -> dict[str, Any]:
+    values = node.get("values")
+    pairs = [] if values.absent else values.items("the pairs of a mapping")
+    return {pair.get("key").text("the key of a pair"): plain(pair.get("value")) for pair in pairs}
+
+
+_KINDS = {
+    "stringValue": _as_is,
+    "boolValue": _as_is,
+    "intValue": _whole,
+    "doubleValue": _as_is,
+    "bytesValue": _as_is,
+    "arrayValue": _list,
+    "kvlistValue": _mapping,
+}
+
+
+def _raw(record: Node) -> Iterator[Node]:
+    for resource in _items(record.get("resourceSpans")):
+        for place in ("scopeSpans", "instrumentationLibrarySpans"):
+            for scope in _items(resource.get(place)):
+                yield from _items(scope.get("spans"))
+
+
+def _items(node: Node) -> list[Node]:
+    return node.items() if isinstance(node.value, list) else []

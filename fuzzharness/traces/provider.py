@@ -1,0 +1,208 @@
+"""Provider: a message in the shape of whichever provider's library it came from.
+
+Decides where such a message keeps its calls and its results. Traces carry the messages of OpenAI
+(Chat, Responses), Anthropic, Bedrock, Gemini, LangChain, Vercel AI and the OpenTelemetry
+conventions side by side, so nothing here asks whose it is. Refuses only what is a call in one of
+these shapes and lacks a name, or bears the id of a call before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fuzzharness.errors import TraceError
+from fuzzharness.model import Call
+from fuzzharness.traces import arguments
+from fuzzharness.traces.document import parse_text
+from fuzzharness.traces.leniency import Leniency
+from fuzzharness.traces.node import MISSING, Node
+from fuzzharness.traces.turn import Answer, Turn
+
+_ENVELOPES = ("kwargs", "data", "message", "update")
+_LISTS = ("tool_calls", "content", "parts", "output")
+_WRAPPED = ("function", "toolUse", "functionCall", "function_call")
+_CALLS = ("tool_call", "tool_use", "function_call", "tool-call", "function", "invalid_tool_call")
+_BROKEN = ("invalid_tool_calls",)
+_BROUGHT = ("toolResult", "functionResponse", "function_response")
+_RESULTS = ("tool_call_response", "tool_result", "function_call_output", "tool-result")
+_DEPTH = 4
+
+
+def decoded(node: Node) -> Node:
+    """``node``, or the list or object that its text holds as JSON."""
+    if not isinstance(node.value, str) or node.value.lstrip()[:1] not in ("[", "{"):
+        return node
+    try:
+        return Node(parse_text(node.value), node.place)
+    except TraceError:
+        return node
+
+
+def given(node: Node) -> arguments.Arguments:
+    """The arguments at ``node``, as an object or as JSON in a text; unrecorded is the empty text."""
+    if node.value is MISSING:
+        return arguments.Arguments(None, "")
+    if isinstance(node.value, str):
+        return arguments.from_text(node.value)
+    return arguments.from_value(node.value)
+
+
+def messages(node: Node) -> list[Node]:
+    """The messages at ``node``, one or a list of them, as JSON or as text that holds JSON."""
+    found = decoded(node)
+    if not isinstance(found.value, list):
+        return [found]
+    blocks = _items_of(found, _CALLS + _RESULTS, _WRAPPED + _BROUGHT)
+    return [found] if blocks else found.items()
+
+
+def calls(message: Node, leniency: Leniency) -> Turn:
+    """The calls that ``message`` asks for, in its order.
+
+    Raises :class:`TraceError` at a call without a name or with the id of one before it; lenient
+    reading leaves such a call out.
+    """
+    taken: set[str | int | None] = set()
+
+    def read_new(node: Node) -> Call:
+        call = _call(node)
+        if call.id in taken:
+            raise node.refuse("a call with an id that no other call of the message has")
+        taken.add(call.id)
+        taken.discard(None)
+        return call
+
+    return tuple(leniency.each(read_new, _called(message, _DEPTH)))
+
+
+def answers(message: Node) -> list[Answer]:
+    """The results of calls that ``message`` brings back."""
+    return list(_answers(message, _DEPTH))
+
+
+def _called(message: Node, depth: int) -> list[Node]:
+    """The calls of the first place that has any: libraries repeat them in blocks of the content."""
+    if not isinstance(message.value, dict):
+        return _calls_in(message)
+    broken = [call for place in _members(message, _BROKEN) for call in _calls_in(message.get(place))]
+    for place in _members(message, _LISTS):
+        found = _calls_in(message.get(place))
+        if found:
+            return found + broken
+    for place in _members(message, _ENVELOPES) if depth else ():
+        found = _called(message.get(place), depth - 1) if isinstance(message.value[place], dict) else []
+        if found:
+            return found + broken
+    return broken
+
+
+def _members(node: Node, names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if name in node.value]
+
+
+def _calls_in(node: Node) -> list[Node]:
+    return _items_of(node, _CALLS, _WRAPPED)
+
+
+def _items_of(node: Node, kinds: tuple[str, ...], wrappers: tuple[str, ...]) -> list[Node]:
+    """The items of the list at ``node`` that are of one of ``kinds`` or in one of ``wrappers``."""
+    found = decoded(node)
+    items = enumerate(found.value) if isinstance(found.value, list) else ()
+    own = [(n, item) for n, item in items if isinstance(item, dict) and _is(item, kinds, wrappers)]
+    return [Node(item, found.place.item(n)) for n, item in own]
+
+
+def _is(item: dict[str, Any], kinds: tuple[str, ...], wrappers: tuple[str, ...]) -> bool:
+    kind = item.get("toolCallType", item.get("type"))
+    return (isinstance(kind, str) and kind in kinds) or any(isinstance(item.get(w), dict) for w in wrappers)
+
+
+def _wrapped(node: Node, names: tuple[str, ...]) -> Node | None:
+    return next((node.get(name) for name in names if isinstance(node.value.get(name), dict)), None)
+
+
+def _call(node: Node) -> Call:
+    inner = _wrapped(node, _WRAPPED) or node
+    name = _first(inner, "name", "toolName").name("the name of the tool")
+    args, invalid = given(_first(inner, "arguments", "args", "input"))
+    return Call(name, args, _id(node) or _id(inner), invalid_args=invalid)
+
+
+def _id(node: Node) -> str | None:
+    id = _first(node, "call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id").value
+    return id if isinstance(id, str) and id else None
+
+
+def _first(node: Node, *names: str) -> Node:
+    return node.get(next((name for name in names if name in node.value), names[0]))
+
+
+def _answers(message: Node, depth: int) -> Iterator[Answer]:
+    inside = _members(message, ("content", "parts")) if isinstance(message.value, dict) else ()
+    brought = _brought(message) or [item for place in inside for item in _brought(message.get(place))]
+    for item in brought:
+        yield from _answer(_wrapped(item, _BROUGHT) or item)
+    if brought or not isinstance(message.value, dict):
+        return
+    if message.value.get("role") == "tool" or message.value.get("tool_call_id"):
+        yield from _answer(message)
+    for place in _members(message, _ENVELOPES) if depth else ():
+        if isinstance(message.value[place], dict):
+            yield from _answers(message.get(place), depth - 1)
+
+
+def _brought(node: Node) -> list[Node]:
+    return _items_of(node, _RESULTS, _BROUGHT)
+
+
+def _answer(node: Node) -> Iterator[Answer]:
+    id = _id(node)
+    if id is not None:
+        result = payload(_first(node, "response", "result", "output", "content").value)
+        yield Answer(id, result, failed(node))
+
+
+def failed(node: Node) -> bool:
+    """Whether the result at ``node`` says that it is an error."""
+    return (
+        node.get("status").value == "error"
+        or node.get("is_error").value is True
+        or node.get("isError").value is True
+    )
+
+
+def payload(value: Any) -> Any:
+    """A result without its envelope: the text of blocks of text, the value of one block of JSON.
+
+    A message that stands for the result gives its content; what was never recorded is None.
+    """
+    if value is MISSING:
+        return None
+    if isinstance(value, list) and value and all(isinstance(block, dict) for block in value):
+        return _blocks(value)
+    return value
+
+
+def _blocks(blocks: list[dict[str, Any]]) -> Any:
+    if all(isinstance(block.get("text"), str) for block in blocks):
+        return "".join(block["text"] for block in blocks)
+    if len(blocks) == 1 and "json" in blocks[0]:
+        return blocks[0]["json"]
+    return blocks
+
+
+def result_of(node: Node) -> tuple[Any, str | None, bool]:
+    """What a run gave back: the payload at ``node``, the id of its call and whether it failed.
+
+    A tool may give back a message (LangChain's ToolMessage, serialised either way), whose content is
+    the payload and which names its call.
+    """
+    found = decoded(node)
+    for envelope in ("output", "kwargs", "data"):
+        inner = found.get(envelope)
+        if isinstance(inner.value, dict):
+            found = inner
+    if isinstance(found.get("tool_call_id").value, str):
+        return payload(found.get("content").value), _id(found), failed(found)
+    return payload(node.value), None, False
