@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from fuzzharness.traces.leniency import Leniency
-from fuzzharness.traces.node import Node
+from fuzzharness.traces.node import MISSING, Node
 
 Record = tuple[int, Node]
 """The number of a conversation, and a record of it."""
@@ -41,14 +41,15 @@ def _conversations(documents: Iterable[Node], leniency: Leniency) -> Iterator[It
 
 
 def _is_whole(document: Node) -> bool:
-    return _wraps(document) or isinstance(document.value, list)
+    value = document.value
+    if isinstance(value, dict):
+        return "messages" in value and _wraps(document)
+    return isinstance(value, list)
 
 
 def _wraps(document: Node) -> bool:
-    value = document.value
-    if not isinstance(value, dict) or "messages" not in value:
-        return False
-    return value["messages"] is not None and value.get("role") is None
+    """Whether an object is no message of its own, but holds some."""
+    return document.peek("messages") not in (None, MISSING) and document.peek("role") in (None, MISSING)
 
 
 def _parts(document: Node) -> list[Node]:
