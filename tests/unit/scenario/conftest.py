@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from itertools import count
 
 import pytest
 
@@ -30,11 +31,11 @@ def nothing():
 NEEDED = {"recording": "recording.json", "tools": "tools.py", "world": "world.py:world"}
 
 
-def message(accounts):
-    """An assistant message that credits each of ``accounts``."""
+def message(turn, accounts):
+    """The assistant message of a turn that credits each of ``accounts``."""
     args = [json.dumps({"account": account, "amount": 10}) for account in accounts]
     functions = [{"name": "add_credit", "arguments": text} for text in args]
-    calls = [{"id": f"c{n}", "type": "function", "function": f} for n, f in enumerate(functions)]
+    calls = [{"id": f"c{turn}-{n}", "type": "function", "function": f} for n, f in enumerate(functions)]
     return {"role": "assistant", "content": None, "tool_calls": calls}
 
 
@@ -49,7 +50,7 @@ def write(tmp_path):
     def build(more="", name="shop", turns=("77",), keys=None, **files):
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
-        (folder / "recording.json").write_text(json.dumps(list(map(message, turns))))
+        (folder / "recording.json").write_text(json.dumps(list(map(message, count(1), turns))))
         for stem, text in {"tools": TOOLS, "world": WORLD, **files}.items():
             (folder / f"{stem}.py").write_text(textwrap.dedent(text))
         file = folder / f"{name}.scenario.toml"
