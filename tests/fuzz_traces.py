@@ -1,8 +1,8 @@
 """Coverage-guided search for a recording that neither is read nor raises TraceError.
 
-Not collected by pytest: ``python tests/fuzz_traces.py [SECONDS] [CORPUS]`` runs it with atheris,
-which takes its first inputs from the samples. A finding is written to ``crash-…`` in the working
-directory and ends the run.
+Not collected by pytest: ``python tests/fuzz_traces.py [SECONDS] [CORPUS]`` runs it with atheris (the
+dependency group ``fuzz``), which takes its first inputs from the samples. A finding is written to
+``crash-…`` in the working directory and ends the run.
 """
 
 from __future__ import annotations

@@ -68,12 +68,14 @@ class _Session:
 
     def take(self, record: Node) -> None:
         """Add what ``record`` says. Raises :class:`TraceError`."""
-        if block_type(record) not in _ROLES:
+        kind = block_type(record)
+        if kind not in _ROLES:
             record = _relayed(record)
-        if block_type(record) not in _ROLES:
+            kind = block_type(record)
+        if kind not in _ROLES:
             return
         content = record.get("message").object("the message of the line, an object").get("content")
-        if record.value["type"] == "assistant":
+        if kind == "assistant":
             self._say(record, of_type("tool_use", content, self._leniency))
         else:
             self._answer(record, of_type("tool_result", content, self._leniency))

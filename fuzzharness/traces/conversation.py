@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import Any, NamedTuple
 
 from fuzzharness.traces.leniency import Leniency
-from fuzzharness.traces.node import Node
+from fuzzharness.traces.node import MISSING, Node
 
-Record = tuple[int, Node]
-"""The number of a conversation, and a record of it."""
+
+class Conversation(NamedTuple):
+    """A conversation by its number; ``whole`` where it is one JSON list of messages."""
+
+    number: int
+    whole: bool
+
+
+Record = tuple[Conversation, Node]
+"""A conversation, and a record of it."""
 
 
 def records(documents: Iterable[Node], leniency: Leniency) -> Iterator[Record]:
@@ -23,30 +32,33 @@ def records(documents: Iterable[Node], leniency: Leniency) -> Iterator[Record]:
     such objects: then each of them is. Documents that are neither are the records of one. Raises
     :class:`TraceError` where ``messages`` is no list; lenient reading leaves that conversation out.
     """
-    for number, conversation in enumerate(_conversations(documents, leniency)):
-        for node in conversation:
-            yield number, node
+    for number, (whole, nodes) in enumerate(_conversations(documents, leniency)):
+        conversation = Conversation(number, whole)
+        for node in nodes:
+            yield conversation, node
 
 
-def _conversations(documents: Iterable[Node], leniency: Leniency) -> Iterator[Iterable[Node]]:
+def _conversations(documents: Iterable[Node], leniency: Leniency) -> Iterator[tuple[bool, Iterable[Node]]]:
     for whole, run in groupby(documents, key=_is_whole):
         if not whole:
-            yield (record for document in run for record in _records(document))
+            yield False, (record for document in run for record in _records(document))
             continue
         for parts in leniency.each(_parts, run):
             if parts and all(_is_whole(part) for part in parts):
                 yield from _conversations(parts, leniency)
             else:
-                yield parts
+                yield all(part.peek("role") is not MISSING for part in parts), parts
 
 
 def _is_whole(document: Node) -> bool:
-    return _wraps(document) or (isinstance(document.value, list) and not _is_array(document))
+    value = document.value
+    if isinstance(value, dict):
+        return "messages" in value and _wraps(document)
+    return isinstance(value, list) and not _is_array(value)
 
 
-def _is_array(document: Node) -> bool:
-    """Whether ``document`` is an array of JSON-RPC messages, which stand among others in a log."""
-    items = document.value if isinstance(document.value, list) else []
+def _is_array(items: list[Any]) -> bool:
+    """Whether ``items`` are an array of JSON-RPC messages, which stand among others in a log."""
     return bool(items) and all(isinstance(item, dict) and "jsonrpc" in item for item in items)
 
 
@@ -55,10 +67,8 @@ def _records(document: Node) -> list[Node]:
 
 
 def _wraps(document: Node) -> bool:
-    value = document.value
-    if not isinstance(value, dict) or "messages" not in value:
-        return False
-    return value["messages"] is not None and value.get("role") is None
+    """Whether an object is no message of its own, but holds some."""
+    return document.peek("messages") not in (None, MISSING) and document.peek("role") in (None, MISSING)
 
 
 def _parts(document: Node) -> list[Node]:

@@ -79,7 +79,7 @@ class Node:
         return self.value
 
     def label(self, what: str) -> str | int:
-        """The string here, not empty, or the number, whole. Raises :class:`TraceError` that tells ``what``."""
+        """The number, or the string, not empty. Raises :class:`TraceError`, calling it ``what``."""
         if type(self.value) is int:
             return self.value
         if not isinstance(self.value, str) or not self.value:

@@ -89,9 +89,9 @@ class Reading(Iterator[Batch]):
             self._stream = None
 
     def _read(self, reader: Reader, found: Iterable[Record]) -> Iterator[Batch]:
-        for _, conversation in groupby(found, key=itemgetter(0)):
-            nodes = map(itemgetter(1), conversation)
-            yield from self._repeats.pass_over(reader.batches(nodes, self._leniency))
+        for conversation, run in groupby(found, key=itemgetter(0)):
+            batches = reader.batches(map(itemgetter(1), run), self._leniency)
+            yield from self._repeats.pass_over(batches, conversation.whole)
 
 
 def _free(id: str | None, number: int, taken: set[str]) -> str:

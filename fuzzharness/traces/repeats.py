@@ -6,7 +6,7 @@ twice, a resumed session begins with a copy of the former. Knows no recording fo
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,23 +23,31 @@ class Repeats:
 
     Two batches are the same where ids, tools, arguments and results are, or where one of them lacks
     results and the rest is the same; the one with more results is kept, in the place of the first.
-    Where calls have no ids, all batches before them in their conversation must be the same too,
-    since an agent may well ask the same again; so where batches have ids, as in a recording of ours,
-    which says nothing twice. A batch that lacks results is held until they come,
-    while at most ``HELD`` batches wait behind it.
+    Where calls have no ids, or numbers that another session counts again, all batches before them in their
+    conversation must be the same too, since an agent may well ask the same again; so where batches have ids,
+    as in a recording of ours, which says nothing twice. One list of messages is one history: it is no repeat
+    of itself. A batch that lacks results is held until they come, while at most ``HELD`` batches wait
+    behind it.
     """
 
     _seen: Digests = field(default_factory=Digests)
     _line: deque[_Held] = field(default_factory=deque)
     _open: dict[int, _Held] = field(default_factory=dict)
 
-    def pass_over(self, conversation: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches of one conversation that are new, and those that were held before them."""
+    def pass_over(self, conversation: Iterable[Batch], whole: bool = False) -> Iterator[Batch]:
+        """The batches of one conversation that are new, and those that were held before them.
+
+        ``whole``: it is one list of messages.
+        """
         before = 0
+        times: Counter[int] = Counter()
         for batch in conversation:
-            ids = [call.id for call in batch.calls]
-            asked = hash((before if batch.id or None in ids else 0, *map(_asked, batch.calls)))
+            told_apart = batch.id is None and all(map(_is_told_apart, batch.calls))
+            asked = hash((0 if told_apart else before, *map(_asked, batch.calls)))
             before = hash((before, asked))
+            if whole:
+                times[asked] += 1
+                asked = hash((asked, times[asked]))
             if self._is_new(batch, asked):
                 yield batch
             elif self._line:
@@ -86,12 +94,18 @@ class _Held:
     missing: int
 
 
+def _is_told_apart(call: Call) -> bool:
+    """Whether the id of a call, or its time where ids are counted, is that of no other."""
+    return call.id is not None and (isinstance(call.id, str) or call.started_at is not None)
+
+
 def _is_answered(call: Call) -> bool:
     return call.result is not None or call.error or call.ended_at is not None
 
 
 def _asked(call: Call) -> tuple[Any, ...]:
-    return call.id, call.tool, call.invalid_args or repr(call.args)
+    counted = call.started_at if isinstance(call.id, int) else None
+    return call.id, counted, call.tool, call.invalid_args or repr(call.args)
 
 
 def _hash(call: Call) -> int:

@@ -81,22 +81,17 @@ def _rest(head: bytearray, lines: Iterator[Line], file: str) -> bytes:
 
 
 def _values(lines: Iterable[Line], file: str, leniency: Leniency) -> Iterator[Node]:
-    for line in lines:
-        if line[1].isspace():
+    for number, data in lines:
+        if data.isspace():
             continue
         try:
-            yield _parsed(line, file)
+            if len(data) > SIZE_LIMIT:
+                raise _too_large(Place(file, number))
+            yield parse(data, file, number)
         except TraceError:
             if not leniency.lenient:
                 raise
             leniency.skipped += 1
-
-
-def _parsed(line: Line, file: str) -> Node:
-    number, data = line
-    if len(data) > SIZE_LIMIT:
-        raise _too_large(Place(file, number))
-    return parse(data, file, number)
 
 
 def _unbroken(lines: Iterable[Line], file: str) -> Iterator[Line]:
@@ -109,11 +104,7 @@ def _is_blank(data: bytes) -> bool:
 
 
 def _parses(line: Line, file: str) -> bool:
-    try:
-        _parsed(line, file)
-    except TraceError:
-        return False
-    return True
+    return next(_values([line], file, Leniency(lenient=True)), None) is not None
 
 
 def _salvaged(file: str, leniency: Leniency) -> Iterator[Node] | None:

@@ -58,6 +58,8 @@ def join(entries: Iterable[Turn | Answer]) -> Iterator[Batch]:
             turns.answer(entry)
         elif entry:
             turns.close(turns.open(entry))
+        else:
+            continue
         yield from turns.ready()
     yield from turns.rest()
 

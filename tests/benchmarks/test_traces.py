@@ -80,7 +80,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 @pytest.mark.parametrize("make", [chat, claude])
-@pytest.mark.parametrize(("most", "limit"), [(120, 2.5), (1000, 2)], ids=["short results", "results of 3 kB"])
+@pytest.mark.parametrize(("most", "limit"), [(120, 2.5), (1000, 2)], ids=["0.4 kB", "3.5 kB"])
 def test_reading_recordings_takes_about_twice_the_time_of_parsing_them(
     make: Callable[[Random, int], Iterator[dict[str, Any]]], most: int, limit: float, tmp_path: Path
 ) -> None:

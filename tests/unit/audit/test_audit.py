@@ -41,11 +41,16 @@ def texts(*batches: list[Call]) -> list[str]:
 def test_two_credits_on_one_account_are_suspected_first(sample: str) -> None:
     first, second, *_ = audit(load_trace(SAMPLES / sample))
     assert first.pair.batch.id == "turn-1"
-    assert [c.tool for c in first.pair.calls] == ["add_credit", "add_credit"]
+    assert tools(first) == ["add_credit", "add_credit"]
     assert (first.mode, "account=7" in first.evidence[0].text) == ("shared-state", True)
-    assert [c.tool for c in second.pair.calls] == ["get_customer_id", "get_recent_orders"]
+    assert tools(second) == ["get_customer_id", "get_recent_orders"]
     assert second.mode == "context"
     assert "customer_id=''" in second.evidence[0].text
+
+
+def tools(suspicion: Suspicion) -> list[str]:
+    """The tools of the pair, by the names they have in every sample."""
+    return [call.tool.removeprefix("mcp__shop__") for call in suspicion.pair.calls]
 
 
 def test_reads_are_not_suspected_on_different_keys_nor_on_one() -> None:

@@ -75,3 +75,10 @@ def test_batch_whose_results_never_come_leaves_after_a_while(load: Load) -> None
     trace = load([[asks("a")], *others])
     assert len(trace.batches) == HELD + 11
     assert labels(trace)[0] == ("a",)
+
+
+def test_one_list_of_messages_is_no_repeat_of_itself(load: Load) -> None:
+    again = [asks("a"), says("a"), asks("a"), says("a")]
+    assert labels(load(again)) == [("a",), ("a",)]
+    assert labels(load({"messages": again})) == [("a",), ("a",)]
+    assert labels(load([again[:2], again, again])) == [("a",), ("a",)]
