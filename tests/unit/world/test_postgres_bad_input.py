@@ -21,6 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import fuzzharness as fh
 
+pytestmark = pytest.mark.long
+
 Run = Callable[..., Any]
 Server = Any  # of tests/conftest.py, which no test can import
 
