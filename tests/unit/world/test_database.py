@@ -325,6 +325,27 @@ def test_a_commit_apart_from_its_last_statement_is_a_step_of_its_own(release: bo
     assert {o.results["look-1"].value for o in report.outcomes} == {(0, 100), (0, 1), (1, 100), (1, 1)}
 
 
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
+@pytest.mark.parametrize("writes", [1, 2, 3])
+def test_a_transaction_and_a_write_of_another_row_come_in_either_order(
+    writes: int, end: str, explore: Run
+) -> None:
+    def many(db: sa.Engine) -> None:
+        with db.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("BEGIN")
+            for balance in range(writes):
+                connection.exec_driver_sql("UPDATE accounts SET balance = ? WHERE id = 7", (balance,))
+            connection.exec_driver_sql(end)
+
+    def one(db: sa.Engine) -> None:
+        with db.begin() as connection:
+            connection.exec_driver_sql("UPDATE accounts SET balance = 0 WHERE id = 8")
+
+    report = explore(fh.World(db=fh.Database("sqlite://", setup=fill)), many, one)
+    assert (report.verdict, report.exhausted, report.reasons) == (fh.Verdict.SAFE, True, ())
+    assert report.executions == (1 if writes == 1 else 2)  # the lock is held over a gate
+
+
 def test_a_statement_that_fails_half_way_is_noted_with_what_it_wrote(run_once: Run) -> None:
     def tool(db: sa.Engine) -> None:
         connection = db.raw_connection()
