@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 import types
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,37 @@ def test_a_call_that_switches_to_wal_mode_does_not_spoil_the_next_run(run_once: 
 
     seen = run_once(fh.World(db=fh.Database("sqlite://", setup=fill)), switch, again=5)
     assert seen.state["db"]["accounts"][7]["balance"] == 2
+
+
+@pytest.mark.parametrize(("before", "after"), [("DELETE", "WAL"), ("WAL", "DELETE")])
+def test_a_switch_of_the_journal_mode_is_no_ground_for_safety(
+    before: str, after: str, explore: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {before}")
+        connection.execute("CREATE TABLE accounts (id INTEGER PRIMARY KEY)")
+
+    def switch() -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA journal_mode({after})")
+
+    def ask() -> Any:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("SELECT 1 FROM accounts").fetchall()
+            return connection.execute("PRAGMA journal_mode").fetchone()
+
+    def same() -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA journal_mode = {before}")
+
+    def world() -> fh.World:
+        return fh.World(db=fh.Database(f"sqlite:///{path}"))
+
+    report = explore(world(), switch, ask)
+    assert not report.exhausted
+    assert any("WAL mode" in reason for reason in report.reasons)
+    assert explore(world(), same, ask).reasons == ()
 
 
 def test_two_connections_of_one_call_see_each_other_as_two_clients(run_once: Run) -> None:
