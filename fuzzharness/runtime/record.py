@@ -16,6 +16,9 @@ from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.strand import Strand
 from fuzzharness.runtime.trail import Trail
 
+_GIVING_BACK = frozenset({Kind.UNLOCK, Kind.PASS})
+_HOLDING = frozenset({Kind.LOCK, Kind.TRY}) | _GIVING_BACK
+
 
 class Record(ABC):
     """The trail of a run as it grows.
@@ -106,10 +109,20 @@ class Record(ABC):
             return
         touches = self.trail.touches[-1]
         taken = (resource, key, Kind.LOCK)
-        if taken in touches:
+        if taken in touches and not self._may_hold(strand, resource, key):
             touches[touches.index(taken)] = (resource, key, Kind.PASS)
         else:
             self.record(strand, (resource, key, Kind.UNLOCK), None)
+
+    def _may_hold(self, strand: Strand, resource: str, key: Key) -> bool:
+        """Whether the call asked for a lock in a step before the one under way, and has not given it back."""
+        trail = self.trail
+        for step in range(len(trail.order) - 2, -1, -1):
+            if trail.order[step] == strand.index:
+                kinds = {kind for of, at, kind in trail.touches[step] if of == resource and at == key}
+                if kinds & _HOLDING:
+                    return not kinds & _GIVING_BACK
+        return False
 
     def _take_again(self, strand: Strand) -> None:
         """The step that had to wait is taken only now: what it announced happens here."""
