@@ -7,6 +7,7 @@ take paths, and announce so, is decided in ``files``.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from types import FrameType
@@ -86,9 +87,15 @@ def begun_in(path: Any, folder: Any = None) -> WorkingDirectory | None:
 
 def _is_relative(path: Any) -> bool:
     try:
-        return path is None or not os.path.isabs(os.fspath(path))
+        return (
+            path is None or not os.path.isabs(os.fspath(path)) or _ITSELF.match(os.fsdecode(path)) is not None
+        )
     except TypeError:
         return False
+
+
+_ITSELF: Final = re.compile(r"//?proc/[^/]+/(task/[^/]+/)?cwd(/|$)")
+"""The working directory, as Linux shows it among the files of a process."""
 
 
 def where() -> str | None:
