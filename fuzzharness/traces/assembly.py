@@ -39,7 +39,8 @@ def assemble(
             found.take(part, node)
 
     for _ in leniency.each(take, spans):
-        yield from found.finished()
+        if found.waits_long:
+            yield from found.finished()
     yield from found.rest()
 
 
@@ -64,7 +65,9 @@ class _Assembly:
             if self._tells_more(part):
                 raise node.refuse(f"a span not {WINDOW:,} or more behind the others of its trace", _ADVICE)
             return
-        trace = self._traces.setdefault(span.trace, Tracing())
+        trace = self._traces.get(span.trace)
+        if trace is None:
+            trace = self._traces[span.trace] = Tracing()
         self._traces.move_to_end(span.trace)
         self._count += 1
         self._touched[span.trace] = self._count
@@ -96,6 +99,11 @@ class _Assembly:
                 self._heard.update(hash(call.id) for call in part.calls if call.id is not None)
             case Told():
                 self._be_told(part)
+
+    @property
+    def waits_long(self) -> bool:
+        """Whether nothing was heard of some trace for a while."""
+        return any(self._idle())
 
     def finished(self) -> Iterator[Batch]:
         """The batches of traces that nothing more is to come of."""

@@ -9,6 +9,7 @@ these shapes and lacks a name, or bears the id of a call before it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from fuzzharness.errors import TraceError
@@ -21,22 +22,31 @@ from fuzzharness.traces.turn import Answer, Turn
 
 _ENVELOPES = ("kwargs", "data", "message", "update")
 _LISTS = ("tool_calls", "content", "parts", "output")
-_WRAPPED = ("function", "toolUse", "functionCall", "function_call")
-_CALLS = ("tool_call", "tool_use", "function_call", "tool-call", "function", "invalid_tool_call")
-_BROKEN = ("invalid_tool_calls",)
-_BROUGHT = ("toolResult", "functionResponse", "function_response")
-_RESULTS = ("tool_call_response", "tool_result", "function_call_output", "tool-result")
+_INSIDE = ("content", "parts")
+_WRAPPED_IN = ("function", "toolUse", "functionCall", "function_call")
+_CALLS = {"tool_call", "tool_use", "function_call", "tool-call", "function", "invalid_tool_call"}
+_BROKEN = "invalid_tool_calls"
+_BROUGHT_IN = ("toolResult", "functionResponse", "function_response")
+_RESULTS = {"tool_call_response", "tool_result", "function_call_output", "tool-result"}
+_WRAPPED, _BROUGHT = frozenset(_WRAPPED_IN), frozenset(_BROUGHT_IN)
+_BLOCKS, _WRAPPERS = _CALLS | _RESULTS, _WRAPPED | _BROUGHT
+_IDS = ("call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id")
 _DEPTH = 4
 
 
 def decoded(node: Node) -> Node:
     """``node``, or the list or object that its text holds as JSON."""
-    if not isinstance(node.value, str) or node.value.lstrip()[:1] not in ("[", "{"):
-        return node
+    value = _decoded(node.value)
+    return node if value is node.value else node.holding(value)
+
+
+def _decoded(value: Any) -> Any:
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
+        return value
     try:
-        return Node(parse_text(node.value), node.place)
+        return parse_text(value)
     except TraceError:
-        return node
+        return value
 
 
 def given(node: Node) -> arguments.Arguments:
@@ -53,8 +63,12 @@ def messages(node: Node) -> list[Node]:
     found = decoded(node)
     if not isinstance(found.value, list):
         return [found]
-    blocks = _items_of(found, _CALLS + _RESULTS, _WRAPPED + _BROUGHT)
-    return [found] if blocks else found.items()
+    return [found] if is_message(found.value) else found.items()
+
+
+def is_message(items: list[Any]) -> bool:
+    """Whether ``items`` are the blocks of one message, and no messages."""
+    return bool(_own(items, _BLOCKS, _WRAPPERS))
 
 
 def calls(message: Node, leniency: Leniency) -> Turn:
@@ -63,6 +77,9 @@ def calls(message: Node, leniency: Leniency) -> Turn:
     Raises :class:`TraceError` at a call without a name or with the id of one before it; lenient
     reading leaves such a call out.
     """
+    found = _called(message, _DEPTH)
+    if not found:
+        return ()
     taken: set[str | int | None] = set()
 
     def read_new(node: Node) -> Call:
@@ -73,7 +90,7 @@ def calls(message: Node, leniency: Leniency) -> Turn:
         taken.discard(None)
         return call
 
-    return tuple(leniency.each(read_new, _called(message, _DEPTH)))
+    return tuple(leniency.each(read_new, found))
 
 
 def answers(message: Node) -> list[Answer]:
@@ -83,39 +100,45 @@ def answers(message: Node) -> list[Answer]:
 
 def _called(message: Node, depth: int) -> list[Node]:
     """The calls of the first place that has any: libraries repeat them in blocks of the content."""
-    if not isinstance(message.value, dict):
-        return _calls_in(message)
-    broken = [call for place in _members(message, _BROKEN) for call in _calls_in(message.get(place))]
-    for place in _members(message, _LISTS):
-        found = _calls_in(message.get(place))
+    value = message.value
+    if not isinstance(value, dict):
+        return _items_of(message, _CALLS, _WRAPPED)
+    broken = _items_in(message, _BROKEN, _CALLS, _WRAPPED)
+    for place in _LISTS:
+        found = _items_in(message, place, _CALLS, _WRAPPED)
         if found:
             return found + broken
-    for place in _members(message, _ENVELOPES) if depth else ():
-        found = _called(message.get(place), depth - 1) if isinstance(message.value[place], dict) else []
+    for place in _ENVELOPES if depth else ():
+        found = _called(message.get(place), depth - 1) if isinstance(value.get(place), dict) else []
         if found:
             return found + broken
     return broken
 
 
-def _members(node: Node, names: tuple[str, ...]) -> list[str]:
-    return [name for name in names if name in node.value]
+def _items_in(node: Node, place: str, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[Node]:
+    """As :func:`_items_of` the member ``place``."""
+    own = _own(node.value.get(place), kinds, wrappers)
+    return [Node(item, above, n) for above in [node.get(place)] for n, item in own] if own else []
 
 
-def _calls_in(node: Node) -> list[Node]:
-    return _items_of(node, _CALLS, _WRAPPED)
-
-
-def _items_of(node: Node, kinds: tuple[str, ...], wrappers: tuple[str, ...]) -> list[Node]:
+def _items_of(node: Node, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[Node]:
     """The items of the list at ``node`` that are of one of ``kinds`` or in one of ``wrappers``."""
-    found = decoded(node)
-    items = enumerate(found.value) if isinstance(found.value, list) else ()
-    own = [(n, item) for n, item in items if isinstance(item, dict) and _is(item, kinds, wrappers)]
-    return [Node(item, found.place.item(n)) for n, item in own]
+    return [Node(item, node, n) for n, item in _own(node.value, kinds, wrappers)]
 
 
-def _is(item: dict[str, Any], kinds: tuple[str, ...], wrappers: tuple[str, ...]) -> bool:
+def _own(value: Any, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[tuple[int, Any]]:
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        value = _decoded(value)
+    if not isinstance(value, list):
+        return []
+    return [(n, item) for n, item in enumerate(value) if isinstance(item, dict) and _is(item, kinds, wrappers)]
+
+
+def _is(item: dict[str, Any], kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> bool:
     kind = item.get("toolCallType", item.get("type"))
-    return (isinstance(kind, str) and kind in kinds) or any(isinstance(item.get(w), dict) for w in wrappers)
+    if isinstance(kind, str) and kind in kinds:
+        return True
+    return not wrappers.isdisjoint(item) and any(isinstance(item.get(w), dict) for w in wrappers)
 
 
 def _wrapped(node: Node, names: tuple[str, ...]) -> Node | None:
@@ -123,37 +146,42 @@ def _wrapped(node: Node, names: tuple[str, ...]) -> Node | None:
 
 
 def _call(node: Node) -> Call:
-    inner = _wrapped(node, _WRAPPED) or node
+    inner = _wrapped(node, _WRAPPED_IN) or node
     name = _first(inner, "name", "toolName").name("the name of the tool")
     args, invalid = given(_first(inner, "arguments", "args", "input"))
     return Call(name, args, _id(node) or _id(inner), invalid_args=invalid)
 
 
 def _id(node: Node) -> str | None:
-    id = _first(node, "call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id").value
-    return id if isinstance(id, str) and id else None
+    for name in _IDS:
+        if name in node.value:
+            id = node.value[name]
+            return id if isinstance(id, str) and id else None
+    return None
 
 
 def _first(node: Node, *names: str) -> Node:
-    return node.get(next((name for name in names if name in node.value), names[0]))
+    for name in names:
+        if name in node.value:
+            return node.get(name)
+    return node.get(names[0])
 
 
 def _answers(message: Node, depth: int) -> Iterator[Answer]:
-    inside = _members(message, ("content", "parts")) if isinstance(message.value, dict) else ()
-    brought = _brought(message) or [item for place in inside for item in _brought(message.get(place))]
+    value = message.value
+    if not isinstance(value, dict):
+        brought = _items_of(message, _RESULTS, _BROUGHT)
+    else:
+        brought = [item for place in _INSIDE for item in _items_in(message, place, _RESULTS, _BROUGHT)]
     for item in brought:
-        yield from _answer(_wrapped(item, _BROUGHT) or item)
-    if brought or not isinstance(message.value, dict):
+        yield from _answer(_wrapped(item, _BROUGHT_IN) or item)
+    if brought or not isinstance(value, dict):
         return
-    if message.value.get("role") == "tool" or message.value.get("tool_call_id"):
+    if value.get("role") == "tool" or value.get("tool_call_id"):
         yield from _answer(message)
-    for place in _members(message, _ENVELOPES) if depth else ():
-        if isinstance(message.value[place], dict):
+    for place in _ENVELOPES if depth else ():
+        if isinstance(value.get(place), dict):
             yield from _answers(message.get(place), depth - 1)
-
-
-def _brought(node: Node) -> list[Node]:
-    return _items_of(node, _RESULTS, _BROUGHT)
 
 
 def _answer(node: Node) -> Iterator[Answer]:
@@ -166,9 +194,7 @@ def _answer(node: Node) -> Iterator[Answer]:
 def failed(node: Node) -> bool:
     """Whether the result at ``node`` says that it is an error."""
     return (
-        node.get("status").value == "error"
-        or node.get("is_error").value is True
-        or node.get("isError").value is True
+        node.peek("status") == "error" or node.peek("is_error") is True or node.peek("isError") is True
     )
 
 

@@ -23,7 +23,7 @@ from fuzzharness.traces.source import documents
 from fuzzharness.traces.span import Execution, Span
 from fuzzharness.traces.stream import opened
 
-_READERS = {otel_genai.name: otel_genai.parts, openinference.name: openinference.parts}
+_READERS = {otel_genai.name: otel_genai.execution, openinference.name: openinference.execution}
 _TEXT = ("db.query.text", "db.statement")
 _SYSTEM = ("db.system.name", "db.system")
 
@@ -59,7 +59,7 @@ def statements(
 
     def take(node: Node) -> None:
         traced = otlp.traced(node)
-        found.take(traced, [part for part in read(traced, leniency) if isinstance(part, Execution)])
+        found.take(traced, read(traced))
 
     for file in files(os.fspath(path)):
         with closing(opened(file)) as stream:
@@ -77,10 +77,10 @@ class _Found:
     runs: dict[Place, Run] = field(default_factory=dict)
     made: dict[Place, tuple[Span, Statement]] = field(default_factory=dict)
 
-    def take(self, traced: Traced, executions: list[Execution]) -> None:
+    def take(self, traced: Traced, execution: Execution | None) -> None:
         span = traced.span()
         self.parents[span.trace, span.id] = span.parent
-        for execution in executions:
+        if execution:
             self.runs[span.trace, span.id] = run_of(execution.call)
         text = traced.attributes.text(traced.attributes.has(*_TEXT))
         if text:

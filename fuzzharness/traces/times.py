@@ -40,6 +40,8 @@ def _read(read: Callable[[Any], datetime], node: Node, expected: str) -> datetim
 
 def _from_iso(text: Any) -> datetime:
     found = datetime.fromisoformat(text)
+    if found.tzinfo is UTC:
+        return found
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
