@@ -8,7 +8,7 @@ A trace whose root has come, and of which nothing was heard for a while, is let 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from fuzzharness.model import Batch, Call
@@ -35,8 +35,7 @@ def assemble(
     found = _Assembly()
 
     def take(node: Node) -> None:
-        for part in list(read(node)):
-            found.take(part, node)
+        found.take(list(read(node)), node)
 
     for _ in leniency.each(take, spans):
         if found.waits_long:
@@ -58,21 +57,24 @@ class _Assembly:
         self._settled: set[int] = set()
         self._ran: set[int] = set()
 
-    def take(self, part: Part, node: Node) -> None:
-        """Take ``part`` of the span at ``node`` in; one that was there before changes nothing."""
-        span = part if isinstance(part, Span) else part.span
+    def take(self, parts: Sequence[Part], node: Node) -> None:
+        """Take in what the span at ``node`` tells; a part that was there before changes nothing."""
+        if not parts:
+            return
+        span = parts[0] if isinstance(parts[0], Span) else parts[0].span
         if hash(span.trace) in self._gone:
-            if self._tells_more(part):
+            if any(map(self._tells_more, parts)):
                 raise node.refuse(f"a span not {WINDOW:,} or more behind the others of its trace", _ADVICE)
             return
         trace = self._traces.get(span.trace)
         if trace is None:
             trace = self._traces[span.trace] = Tracing()
         self._traces.move_to_end(span.trace)
-        self._count += 1
+        self._count += len(parts)
         self._touched[span.trace] = self._count
         trace.rooted = trace.rooted or span.parent is None
-        self._put(part, trace)
+        for part in parts:
+            self._put(part, trace)
 
     def _tells_more(self, part: Part) -> bool:
         """Whether a part of a trace that was let go is more than a repetition."""

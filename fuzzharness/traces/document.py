@@ -14,7 +14,7 @@ import json
 import math
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from itertools import chain
+from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -80,12 +80,16 @@ def parse_object(text: str) -> dict[str, Any] | None:
 
 
 def _is_deep(value: Any) -> bool:
-    level = [value]
+    level: list[Iterable[Any]] = [[value]]
     for _ in range(DEPTH_LIMIT + 1):
-        level = [part for part in level if type(part) is dict or type(part) is list]
+        level = [
+            part.values() if type(part) is dict else part
+            for parts in level
+            for part in parts
+            if type(part) is dict or type(part) is list
+        ]
         if not level:
             return False
-        level = list(chain.from_iterable(p.values() if type(p) is dict else p for p in level))
     return True
 
 

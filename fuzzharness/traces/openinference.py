@@ -76,11 +76,8 @@ def _given(traced: Traced, span: Span, histories: Histories) -> list[tuple[int, 
     """What is new of what the span was given: the attributes from the first that was not read before."""
     attributes, names = traced.attributes, _below(traced, _GIVEN)
     known = histories.items(span, _GIVEN, [(name, attributes.found[name]) for name in names])
-    new = list(_unfolded(attributes, _GIVEN, names[known:]))
-    read = {name.split(".", 3)[2] for name in names[:known]}
-    if any(str(number) in read for number, _ in new):
-        return list(_unfolded(attributes, _GIVEN, names))
-    return new
+    read, new = ({name.split(".", 3)[2] for name in part} for part in (names[:known], names[known:]))
+    return list(_unfolded(attributes, _GIVEN, names[known:] if read.isdisjoint(new) else names))
 
 
 def _below(traced: Traced, prefix: str) -> list[str]:

@@ -22,15 +22,16 @@ from fuzzharness.traces.turn import Answer, Turn
 
 _ENVELOPES = ("kwargs", "data", "message", "update")
 _LISTS = ("tool_calls", "content", "parts", "output")
-_INSIDE = ("content", "parts")
+_BRINGING = ("content", "parts")
 _WRAPPED_IN = ("function", "toolUse", "functionCall", "function_call")
 _CALLS = {"tool_call", "tool_use", "function_call", "tool-call", "function", "invalid_tool_call"}
-_BROKEN = "invalid_tool_calls"
+_BROKEN = ("invalid_tool_calls",)
 _BROUGHT_IN = ("toolResult", "functionResponse", "function_response")
 _RESULTS = {"tool_call_response", "tool_result", "function_call_output", "tool-result"}
 _WRAPPED, _BROUGHT = frozenset(_WRAPPED_IN), frozenset(_BROUGHT_IN)
 _BLOCKS, _WRAPPERS = _CALLS | _RESULTS, _WRAPPED | _BROUGHT
 _IDS = ("call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id")
+_ENVELOPED = frozenset(_ENVELOPES)
 _DEPTH = 4
 
 
@@ -103,22 +104,34 @@ def _called(message: Node, depth: int) -> list[Node]:
     value = message.value
     if not isinstance(value, dict):
         return _items_of(message, _CALLS, _WRAPPED)
-    broken = _items_in(message, _BROKEN, _CALLS, _WRAPPED)
-    for place in _LISTS:
-        found = _items_in(message, place, _CALLS, _WRAPPED)
+    broken = [call for part in _lists(message, _BROKEN) for call in _items_of(part, _CALLS, _WRAPPED)]
+    for part in _lists(message, _LISTS):
+        found = _items_of(part, _CALLS, _WRAPPED)
         if found:
             return found + broken
-    for place in _ENVELOPES if depth else ():
-        found = _called(message.get(place), depth - 1) if isinstance(value.get(place), dict) else []
+    for inner in _inside(message) if depth else ():
+        found = _called(inner, depth - 1)
         if found:
             return found + broken
     return broken
 
 
-def _items_in(node: Node, place: str, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[Node]:
-    """As :func:`_items_of` the member ``place``."""
-    own = _own(node.value.get(place), kinds, wrappers)
-    return [Node(item, above, n) for above in [node.get(place)] for n, item in own] if own else []
+def _inside(message: Node) -> list[Node]:
+    """What the envelopes of a message hold."""
+    value = message.value
+    if _ENVELOPED.isdisjoint(value):
+        return []
+    return [Node(value[place], message, place) for place in _ENVELOPES if isinstance(value.get(place), dict)]
+
+
+def _lists(message: Node, places: tuple[str, ...]) -> list[Node]:
+    """The members ``places`` that are lists, or texts that may hold one as JSON."""
+    value = message.value
+    return [Node(value[place], message, place) for place in places if place in value and _opens(value[place])]
+
+
+def _opens(value: Any) -> bool:
+    return isinstance(value, list) or (isinstance(value, str) and value.lstrip()[:1] == "[")
 
 
 def _items_of(node: Node, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[Node]:
@@ -127,7 +140,7 @@ def _items_of(node: Node, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -
 
 
 def _own(value: Any, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[tuple[int, Any]]:
-    if isinstance(value, str) and value.lstrip()[:1] == "[":
+    if isinstance(value, str) and _opens(value):
         value = _decoded(value)
     if not isinstance(value, list):
         return []
@@ -142,7 +155,11 @@ def _is(item: dict[str, Any], kinds: AbstractSet[str], wrappers: AbstractSet[str
 
 
 def _wrapped(node: Node, names: tuple[str, ...]) -> Node | None:
-    return next((node.get(name) for name in names if isinstance(node.value.get(name), dict)), None)
+    value = node.value
+    for name in names:
+        if name in value and isinstance(value[name], dict):
+            return Node(value[name], node, name)
+    return None
 
 
 def _call(node: Node) -> Call:
@@ -172,16 +189,16 @@ def _answers(message: Node, depth: int) -> Iterator[Answer]:
     if not isinstance(value, dict):
         brought = _items_of(message, _RESULTS, _BROUGHT)
     else:
-        brought = [item for place in _INSIDE for item in _items_in(message, place, _RESULTS, _BROUGHT)]
+        places = _lists(message, _BRINGING)
+        brought = [item for place in places for item in _items_of(place, _RESULTS, _BROUGHT)]
     for item in brought:
         yield from _answer(_wrapped(item, _BROUGHT_IN) or item)
     if brought or not isinstance(value, dict):
         return
     if value.get("role") == "tool" or value.get("tool_call_id"):
         yield from _answer(message)
-    for place in _ENVELOPES if depth else ():
-        if isinstance(value.get(place), dict):
-            yield from _answers(message.get(place), depth - 1)
+    for inner in _inside(message) if depth else ():
+        yield from _answers(inner, depth - 1)
 
 
 def _answer(node: Node) -> Iterator[Answer]:
@@ -226,9 +243,8 @@ def result_of(node: Node) -> tuple[Any, str | None, bool]:
     """
     found = decoded(node)
     for envelope in ("output", "kwargs", "data"):
-        inner = found.get(envelope)
-        if isinstance(inner.value, dict):
-            found = inner
-    if isinstance(found.get("tool_call_id").value, str):
-        return payload(found.get("content").value), _id(found), failed(found)
+        if isinstance(found.peek(envelope), dict):
+            found = found.get(envelope)
+    if isinstance(found.peek("tool_call_id"), str):
+        return payload(found.peek("content")), _id(found), failed(found)
     return payload(node.value), None, False
