@@ -39,10 +39,10 @@ def parts(span: Span, unread: Unread, leniency: Leniency) -> Iterator[Part]:
 
 
 class _Known(NamedTuple):
-    """A history of ``count`` items: a list, or the digest of one in JSON without its closing bracket."""
+    """A history of ``size`` items: a list, or the digest of one in JSON without its closing bracket."""
 
     at: Key
-    count: int
+    size: int
     items: list[Any] | None = None
     length: int = 0
     digest: int = 0
@@ -76,7 +76,7 @@ class Histories:
             self._known.popitem(last=False)
 
     def messages(self, span: Span, name: str, node: Node) -> Unread:
-        """What is new in the history at ``node``, which ``span`` was given in ``name``, a list or its JSON."""
+        """What is new at ``node``, a list or its JSON, which ``span`` was given in ``name``."""
         if isinstance(node.value, list):
             return self._of_list(span, name, node)
         if isinstance(node.value, str):
@@ -87,8 +87,8 @@ class Histories:
         """How many of the first ``items``, which ``span`` was given in ``name``, were read before."""
         known = self._before(span, name)
         self._noted[span.trace, name] = _Known(order(span), len(items), items)
-        same = known is not None and known.items is not None and items[: known.count] == known.items
-        return known.count if known is not None and same else 0
+        same = known is not None and known.items is not None and items[: known.size] == known.items
+        return known.size if known is not None and same else 0
 
     def _before(self, span: Span, name: str) -> _Known | None:
         known = self._known.get((span.trace, name))
@@ -127,7 +127,8 @@ class Histories:
             return 0, []
         rest = text[known.length :]
         if rest == "]":
-            return known.count, []
+            return known.size, []
         items = provider.decoded(Node(f"[{rest[1:]}", ("", None))).value if rest[0] == "," else None
-        sound = isinstance(items, list) and items and not provider.is_message(items)
-        return (known.count, items) if sound else (0, [])
+        if not isinstance(items, list) or not items or provider.is_message(items):
+            return 0, []
+        return known.size, items

@@ -75,7 +75,10 @@ class Traced:
     @property
     def failed(self) -> bool:
         """Whether its status is an error."""
-        return self.node.peek("status") is not MISSING and self.node.get("status").peek("code") in (ERROR, "STATUS_CODE_ERROR")
+        return self.node.peek("status") is not MISSING and self.node.get("status").peek("code") in (
+            ERROR,
+            "STATUS_CODE_ERROR",
+        )
 
     @property
     def complaint(self) -> str | None:

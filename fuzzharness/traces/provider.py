@@ -144,7 +144,9 @@ def _own(value: Any, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> lis
         value = _decoded(value)
     if not isinstance(value, list):
         return []
-    return [(n, item) for n, item in enumerate(value) if isinstance(item, dict) and _is(item, kinds, wrappers)]
+    return [
+        (n, item) for n, item in enumerate(value) if isinstance(item, dict) and _is(item, kinds, wrappers)
+    ]
 
 
 def _is(item: dict[str, Any], kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> bool:
@@ -210,9 +212,7 @@ def _answer(node: Node) -> Iterator[Answer]:
 
 def failed(node: Node) -> bool:
     """Whether the result at ``node`` says that it is an error."""
-    return (
-        node.peek("status") == "error" or node.peek("is_error") is True or node.peek("isError") is True
-    )
+    return node.peek("status") == "error" or node.peek("is_error") is True or node.peek("isError") is True
 
 
 def payload(value: Any) -> Any:
