@@ -14,7 +14,7 @@ from dataclasses import replace
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
-from fuzzharness.traces.span import Chat, Execution, Message, Part, Span, Told
+from fuzzharness.traces.span import Execution, Message, Part, Span, Told
 from fuzzharness.traces.tracing import Asked, Id, Key, Tracing, order, settle
 from fuzzharness.traces.turn import Answer
 
@@ -85,22 +85,23 @@ class _Assembly:
         return any(call.id is None or hash(call.id) not in self._settled for call in part.calls)
 
     def _put(self, part: Part, trace: Tracing) -> None:
-        match part:
-            case Span():
-                trace.lineage.add(part)
-            case Chat():
-                trace.lineage.add_chat(part.span)
-            case Execution():
-                trace.run(part)
-            case Message(calls=()):
-                pass
-            case Message(history=True):
-                self._remember(part)
-            case Message():
-                trace.hear(part)
-                self._heard.update(hash(call.id) for call in part.calls if call.id is not None)
-            case Told():
-                self._be_told(part)
+        if isinstance(part, Span):
+            trace.lineage.add(part)
+        elif isinstance(part, Told):
+            self._be_told(part)
+        elif isinstance(part, Message):
+            self._take_message(part, trace)
+        elif isinstance(part, Execution):
+            trace.run(part)
+        else:
+            trace.lineage.add_chat(part.span)
+
+    def _take_message(self, message: Message, trace: Tracing) -> None:
+        if message.history and message.calls:
+            self._remember(message)
+        elif message.calls:
+            trace.hear(message)
+            self._heard.update(hash(call.id) for call in message.calls if call.id is not None)
 
     @property
     def waits_long(self) -> bool:

@@ -107,7 +107,7 @@ def _trace(record: Node) -> Node:
 def _span(record: Node, agent: bool) -> Span:
     parent = _either(record, "parentObservationId", "parent_observation_id")
     return Span(
-        _trace(record).name("the id of the trace"),
+        record.name_at("traceId" if record.has("traceId") else "trace_id", "the id of the trace"),
         record.name_at("id", "the id of the observation"),
         None if parent.absent else parent.name("the id of the parent observation"),
         moment(_either(record, "startTime", "start_time"), "the start of the observation"),
@@ -122,13 +122,13 @@ def _either(record: Node, name: str, other: str) -> Node:
 
 def _ran(record: Node, span: Span) -> Call:
     value, told, failed = provider.result_of(record.get("output"))
-    failed = failed or record.get("level").value == "ERROR"
-    message = _either(record, "statusMessage", "status_message").value
-    if value is None and failed and isinstance(message, str):
-        value = message
+    failed = failed or record.peek("level") == "ERROR"
+    if value is None and failed:
+        message = _either(record, "statusMessage", "status_message").value
+        value = message if isinstance(message, str) else None
     args, invalid = provider.given(record.get("input"))
     metadata = provider.decoded(record.get("metadata"))
-    ids = [metadata.get(key).value for key in _IDS]
+    ids = [metadata.peek(key) for key in _IDS]
     id = next((found for found in ids if isinstance(found, str) and found), told)
-    tool = record.get("name").name("the name of the tool")
+    tool = record.name_at("name", "the name of the tool")
     return Call(tool, args, id, value, failed, span.started_at, span.ended_at, invalid)

@@ -41,7 +41,8 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
 
 
 def _parts(record: Node, leniency: Leniency, histories: Histories) -> Iterator[Part]:
-    if record.get("object").one_of(("trace", "trace.span"), "the kind of the object") == "trace":
+    if record.peek("object") != "trace.span":
+        record.get("object").one_of(("trace", "trace.span"), "the kind of the object")
         return
     data = record.get("span_data").object("the data of the span, an object")
     kind = data.name_at("type", "the type of the span")

@@ -52,11 +52,13 @@ def _decoded(value: Any) -> Any:
 
 def given(node: Node) -> arguments.Arguments:
     """The arguments at ``node``, as an object or as JSON in a text; unrecorded is the empty text."""
-    if node.value is MISSING:
+    return _given(node.value)
+
+
+def _given(value: Any) -> arguments.Arguments:
+    if value is MISSING:
         return arguments.Arguments(None, "")
-    if isinstance(node.value, str):
-        return arguments.from_text(node.value)
-    return arguments.from_value(node.value)
+    return arguments.from_text(value) if isinstance(value, str) else arguments.from_value(value)
 
 
 def messages(node: Node) -> list[Node]:
@@ -166,8 +168,8 @@ def _wrapped(node: Node, names: tuple[str, ...]) -> Node | None:
 
 def _call(node: Node) -> Call:
     inner = _wrapped(node, _WRAPPED_IN) or node
-    name = _first(inner, "name", "toolName").name("the name of the tool")
-    args, invalid = given(_first(inner, "arguments", "args", "input"))
+    name = inner.name_at(_first(inner, ("name", "toolName")), "the name of the tool")
+    args, invalid = _given(inner.peek(_first(inner, ("arguments", "args", "input"))))
     return Call(name, args, _id(node) or _id(inner), invalid_args=invalid)
 
 
@@ -179,11 +181,12 @@ def _id(node: Node) -> str | None:
     return None
 
 
-def _first(node: Node, *names: str) -> Node:
+def _first(node: Node, names: tuple[str, ...]) -> str:
+    """Which of the members ``names`` there is, the first where there is none."""
     for name in names:
         if name in node.value:
-            return node.get(name)
-    return node.get(names[0])
+            return name
+    return names[0]
 
 
 def _answers(message: Node, depth: int) -> Iterator[Answer]:
@@ -206,7 +209,7 @@ def _answers(message: Node, depth: int) -> Iterator[Answer]:
 def _answer(node: Node) -> Iterator[Answer]:
     id = _id(node)
     if id is not None:
-        result = payload(_first(node, "response", "result", "output", "content").value)
+        result = payload(node.peek(_first(node, ("response", "result", "output", "content"))))
         yield Answer(id, result, failed(node))
 
 

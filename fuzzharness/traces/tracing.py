@@ -111,8 +111,8 @@ class Tracing:
         for execution in self.runs():
             id, begun = execution.call.id, order(execution.span)
             places = [] if id is None else self.named.get(id, [])
-            before = sorted((place for place in places if place[0].order < begun), key=_asked_at)
-            for place in before[-1:] or places[:1]:
+            before = [place for place in places if place[0].order < begun] if len(places) > 1 else []
+            for place in sorted(before, key=_asked_at)[-1:] or places[:1]:
                 settle(place, execution)
                 del self.waiting[execution.span.id]
 

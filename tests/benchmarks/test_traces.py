@@ -101,7 +101,9 @@ def copies(sample: str) -> Make:
             prompt, note = (" ".join(random.choices(PLAIN, k=random.randint(0, most))) for _ in "ab")
             ids = [_renamed(id, number) for id in parts[1::2]]
             text = "".join(chain.from_iterable(zip(parts[::2], [*ids, ""], strict=True)))
-            text = BALANCE.sub(rf"\g<0>, \g<1>note\g<1>: \g<1>{note}\g<1>", text).replace(PROMPT, f"{PROMPT} {prompt}")
+            text = BALANCE.sub(rf"\g<0>, \g<1>note\g<1>: \g<1>{note}\g<1>", text).replace(
+                PROMPT, f"{PROMPT} {prompt}"
+            )
             yield from text.splitlines()
 
     make.__name__ = sample.partition(".")[0]
