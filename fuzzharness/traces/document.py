@@ -38,7 +38,7 @@ _REPAIR = (
     "lenient=True leaves such a line of a JSON-lines file out."
 )
 
-_LEVELS: Final = 14  # those of a list in an attribute of an event in OTLP
+_LEVELS: Final = 13  # those of a list in an attribute of a span in OTLP
 _Scalar = str | int | float | bool | None
 
 _decode_fast = msgspec.json.Decoder().decode

@@ -68,13 +68,13 @@ def claude(random: Random, most: int) -> Iterator[dict[str, Any]]:
 Make = Callable[[Random, int], Iterator[Any]]
 
 SPANS = {
-    "otel-genai.jsonl": 5,
-    "otel-genai-legacy.jsonl": 8,
-    "openinference.jsonl": 4.5,
-    "langsmith-runs-create-agent.json": 2.5,
-    "langfuse-observations.json": 8,
-    "openai-agents-trace.jsonl": 4,
-    "mcp-jsonrpc.jsonl": 4,
+    "otel-genai.jsonl": 7,
+    "otel-genai-legacy.jsonl": 10,
+    "openinference.jsonl": 6,
+    "langsmith-runs-create-agent.json": 3,
+    "langfuse-observations.json": 11,
+    "openai-agents-trace.jsonl": 5,
+    "mcp-jsonrpc.jsonl": 4.5,
 }
 """Samples of formats of spans, and how many times the time of parsing they may take."""
 
@@ -110,8 +110,36 @@ def copies(sample: str) -> Make:
     return make
 
 
+def growing(random: Random, most: int) -> Iterator[dict[str, Any]]:
+    """OpenTelemetry GenAI, conversations of thirty turns: each request repeats what was said before it."""
+
+    def span(trace: int, turn: int, operation: str, **told: Any) -> dict[str, Any]:
+        start = 1_795_351_408_000_000_000 + (trace * 100 + turn) * 1_000_000_000
+        found = {"gen_ai.operation.name": operation, "gen_ai.request.model": "gpt-5.1"}
+        found |= {"gen_ai." + name.replace("__", "."): value for name, value in told.items()}
+        attributes = [{"key": key, "value": {"stringValue": value}} for key, value in found.items()]
+        times = {"startTimeUnixNano": str(start), "endTimeUnixNano": str(start + 1000)}
+        ids = {"traceId": f"{trace:032x}", "spanId": f"{random.getrandbits(64):016x}", "parentSpanId": "1"}
+        spans = [ids | times | {"name": operation, "kind": 1, "attributes": attributes}]
+        return {"resourceSpans": [{"scopeSpans": [{"scope": {"name": "demo"}, "spans": spans}]}]}
+
+    for trace in count(1):
+        said: list[Any] = [{"role": "user", "parts": [{"type": "text", "content": text(random, 80)}]}]
+        for turn in range(30):
+            id, result = f"call_{trace:08x}{turn:016x}", text(random, most)
+            arguments = {"account": trace % 99, "amount": 10, "note": text(random, 10)}
+            call = {"type": "tool_call", "id": id, "name": "add_credit", "arguments": arguments}
+            asked = {"role": "assistant", "parts": [call]}
+            told = {"input__messages": json.dumps(said), "output__messages": json.dumps([asked])}
+            yield span(trace, 2 * turn, "chat", **told)
+            run = {"tool__name": "add_credit", "tool__call__id": id, "tool__call__result": result}
+            yield span(trace, 2 * turn + 1, "execute_tool", **run)
+            answer = {"type": "tool_call_response", "id": id, "result": result}
+            said = [*said, asked, {"role": "tool", "parts": [answer]}]
+
+
 def _renamed(id: str, number: int) -> str:
-    return id[:-8] + sha256(f"{id} {number}".encode()).hexdigest()[:8]
+    return id[:-12] + sha256(f"{id} {number}".encode()).hexdigest()[:12]
 
 
 def written(path: Path, records: Iterator[Any], size: int) -> Path:
@@ -138,6 +166,14 @@ def test_reading_recordings_takes_about_twice_the_time_of_parsing_them(
     make: Make, most: int, limit: float, tmp_path: Path
 ) -> None:
     compare(written(tmp_path / "recording.jsonl", make(Random(1), most), 20_000_000), make, most, limit)
+
+
+@pytest.mark.parametrize(("most", "limit"), [(120, 5), (1000, 2.5)], ids=["0.4 kB", "3.5 kB"])
+def test_reading_conversations_that_grow_takes_a_few_times_as_long_as_parsing_them(
+    most: int, limit: float, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "recording.jsonl", growing(Random(1), most), 20_000_000)
+    compare(path, growing, most, limit)
 
 
 @pytest.mark.parametrize("most", [0, 1000], ids=["0.1 kB", "3.5 kB"])
