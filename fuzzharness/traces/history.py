@@ -17,7 +17,7 @@ from fuzzharness.traces.node import Node
 from fuzzharness.traces.span import Message, Part, Span, Told
 from fuzzharness.traces.tracing import Key, order
 
-REMEMBERED: Final = 64
+REMEMBERED: Final = 32
 """Of how many traces the latest history is remembered."""
 
 
