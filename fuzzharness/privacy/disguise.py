@@ -22,6 +22,7 @@ from fuzzharness.privacy.personal import personal
 from fuzzharness.privacy.pseudonyms import Pseudonyms
 from fuzzharness.privacy.rules import Rule, kept, spans
 from fuzzharness.privacy.secrets import is_mask, secrets
+from fuzzharness.privacy.sieve import Sight, sight
 from fuzzharness.privacy.span import Span, apart
 from fuzzharness.privacy.walk import Walk
 
@@ -71,6 +72,7 @@ class Disguise:
     ) -> None:
         self._personal = personal
         self._rules = tuple(rule for rule in rules if personal or rule.always)
+        self._more = any(rule.kind is not None for rule in self._rules) or personal
         self._found = Found()
         self._pseudonyms = Pseudonyms(secret or random.token_bytes(32), self._found, locale)
         self._looking = Walk(_Look(self), self._kind_of)
@@ -81,15 +83,24 @@ class Disguise:
         """How many distinct values of each kind were found."""
         return Counter(self._found.kinds.values())
 
-    def look(self, batch: Batch) -> None:
-        """Find what is in ``batch``."""
-        for call in batch.calls:
-            _through(self._looking, call)
+    def look(self, batch: Batch, text: bytes | None = None) -> Sight:
+        """Find what is in ``batch``, and say what was seen; ``text``: its calls as JSON, if there is such."""
+        seen = Sight.CAUGHT if text is None or self._more else sight(text)
+        if seen is Sight.CAUGHT:
+            for call in batch.calls:
+                _look(self._looking, call)
+        return seen
 
     def settle(self) -> None:
         """Every batch has been looked at: decide what stands for what."""
         self._found.settle()
         self._pseudonyms.settle()
+
+    def concerns(self, text: bytes, seen: Sight) -> bool:
+        """Whether :meth:`batch` may change the batch whose calls are ``text``, in which look saw ``seen``."""
+        if not self._found.kinds:
+            return False
+        return seen is not Sight.CLEAR or self._found.anywhere(text)
 
     def batch(self, batch: Batch) -> Batch:
         """``batch`` without anything that was found."""
@@ -199,6 +210,16 @@ def _told(rule: Rule, value: Any) -> Kind | None:
     """What a rule says of a field; what cannot be of its kind is replaced all the same."""
     odd = rule.kind is not None and isinstance(value, str) and fitting(rule.kind, value.strip()) is None
     return Kind.TEXT if odd else rule.kind
+
+
+def _look(walk: Walk, call: Call) -> None:
+    """Let ``walk``, which changes nothing, see ``call``."""
+    if call.args is not None:
+        walk.arguments(call.args, call.tool)
+    for text in (call.id, call.invalid_args):
+        if isinstance(text, str):
+            walk.text(text)
+    walk.value(call.result, None, call.tool)
 
 
 def _through(walk: Walk, call: Call) -> Call:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from functools import cached_property
 from typing import Final
 from urllib.parse import quote, quote_plus
 
 from fuzzharness.privacy.kind import Kind, compact
+from fuzzharness.privacy.scanner import Scanner, scanner
 from fuzzharness.privacy.span import Span
 
 WORD: Final = re.compile(r"[^\W\d_]+|\d+")
@@ -29,6 +31,9 @@ _SHORTEST, _SHORTEST_NAME = 4, 3
 """Characters of what is looked for within texts; shorter values go only where they are all of one."""
 
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+
+_ESCAPED: Final = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
+"""What JSON escapes, and what it cannot have but so."""
 
 Spelling = Callable[[str], str]
 _SPELLINGS: Final[tuple[Spelling, ...]] = (
@@ -83,7 +88,7 @@ class Found:
                 if other != text and other not in self.kinds:
                     self.spellings.setdefault(other, (text, spelling))
         known = (value for value in (*self.kinds, *self.spellings) if value not in self._local)
-        values = [value for value in known if len(value) >= _SHORTEST or _UNSPACED.search(value)]
+        values = list(filter(_is_sought, known))
         self._index(values)
         unspaced = sorted((re.escape(v) for v in values if _UNSPACED.search(v)), key=len, reverse=True)
         self._unspaced = re.compile("|".join(unspaced)) if unspaced else None
@@ -106,6 +111,15 @@ class Found:
                 self._sought.add(value)
                 places.setdefault(word[0], {})[word.start(), len(value)] = None
         self._by_word = {word: sorted(found, key=lambda p: -p[1]) for word, found in places.items()}
+
+    def anywhere(self, data: bytes) -> bool:
+        """Whether ``data``, JSON that only has escapes which it must have, may hold anything that was found."""
+        return self._anywhere(data) is not None
+
+    @cached_property
+    def _anywhere(self) -> Scanner:
+        known = [value for value in (*self.kinds, *self.spellings) if value not in self._local]
+        return _pieces(known, {value for value in known if _is_sought(value)})
 
     def is_whole(self, text: str) -> bool:
         """Whether all of ``text`` is a value that was found somewhere."""
@@ -158,6 +172,30 @@ class Found:
             if between in ("", "_", ".", "-") and (other[0].isdigit() or other[0].casefold() in self.names):
                 return True
         return False
+
+
+def _is_sought(value: str) -> bool:
+    """Whether ``value`` is looked for within texts."""
+    return len(value) >= _SHORTEST or _UNSPACED.search(value) is not None
+
+
+def _pieces(texts: Iterable[str], sought: Container[str]) -> Scanner:
+    """A scanner for the longest part of each of ``texts`` that JSON never escapes.
+
+    What is not ``sought`` within texts is a text of its own, up to blanks.
+    """
+    parts = {text: max(_ESCAPED.split(text), key=len) for text in texts}
+    inner = {part for text, part in parts.items() if text in sought or part != text}
+    whole = {part for text, part in parts.items() if part not in inner}
+    forms = [b"|".join(_literal(part) for part in sorted(each)) for each in (inner, whole)]
+    blank = rb"(?:[^!-~]|\\+[nrtf]|\\+u00[01].)*"
+    inside = [forms[0]] if inner else []
+    alone = [b'"' + blank + b"(?:" + forms[1] + b")" + blank + rb'\\*"'] if whole else []
+    return scanner(b"|".join(inside + alone)) if parts else lambda _: None
+
+
+def _literal(text: str) -> bytes:
+    return re.escape(text.encode("utf-8", "surrogatepass"))
 
 
 def is_mixed(word: str) -> bool:

@@ -38,6 +38,7 @@ _REPAIR = (
 )
 
 _decode_fast = msgspec.json.Decoder().decode
+_encode_fast = msgspec.json.Encoder().encode
 
 
 class _Refused(ValueError):
@@ -77,6 +78,18 @@ def parse_object(text: str) -> dict[str, Any] | None:
     except TraceError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def encoded(value: Any) -> bytes:
+    """The text of ``value``, which :func:`parse` reads as it is: UTF-8 on one line, without blanks.
+
+    In ASCII where the value has what msgspec does not write: lone surrogates, whole numbers of more than 64
+    bits.
+    """
+    try:
+        return _encode_fast(value)
+    except (UnicodeEncodeError, OverflowError, msgspec.MsgspecError):
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _is_deep(value: Any) -> bool:
