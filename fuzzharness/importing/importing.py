@@ -190,7 +190,7 @@ def _calls(kept: Kept, disguise: Disguise) -> bytes:
     """The text of the calls of ``kept`` in disguise; it is the same where there is nothing to hide."""
     if not disguise.concerns(kept.calls, kept.sight):
         return kept.calls
-    return native_lines.calls(disguise.batch(kept.batch()))
+    return native_lines.calls(disguise.batch(kept.batch(), kept.sight))
 
 
 def _count(batch: Batch, summary: Summary) -> None:

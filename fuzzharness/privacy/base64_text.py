@@ -9,7 +9,6 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterator
 from typing import Final
 
 SHORTEST: Final = 16
@@ -18,8 +17,16 @@ FORM: Final = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_-]{16,}={0,2}(?![\w+/=-])")
 
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _STANDARD: Final = bytes.maketrans(b"-_", b"+/")
-_RUNS: Final = bytes(120 if byte in _ALPHABET else 32 for byte in range(256))
-_CONTROLS: Final = bytes(byte for byte in (*range(32), 127) if byte not in b"\n\r\t")
+_MARKS: Final = bytes(120 if byte in _ALPHABET else 32 for byte in range(256))
+_LONG: Final = b"x" * SHORTEST
+_BACKSLASH: Final = ord("\\")
+_ESCAPES: Final = (len("n"), len("u0000"))
+_BETWEEN: Final = b"AAAA"
+_TEXT: Final = re.compile(
+    rb"\0\0\0(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+"
+    rb"(?:[\xc2-\xf4][\x80-\xbf]{0,2})?\0\0\0"
+)
+"""A text in UTF-8, perhaps cut within a character, where two times ``_BETWEEN`` is decoded."""
 
 
 def decoded(data: bytes) -> str | None:
@@ -28,8 +35,6 @@ def decoded(data: bytes) -> str | None:
     if len(bare) % 4 == 1:
         return None
     plain = binascii.a2b_base64(bare + b"=" * (-len(bare) % 4))
-    if len(plain.translate(None, _CONTROLS)) < len(plain):
-        return None
     try:
         text = plain.decode()
     except UnicodeDecodeError:
@@ -46,18 +51,26 @@ def encoded(plain: str, like: str) -> str:
     return found if padded else found.rstrip("=")
 
 
-def hidden(data: bytes) -> Iterator[str]:
+def hidden(data: bytes) -> list[str]:
     """The texts in base64 within ``data``, JSON or plain text, and perhaps some that are none."""
-    runs, end = data.translate(_RUNS), 0
-    while (start := runs.find(b"x" * SHORTEST, end)) >= 0:
-        end = runs.find(b" ", start)
-        end = len(runs) if end < 0 else end
-        for begin in _beginnings(data, start):
-            text = decoded(data[begin:end]) if end - begin >= SHORTEST else None
-            if text is not None:
-                yield text
+    runs = _runs(data)
+    if not runs or not _any_text(runs):
+        return []
+    return [text for run in runs if (text := decoded(run)) is not None]
 
 
-def _beginnings(data: bytes, start: int) -> tuple[int, ...]:
-    """Where a run may begin of which the first letters may belong to an escape: ``\\n`` or ``\\u0000``."""
-    return (start, start + 1, start + 5) if start and data[start - 1] == 92 else (start,)
+def _runs(data: bytes) -> list[bytes]:
+    """What may be base64; of letters before it that may belong to an escape, both readings."""
+    marks, found, end = data.translate(_MARKS) + b" ", list[bytes](), 0
+    while (start := marks.find(_LONG, end)) >= 0:
+        end = marks.find(b" ", start)
+        found.append(data[start:end])
+        if data[start - 1] == _BACKSLASH and start:
+            found += (data[start + letters : end] for letters in _ESCAPES if end - start - letters >= SHORTEST)
+    return found
+
+
+def _any_text(runs: list[bytes]) -> bool:
+    """Whether one of ``runs`` may hold text. All are decoded at once: few do, and there are many."""
+    whole = _BETWEEN.join([b"", *(run[: len(run) & ~3] for run in runs), b""])
+    return _TEXT.search(binascii.a2b_base64(whole.translate(_STANDARD))) is not None

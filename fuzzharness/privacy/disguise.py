@@ -22,7 +22,7 @@ from fuzzharness.privacy.personal import personal
 from fuzzharness.privacy.pseudonyms import Pseudonyms
 from fuzzharness.privacy.rules import Rule, kept, spans
 from fuzzharness.privacy.secrets import is_mask, secrets
-from fuzzharness.privacy.sieve import Sight, sight
+from fuzzharness.privacy.sieve import Sight, holds_secret, sight
 from fuzzharness.privacy.span import Span, apart
 from fuzzharness.privacy.walk import Walk
 
@@ -73,6 +73,7 @@ class Disguise:
         self._personal = personal
         self._rules = tuple(rule for rule in rules if personal or rule.always)
         self._more = any(rule.kind is not None for rule in self._rules) or personal
+        self._clear = False
         self._found = Found()
         self._pseudonyms = Pseudonyms(secret or random.token_bytes(32), self._found, locale)
         self._looking = Walk(_Look(self), self._kind_of)
@@ -102,15 +103,16 @@ class Disguise:
             return False
         return seen is not Sight.CLEAR or self._found.anywhere(text)
 
-    def batch(self, batch: Batch) -> Batch:
-        """``batch`` without anything that was found."""
+    def batch(self, batch: Batch, seen: Sight = Sight.CAUGHT) -> Batch:
+        """``batch`` without anything that was found; ``seen``: what look saw in it."""
         if not self._found.kinds:
             return batch
-        return replace(
-            batch,
-            calls=tuple(_through(self._replacing, call) for call in batch.calls),
-            id=None if batch.id is None else self.text(batch.id),
-        )
+        id = None if batch.id is None else self.text(batch.id)
+        self._clear = seen is not Sight.CAUGHT
+        try:
+            return Batch(tuple(_through(self._replacing, call) for call in batch.calls), id)
+        finally:
+            self._clear = False
 
     def text(self, text: str) -> str:
         """``text`` without anything that was found."""
@@ -122,7 +124,8 @@ class Disguise:
         return kind if self._personal or kind is Kind.SECRET else None
 
     def _by_form(self, text: str) -> Iterator[Span]:
-        yield from secrets(text)
+        if not self._clear and holds_secret(text):
+            yield from secrets(text)
         yield from spans(self._rules, text)
         if self._personal:
             yield from personal(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Final
 from urllib.parse import quote, quote_plus
@@ -30,10 +30,16 @@ _PARTICLE: Final = re.compile(
 _SHORTEST, _SHORTEST_NAME = 4, 3
 """Characters of what is looked for within texts; shorter values go only where they are all of one."""
 
+_SHORT: Final = 40
+"""Characters of a text that is searched as fast as it is encoded."""
+
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 _ESCAPED: Final = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 """What JSON escapes, and what it cannot have but so."""
+
+_BLANK: Final = rb"(?:[^!-~]|\\+[nrtf]|\\+u00[01].)*"
+"""What ``str.strip`` takes away, as JSON writes it, and more."""
 
 Spelling = Callable[[str], str]
 _SPELLINGS: Final[tuple[Spelling, ...]] = (
@@ -118,8 +124,14 @@ class Found:
 
     @cached_property
     def _anywhere(self) -> Scanner:
-        known = [value for value in (*self.kinds, *self.spellings) if value not in self._local]
-        return _pieces(known, {value for value in known if _is_sought(value)})
+        return _scanner_for(value for value in (*self.kinds, *self.spellings) if value not in self._local)
+
+    def _may_be_in(self, text: str) -> bool:
+        return len(text) < _SHORT or self._within(text.encode("utf-8", "surrogatepass")) is not None
+
+    @cached_property
+    def _within(self) -> Scanner:
+        return _scanner_for(self._sought)
 
     def is_whole(self, text: str) -> bool:
         """Whether all of ``text`` is a value that was found somewhere."""
@@ -127,7 +139,7 @@ class Found:
 
     def in_text(self, text: str, *, names: bool = True) -> Iterator[Span]:
         """Where in ``text`` something that was found occurs; spans may overlap. names: words of names too."""
-        if self._by_word:
+        if self._by_word and ((names and self.names) or self._may_be_in(text)):
             words = list(WORD.finditer(text))
             yield from self._values(text, words)
             if names and self.names:
@@ -179,23 +191,23 @@ def _is_sought(value: str) -> bool:
     return len(value) >= _SHORTEST or _UNSPACED.search(value) is not None
 
 
-def _pieces(texts: Iterable[str], sought: Container[str]) -> Scanner:
-    """A scanner for the longest part of each of ``texts`` that JSON never escapes.
+def _scanner_for(values: Iterable[str]) -> Scanner:
+    """A scanner for the longest part of each of ``values`` that JSON never escapes.
 
-    What is not ``sought`` within texts is a text of its own, up to blanks.
+    A value that is not looked for within texts has to be all of a JSON string but for blanks.
     """
-    parts = {text: max(_ESCAPED.split(text), key=len) for text in texts}
-    inner = {part for text, part in parts.items() if text in sought or part != text}
-    whole = {part for text, part in parts.items() if part not in inner}
-    forms = [b"|".join(_literal(part) for part in sorted(each)) for each in (inner, whole)]
-    blank = rb"(?:[^!-~]|\\+[nrtf]|\\+u00[01].)*"
-    inside = [forms[0]] if inner else []
-    alone = [b'"' + blank + b"(?:" + forms[1] + b")" + blank + rb'\\*"'] if whole else []
-    return scanner(b"|".join(inside + alone)) if parts else lambda _: None
+    within, alone = set[str](), set[str]()
+    for value in values:
+        part = max(_ESCAPED.split(value), key=len)
+        (within if _is_sought(value) or part != value else alone).add(part)
+    forms = [_any_of(within)] if within else []
+    if alone:
+        forms.append(b'"' + _BLANK + b"(?:" + _any_of(alone) + b")" + _BLANK + rb'\\*"')
+    return scanner(b"|".join(forms)) if forms else lambda _: None
 
 
-def _literal(text: str) -> bytes:
-    return re.escape(text.encode("utf-8", "surrogatepass"))
+def _any_of(parts: Iterable[str]) -> bytes:
+    return b"|".join(re.escape(part.encode("utf-8", "surrogatepass")) for part in sorted(parts))
 
 
 def is_mixed(word: str) -> bool:

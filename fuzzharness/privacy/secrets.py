@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Final
 
 from fuzzharness.privacy.kind import Kind
 from fuzzharness.privacy.span import Span
 
 SECRET_WORDS: Final = (
-    r"password|passwd|pwd|passphrase|secret|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key"
-    r"|sharedaccesskey|token|signature"
+    *("password", "passwd", "pwd", "passphrase", "private[_-]?key"),
+    *("secret", "sharedaccesskey", "signature"),
+    *("api[_-]?key", "access[_-]?key", "account[_-]?key"),
+    "token",
 )
 """In small letters, what stands before the sign behind which there is a secret."""
+
+# In any letters; as a set of first letters and then the rest, which takes a sixth of the time of (?i:...).
+_ANY_WORD: Final = "[psatPSATſ](?i:" + "|".join(
+    f"(?<={first})(?:{'|'.join(word[1:] for word in words)})"
+    for first, words in groupby(SECRET_WORDS, lambda word: word[0])
+) + r"|(?<=\bs)ig)"
 
 # Of each form: some of which any text has one that has the form, in small letters, and then the form. The
 # group "secret" is what has to go, the whole match where there is none.
@@ -56,19 +65,16 @@ _FORMS: Final = (
     ),
     (
         ("pass", "pwd", "secret", "key", "token", "sig"),
-        rf"(?i:{SECRET_WORDS}|\bsig)[\"']?\s*(?:=|:(?!//)|=>)\s*[\"']?(?P<secret>[^\s\"',;&)}}\]]{{4,}})",
+        _ANY_WORD + r"[\"']?\s*(?:=|:(?!//)|=>)\s*[\"']?(?P<secret>[^\s\"',;&)}\]]{4,})",
     ),
 )
 _COMPILED: Final = tuple((hints, re.compile(form, re.DOTALL)) for hints, form in _FORMS)
 
-_SHORTEST: Final = len("pwd=abcd")
 _MASK: Final = re.compile(r"secret-[0-9a-f]{16}")
 
 
 def secrets(text: str) -> Iterator[Span]:
     """The secrets in ``text``; spans may overlap."""
-    if len(text) < _SHORTEST:
-        return
     small = text.casefold()
     for hints, pattern in _COMPILED:
         if any(map(small.__contains__, hints)):

@@ -39,6 +39,9 @@ _FORMS: Final = (
 )
 
 
+_SHORTEST: Final = len("pwd=abcd")
+
+
 class Sight(Enum):
     """What a look at a line tells."""
 
@@ -51,7 +54,7 @@ _KEYED: Final = (
     b"(?:"
     + SECRET_NAMES.encode().replace(b"_?", b"_").replace(b"_", GAP)
     + b"|"
-    + SECRET_WORDS.encode()
+    + "|".join(SECRET_WORDS).encode()
     + b"|sig)"
     + GAP
     + b"[:=]"
@@ -61,6 +64,11 @@ _KEYED: Final = (
 @cache
 def _caught() -> Scanner:
     return scanner(b"|".join((_KEYED, VEILED, *_FORMS)))
+
+
+def holds_secret(text: str) -> bool:
+    """Whether ``text`` may hold a secret that shows by its form and is not hidden."""
+    return len(text) >= _SHORTEST and _caught()(text.lower().encode("utf-8", "surrogatepass")) is not None
 
 
 def sight(data: bytes) -> Sight:

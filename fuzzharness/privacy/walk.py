@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 from fuzzharness.errors import TraceError
-from fuzzharness.privacy.base64_text import FORM, SHORTEST, decoded, encoded
+from fuzzharness.privacy.base64_text import FORM, SHORTEST, decoded, encoded, hidden
 from fuzzharness.privacy.keys import holds_many
 from fuzzharness.privacy.kind import Kind
 from fuzzharness.traces.document import parse
@@ -83,7 +83,7 @@ class Walk:
             inner = _embedded(text)
             if inner is not None:
                 return _like(text, inner, self.value(inner, kind, parent))
-            if kind is not Kind.SECRET and len(text) >= SHORTEST:
+            if kind is not Kind.SECRET and _may_hide(text):
                 text = FORM.sub(self._base64, text)
         finally:
             self._depth -= 1
@@ -99,6 +99,11 @@ class Walk:
             return match[0]
         changed = self.text(plain)
         return match[0] if changed == plain else encoded(changed, match[0])
+
+
+def _may_hide(text: str) -> bool:
+    """Whether there may be base64 in ``text``; in short ones it is sought as fast as this can tell."""
+    return len(text) >= SHORTEST and (len(text) < 100 or bool(hidden(text.encode("utf-8", "surrogatepass"))))
 
 
 def _embedded(text: str) -> Any:
