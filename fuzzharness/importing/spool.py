@@ -30,7 +30,9 @@ class Kept(NamedTuple):
     def batch(self) -> Batch:
         """The batch itself."""
         line = native_lines.around(self.calls, "0")
-        (batch,) = batches([parse(native_lines.header().encode(), "the spool"), parse(line, "the spool")], Leniency())
+        (batch,) = batches(
+            [parse(native_lines.header().encode(), "the spool"), parse(line, "the spool")], Leniency()
+        )
         return Batch(batch.calls, self.id)
 
 

@@ -66,7 +66,9 @@ def _runs(data: bytes) -> list[bytes]:
         end = marks.find(b" ", start)
         found.append(data[start:end])
         if data[start - 1] == _BACKSLASH and start:
-            found += (data[start + letters : end] for letters in _ESCAPES if end - start - letters >= SHORTEST)
+            found += (
+                data[start + letters : end] for letters in _ESCAPES if end - start - letters >= SHORTEST
+            )
     return found
 
 

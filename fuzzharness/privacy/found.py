@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import quote, quote_plus
 
 from fuzzharness.privacy.kind import Kind, compact
-from fuzzharness.privacy.scanner import Scanner, scanner
+from fuzzharness.privacy.scanner import Scanner, most, scanner
 from fuzzharness.privacy.span import Span
 
 WORD: Final = re.compile(r"[^\W\d_]+|\d+")
@@ -194,12 +194,15 @@ def _is_sought(value: str) -> bool:
 def _scanner_for(values: Iterable[str]) -> Scanner:
     """A scanner for the longest part of each of ``values`` that JSON never escapes.
 
-    A value that is not looked for within texts has to be all of a JSON string but for blanks.
+    A value that is not looked for within texts has to be all of a JSON string but for blanks. Where there are
+    very many values it says yes to everything.
     """
     within, alone = set[str](), set[str]()
     for value in values:
         part = max(_ESCAPED.split(value), key=len)
         (within if _is_sought(value) or part != value else alone).add(part)
+    if len(within) + len(alone) > most():
+        return lambda _: True
     forms = [_any_of(within)] if within else []
     if alone:
         forms.append(b'"' + _BLANK + b"(?:" + _any_of(alone) + b")" + _BLANK + rb'\\*"')

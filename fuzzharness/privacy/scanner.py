@@ -10,17 +10,39 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
+
+_MEMORY: Final = 64 << 20
+"""Bytes that the states of one scanner may take."""
 
 Scanner = Callable[[bytes], Any]
 """Something true where there is a match, None where there is none."""
 
 
+def most() -> int:
+    """How many alternatives a scanner may have and still be fast."""
+    return 50 if _re2() is None else 1000
+
+
+def _re2() -> Any:
+    try:
+        return import_module("re2")
+    except ImportError:
+        return None
+
+
 def scanner(pattern: bytes) -> Scanner:
     """A scanner for ``pattern``, which has neither lookaround nor backreference."""
+    re2 = _re2()
+    if re2 is None:
+        return re.compile(pattern, re.DOTALL).search
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # a byte is a byte, as it is to the standard library
+    options.dot_nl = options.never_capture = True
+    options.max_mem = _MEMORY
+    options.log_errors = False
     try:
-        engine: Any = import_module("re2")
-    except ImportError:
-        engine = re
-    found: Scanner = engine.compile(b"(?s:" + pattern + b")").search
+        found: Scanner = re2.compile(pattern, options).search
+    except re2.error:  # too many values were found even so
+        return re.compile(pattern, re.DOTALL).search
     return found

@@ -23,10 +23,14 @@ SECRET_WORDS: Final = (
 """In small letters, what stands before the sign behind which there is a secret."""
 
 # In any letters; as a set of first letters and then the rest, which takes a sixth of the time of (?i:...).
-_ANY_WORD: Final = "[psatPSATſ](?i:" + "|".join(
-    f"(?<={first})(?:{'|'.join(word[1:] for word in words)})"
-    for first, words in groupby(SECRET_WORDS, lambda word: word[0])
-) + r"|(?<=\bs)ig)"
+_ANY_WORD: Final = (
+    "[psatPSATſ](?i:"
+    + "|".join(
+        f"(?<={first})(?:{'|'.join(word[1:] for word in words)})"
+        for first, words in groupby(SECRET_WORDS, lambda word: word[0])
+    )
+    + r"|(?<=\bs)ig)"
+)
 
 # Of each form: some of which any text has one that has the form, in small letters, and then the form. The
 # group "secret" is what has to go, the whole match where there is none.

@@ -13,22 +13,83 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fuzzharness import Batch, Call
-from fuzzharness.privacy import Disguise, sieve
+from fuzzharness.privacy import Disguise, personal, sieve
 from fuzzharness.privacy.base64_text import hidden
 from fuzzharness.privacy.sieve import Sight, sight
+from fuzzharness.privacy.span import Span
 from fuzzharness.traces import native_lines
 
 SECRETS = [
-    *("hunter2-Tr0ub4dor", "p4ss:w0rd", "4711", "x7", "Falke", "geheimnisvoll", "größe-ß", "日本語", '"q\\"z/9'),
+    *(
+        "hunter2-Tr0ub4dor",
+        "p4ss:w0rd",
+        "4711",
+        "x7",
+        "Falke",
+        "geheimnisvoll",
+        "größe-ß",
+        "日本語",
+        '"q\\"z/9',
+    ),
     *("sk-proj-abcDEF123456ghiJKL", "AKIAIOSFODNN7EXAMPLE", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
     *("xoxb-123456789012-abcdefGHIJ", "key-0123456789abcdef0123456789abcdef", "eyJhbGciOi.eyJzdWIi.dozjgNry"),
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq\n-----END RSA PRIVATE KEY-----",
     *("https://hooks.slack.com/services/T0/B0/x", "SG.abcdefghijk.lmnopqrstuv", "hf_abcdefghijklmnopqrst"),
 ]
-NAMES = ["password", "PassWord", "api key", "apiKey", "API-KEY", "access_key", "user.token", "pin", "cvv2", "secret"]
-NAMES += ["credentials", "auth", "Cookies", "one\ttime/code", "paſſword", "to\u212aen", "sıgnature", "sig", "pwd"]
-JOINTS = ["", " ", "=", ": ", "://", "@", ":", '"', "'", "\\", "/", "\n", "\x1b", "\x7f", "ü", "\u2028", "_", "Bearer "]
-JOINTS += ["a", "n", "u0070", "\\u0070", "basic ", "12345678", "the/path/of/it/all", "postgres://u:", "\ud800"]
+NAMES = [
+    "password",
+    "PassWord",
+    "api key",
+    "apiKey",
+    "API-KEY",
+    "access_key",
+    "user.token",
+    "pin",
+    "cvv2",
+    "secret",
+]
+NAMES += [
+    "credentials",
+    "auth",
+    "Cookies",
+    "one\ttime/code",
+    "paſſword",
+    "to\u212aen",
+    "sıgnature",
+    "sig",
+    "pwd",
+]
+JOINTS = [
+    "",
+    " ",
+    "=",
+    ": ",
+    "://",
+    "@",
+    ":",
+    '"',
+    "'",
+    "\\",
+    "/",
+    "\n",
+    "\x1b",
+    "\x7f",
+    "ü",
+    "\u2028",
+    "_",
+    "Bearer ",
+]
+JOINTS += [
+    "a",
+    "n",
+    "u0070",
+    "\\u0070",
+    "basic ",
+    "12345678",
+    "the/path/of/it/all",
+    "postgres://u:",
+    "\ud800",
+]
 
 words = st.lists(st.sampled_from(SECRETS + NAMES + JOINTS * 2), max_size=6).map("".join)
 
@@ -59,12 +120,16 @@ texts = st.recursive(words, wrapped, max_leaves=3)
 leaves = texts | st.sampled_from([True, None, 4711, 12, 1234567, 47.11, 10**25]) | st.sampled_from(SECRETS)
 names = st.sampled_from(["note", "to", *NAMES]) | texts
 values = st.recursive(
-    leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=2), max_leaves=4
+    leaves,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=2),
+    max_leaves=4,
 )
 calls = st.builds(
     Call, st.sampled_from(["save", "credentials"]), st.dictionaries(names, values, max_size=2), texts, values
 )
-batches = st.lists(st.lists(calls, min_size=1, max_size=2).map(lambda found: Batch(tuple(found), "turn-1")), max_size=4)
+batches = st.lists(
+    st.lists(calls, min_size=1, max_size=2).map(lambda found: Batch(tuple(found), "turn-1")), max_size=4
+)
 
 
 @pytest.fixture(params=["re", "re2"])
@@ -75,8 +140,10 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     else:
         monkeypatch.setitem(sys.modules, "re2", None)
     sieve._caught.cache_clear()
+    personal._rough.cache_clear()
     yield request.param
     sieve._caught.cache_clear()
+    personal._rough.cache_clear()
 
 
 def disguised(found: list[Batch], *, through_the_sieve: bool) -> list[Batch]:
@@ -107,7 +174,9 @@ def test_it_never_lets_a_secret_pass(engine: str, found: list[Batch]) -> None:
     ],
 )
 def test_it_lets_pass_what_calls_are_full_of(engine: str, result: Any) -> None:
-    assert sight(native_lines.calls(Batch((Call("tool", {"path": "a/b"}, "toolu_01", result),)))) is Sight.CLEAR
+    assert (
+        sight(native_lines.calls(Batch((Call("tool", {"path": "a/b"}, "toolu_01", result),)))) is Sight.CLEAR
+    )
 
 
 @pytest.mark.parametrize("before", ["", " ", "\n", "\x1f", "\\", "ü", "{\n", "="])
@@ -115,3 +184,20 @@ def test_base64_is_seen_behind_any_character(before: str) -> None:
     text = "the quick brown für alle"
     data = json.dumps(before + in_base64(text), ensure_ascii=False).encode()
     assert text in hidden(data)
+
+
+PARTS = ["4556 7375 8689 9855", "GB33 BUKB 2020 1555 5555 55", "84.12.211.77", "2001:db8::1", "+44 20 7946 0958"]
+PARTS += ["(415) 555-2671", "415.555.2671", "536-22-8726", "17b Thistle Wood Street", "1 Elm St", "a@b.example"]
+PARTS += ["Lindenstraße 7", "Am-Weg 1", "Sommerallee 12 a", "a%40b.example", "٤٥٥٦737586899855", "12:30:01", "v1.2.3.4"]
+PARTS += [" ", "x", "-", ".", "1", "ü", "\n", ": ", "Street"]
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@given(text=st.lists(st.sampled_from(PARTS), max_size=6).map("".join))
+def test_the_rough_form_of_personal_data_never_lets_any_pass(engine: str, text: str) -> None:
+    assert list(personal.personal(text.ljust(100))) == list(_looked_through(text.ljust(100)))
+
+
+def _looked_through(text: str) -> Iterator[Span]:
+    for kind, pattern, check in personal._COMPILED:
+        yield from (Span(m.start(), m.end(), kind) for m in pattern.finditer(text) if check(m[0]))
