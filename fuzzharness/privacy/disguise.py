@@ -11,6 +11,7 @@ import secrets as random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from fuzzharness.errors import SettingsError
@@ -28,6 +29,9 @@ from fuzzharness.privacy.walk import Walk
 
 VARIABLE: Final = "FUZZHARNESS_SECRET"
 _NUMBERS: Final = (Kind.PHONE, Kind.CARD, Kind.POSTCODE, Kind.TEXT, Kind.SECRET)
+_SHORT, _REMEMBERED = 80, 50_000
+"""Characters of a text, and how many such texts, that are remembered: most stand there many times."""
+
 _LONG: Final = 7
 """Digits of a whole number that is taken for a value found elsewhere; shorter ones are amounts as often."""
 
@@ -135,12 +139,16 @@ class Disguise:
 
 
 class _Look:
-    """The visitor of the first pass: changes nothing."""
+    """The visitor of the first pass: changes nothing. What it has seen tells nothing new the second time."""
 
     def __init__(self, disguise: Disguise) -> None:
         self._disguise = disguise
+        self._short = lru_cache(_REMEMBERED)(self._see)
 
     def text(self, text: str, kind: Kind | None) -> str:
+        return (self._short if len(text) <= _SHORT else self._see)(text, kind)
+
+    def _see(self, text: str, kind: Kind | None) -> str:
         bare = text.strip()
         told = kind and fitting(kind, bare)
         if told:
@@ -173,12 +181,13 @@ class _Replace:
     def __init__(self, disguise: Disguise) -> None:
         self._disguise = disguise
         self._found = disguise._found
+        self._short = lru_cache(_REMEMBERED)(self._replaced)
 
     def text(self, text: str, kind: Kind | None) -> str:
-        return self._replaced(text, kind, names=True)
+        return (self._short if len(text) <= _SHORT else self._replaced)(text, kind, True)
 
     def key(self, text: str) -> str:
-        return self._replaced(text, None, names=False)
+        return (self._short if len(text) <= _SHORT else self._replaced)(text, None, False)
 
     def number(self, number: int, kind: Kind | None) -> int:
         text = str(number)
@@ -186,7 +195,7 @@ class _Replace:
         known = self._found.kinds.get(text) if told else None
         return int(self._disguise._pseudonyms.of(text, known)) if known in _NUMBERS else number
 
-    def _replaced(self, text: str, kind: Kind | None, *, names: bool) -> str:
+    def _replaced(self, text: str, kind: Kind | None, names: bool) -> str:
         if not self._found.kinds:
             return text
         parts, behind = [], 0

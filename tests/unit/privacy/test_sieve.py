@@ -186,9 +186,30 @@ def test_base64_is_seen_behind_any_character(before: str) -> None:
     assert text in hidden(data)
 
 
-PARTS = ["4556 7375 8689 9855", "GB33 BUKB 2020 1555 5555 55", "84.12.211.77", "2001:db8::1", "+44 20 7946 0958"]
-PARTS += ["(415) 555-2671", "415.555.2671", "536-22-8726", "17b Thistle Wood Street", "1 Elm St", "a@b.example"]
-PARTS += ["Lindenstraße 7", "Am-Weg 1", "Sommerallee 12 a", "a%40b.example", "٤٥٥٦737586899855", "12:30:01", "v1.2.3.4"]
+PARTS = [
+    "4556 7375 8689 9855",
+    "GB33 BUKB 2020 1555 5555 55",
+    "84.12.211.77",
+    "2001:db8::1",
+    "+44 20 7946 0958",
+]
+PARTS += [
+    "(415) 555-2671",
+    "415.555.2671",
+    "536-22-8726",
+    "17b Thistle Wood Street",
+    "1 Elm St",
+    "a@b.example",
+]
+PARTS += [
+    "Lindenstraße 7",
+    "Am-Weg 1",
+    "Sommerallee 12 a",
+    "a%40b.example",
+    "٤٥٥٦737586899855",
+    "12:30:01",
+    "v1.2.3.4",
+]
 PARTS += [" ", "x", "-", ".", "1", "ü", "\n", ": ", "Street"]
 
 
