@@ -119,7 +119,7 @@ class Found:
         self._by_word = {word: sorted(found, key=lambda p: -p[1]) for word, found in places.items()}
 
     def anywhere(self, data: bytes) -> bool:
-        """Whether ``data``, JSON that only has escapes which it must have, may hold anything that was found."""
+        """Whether ``data``, JSON without escapes that it need not have, may hold anything that was found."""
         return self._anywhere(data) is not None
 
     @cached_property

@@ -24,7 +24,7 @@ SECRET_WORDS: Final = (
 
 # In any letters; as a set of first letters and then the rest, which takes a sixth of the time of (?i:...).
 _ANY_WORD: Final = (
-    "[psatPSATſ](?i:"
+    "[psatPSAT\u017f](?i:"
     + "|".join(
         f"(?<={first})(?:{'|'.join(word[1:] for word in words)})"
         for first, words in groupby(SECRET_WORDS, lambda word: word[0])

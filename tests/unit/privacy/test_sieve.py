@@ -53,9 +53,9 @@ NAMES += [
     "auth",
     "Cookies",
     "one\ttime/code",
-    "paſſword",
+    "pa\u017f\u017fword",
     "to\u212aen",
-    "sıgnature",
+    "s\u0131gnature",
     "sig",
     "pwd",
 ]
@@ -132,7 +132,7 @@ batches = st.lists(
 )
 
 
-@pytest.fixture(params=["re", "re2"])
+@pytest.fixture(params=["re", "re2"], autouse=True)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Either engine, the sieve being made anew for it."""
     if request.param == "re2":
@@ -159,7 +159,7 @@ def disguised(found: list[Batch], *, through_the_sieve: bool) -> list[Batch]:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(found=batches)
-def test_it_never_lets_a_secret_pass(engine: str, found: list[Batch]) -> None:
+def test_it_never_lets_a_secret_pass(found: list[Batch]) -> None:
     assert disguised(found, through_the_sieve=True) == disguised(found, through_the_sieve=False)
 
 
@@ -173,7 +173,7 @@ def test_it_never_lets_a_secret_pass(engine: str, found: list[Batch]) -> None:
         "/home/dev/project/fuzzharness/privacy/secrets.py:12: one of the ways-of_doing_it_without_any",
     ],
 )
-def test_it_lets_pass_what_calls_are_full_of(engine: str, result: Any) -> None:
+def test_it_lets_pass_what_calls_are_full_of(result: Any) -> None:
     assert (
         sight(native_lines.calls(Batch((Call("tool", {"path": "a/b"}, "toolu_01", result),)))) is Sight.CLEAR
     )
@@ -206,7 +206,7 @@ PARTS += [
     "Am-Weg 1",
     "Sommerallee 12 a",
     "a%40b.example",
-    "٤٥٥٦737586899855",
+    "\u0664\u0665\u0665\u0666737586899855",
     "12:30:01",
     "v1.2.3.4",
 ]
@@ -215,7 +215,7 @@ PARTS += [" ", "x", "-", ".", "1", "ü", "\n", ": ", "Street"]
 
 @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=st.lists(st.sampled_from(PARTS), max_size=6).map("".join))
-def test_the_rough_form_of_personal_data_never_lets_any_pass(engine: str, text: str) -> None:
+def test_the_rough_form_of_personal_data_never_lets_any_pass(text: str) -> None:
     assert list(personal.personal(text.ljust(100))) == list(_looked_through(text.ljust(100)))
 
 
