@@ -26,9 +26,10 @@ def most() -> int:
 
 def _re2() -> Any:
     try:
-        return import_module("re2")
+        found = import_module("re2")
     except ImportError:
         return None
+    return found if hasattr(found, "Options") else None  # other packages have that name, too
 
 
 def scanner(pattern: bytes) -> Scanner:
