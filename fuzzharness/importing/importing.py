@@ -100,8 +100,9 @@ def import_recordings(
     disguise = disguising.start()
     with Spool(output.absolute().parent) as spool:
         batches = _read(paths, format, lenient, summary, listener)
-        for kept in _kept(batches, selection, disguise, summary):
+        for batch, kept in _kept(batches, selection, disguise, summary):
             spool.put(kept)
+            _count(batch, summary)
         disguise.settle()
         if len(spool):
             _write(spool, output, beside, disguise, summary, several=len(paths) > 1)
@@ -126,14 +127,14 @@ def _check_output(output: Path, paths: Iterable[Path], beside: Path | None) -> N
 
 def _read(
     paths: Sequence[Path], format: str | None, lenient: bool, summary: Summary, listener: Listener
-) -> Iterator[Kept]:
+) -> Iterator[tuple[Batch, str]]:
     readings = [read_batches(path, format, lenient) for path in paths]
     size, done = sum(reading.size for reading in readings), 0
     for path, reading in zip(paths, readings, strict=True):
         for batch in reading:
             summary.read += 1
             summary.read_calls += len(batch.calls)
-            yield Kept(batch, path.name)
+            yield batch, path.name
             listener(Progress(path, summary.read, done + reading.consumed, size))
         done += reading.size
         summary.skipped += reading.skipped
@@ -145,21 +146,23 @@ def _read(
         )
 
 
-def _kept(read: Iterable[Kept], selection: Selection, disguise: Disguise, summary: Summary) -> Iterator[Kept]:
+def _kept(
+    read: Iterable[tuple[Batch, str]], selection: Selection, disguise: Disguise, summary: Summary
+) -> Iterator[tuple[Batch, Kept]]:
     """What ``selection`` keeps; ``disguise`` sees the rest too, for names that it tells only there."""
-    origin: dict[str, str] = {}
+    latest: list[Kept] = []
 
     def looked_at() -> Iterator[Batch]:
         for batch, file in read:
-            origin["file"] = file
-            disguise.look(batch)
+            calls = native_lines.calls(batch)
+            latest[:] = [Kept(calls, batch.id, file, disguise.look(batch, calls))]
             yield batch
 
-    chosen = (Kept(b, origin["file"]) for b in distinct(looked_at(), selection, summary.left))
+    chosen = ((batch, latest[0]) for batch in distinct(looked_at(), selection, summary.left))
     if selection.sample is None:
         yield from chosen
         return
-    drawn: Reservoir[Kept] = Reservoir(selection.sample, selection.seed)
+    drawn: Reservoir[tuple[Batch, Kept]] = Reservoir(selection.sample, selection.seed)
     for kept in chosen:
         drawn.put(kept)
     summary.left.not_drawn = drawn.missed
@@ -171,17 +174,23 @@ def _write(
 ) -> None:
     taken: set[str] = set()
     with replacing(output) as stream, nullcontext() if beside is None else replacing(beside) as other:
-        stream.write(native_lines.header())
-        for batch, file in spool:
-            hidden, name = disguise.batch(batch), disguise.text(file)
-            id = _free(f"{Path(name).stem}-{hidden.id}" if several else f"{hidden.id}", taken)
-            stream.write(native_lines.whole(hidden, id, {"file": name, "batch": hidden.id}))
-            _count(hidden, summary)
+        stream.write(native_lines.header().encode())
+        for kept in spool:
+            told, name = disguise.text(f"{kept.id}"), disguise.text(kept.file)
+            id = _free(f"{Path(name).stem}-{told}" if several else told, taken)
+            stream.write(native_lines.around(_calls(kept, disguise), id, {"file": name, "batch": told}))
         if other is not None:
             whole = not several and summary.kept == summary.read and not summary.skipped
             title = output.name.removesuffix(output.suffix)
-            other.write(skeleton(output.name, title, summary.tools, whole))
+            other.write(skeleton(output.name, title, summary.tools, whole).encode())
     summary.written = [output] if beside is None else [output, beside]
+
+
+def _calls(kept: Kept, disguise: Disguise) -> bytes:
+    """The text of the calls of ``kept`` in disguise; it is the same where there is nothing to hide."""
+    if not disguise.concerns(kept.calls, kept.sight):
+        return kept.calls
+    return native_lines.calls(disguise.batch(kept.batch(), kept.sight))
 
 
 def _count(batch: Batch, summary: Summary) -> None:

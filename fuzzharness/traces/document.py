@@ -42,6 +42,7 @@ _LEVELS: Final = 13  # those of a list in an attribute of a span in OTLP
 _Scalar = str | int | float | bool | None
 
 _decode_fast = msgspec.json.Decoder().decode
+_encode_fast = msgspec.json.Encoder().encode
 
 
 class _Refused(ValueError):
@@ -79,6 +80,18 @@ def parse_object(text: str) -> dict[str, Any] | None:
     except TraceError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def encoded(value: Any) -> bytes:
+    """The text of ``value``, which :func:`parse` reads as it is: UTF-8 on one line, without blanks.
+
+    In ASCII where the value has what msgspec does not write: lone surrogates, whole numbers of more than 64
+    bits.
+    """
+    try:
+        return _encode_fast(value)
+    except (UnicodeEncodeError, OverflowError, msgspec.MsgspecError):
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _decode_shallow(data: bytes | str) -> Any:
