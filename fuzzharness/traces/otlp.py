@@ -144,9 +144,11 @@ def attributes(node: Node) -> Attributes:
     if not isinstance(given.value, list):
         raise given.refuse("the list of attributes")
     try:
-        return Attributes(given, {pair["key"]: pair.get("value") for pair in given.value})
+        found = {pair["key"]: pair.get("value") for pair in given.value}
+        "".join(found)  # which only texts can be
     except (TypeError, KeyError, AttributeError):
-        raise given.refuse("attributes, each an object with key and value") from None
+        raise given.refuse("attributes, each an object with a key, a text, and a value") from None
+    return Attributes(given, found)
 
 
 def events(node: Node) -> list[Event]:
