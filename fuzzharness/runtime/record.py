@@ -34,6 +34,11 @@ class Record(ABC):
         self.ticks = count()
         self._idle: list[int] = []
 
+    @property
+    @abstractmethod
+    def strands(self) -> list[Strand]:
+        """Every strand of every call so far."""
+
     @abstractmethod
     def arrive(self, strand: Strand, announced: Sequence[Touch]) -> None:
         """The gate: come here before the accesses ``announced``; returns when the call may make them."""
@@ -46,6 +51,8 @@ class Record(ABC):
         """A step of ``strand`` begins."""
         if self._idle:
             self._note_idle(self.asked - 1)
+        if self.detailed:
+            self._settle_others(strand)
         trail = self.trail
         strand.fresh = False
         strand.steps += 1
@@ -161,6 +168,12 @@ class Record(ABC):
             return
         strand.looks.append((len(self.trail.values[-1]) - 1, peek))
         self.trail.values[-1][-1] = self._unseen(strand, peek)
+
+    def _settle_others(self, strand: Strand) -> None:
+        """The steps of tasks are over when another call goes on: they pass no gate at their end."""
+        for other in self.strands:
+            if other.owed and other is not strand:
+                self._settle(other)
 
     def _settle(self, strand: Strand) -> None:
         for step, place, peek in strand.owed:
