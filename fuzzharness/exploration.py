@@ -22,6 +22,7 @@ from fuzzharness.events import (
     Listener,
     OutcomeReached,
     Progressed,
+    SerialProgressed,
     Started,
 )
 from fuzzharness.finding import Execution, Fidelity, Finding, Mode, Report, Verdict
@@ -30,7 +31,7 @@ from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.oracle.compare import differences
 from fuzzharness.oracle.fidelity import fidelity
 from fuzzharness.oracle.judge import Diagnosis, Judge
-from fuzzharness.oracle.serial import serial_outcomes, touched
+from fuzzharness.oracle.serial import at_most, serial_outcomes, touched
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.schedule import Schedule
 from fuzzharness.search import scheduler_for
@@ -47,6 +48,9 @@ _RESTARTS = 20
 
 _STANDSTILLS = 3
 """After so many runs that hung, or places where calls waited unseen, the search stops: each costs seconds."""
+
+_ORDERS = 10
+"""After so many serial orders there is word of them."""
 
 _PLACES = 10
 """Of one mode and anomaly so many places are reported."""
@@ -184,6 +188,7 @@ class _Search:
     scheduler: Scheduler | None = None
     learned: int = 0
     restarts: int = 0
+    orders: int = 0
 
     def run(self) -> None:
         """Search; and begin anew whenever runs have shown state to matter that was taken for none before."""
@@ -218,7 +223,13 @@ class _Search:
     @cached_property
     def shrinker(self) -> Shrinker:
         """What makes the findings small; it keeps what it has run."""
-        return Shrinker(self.stage, self.deadline)
+        return Shrinker(self.stage, self.deadline, self._ordered)
+
+    def _ordered(self, calls: int, orders: int) -> None:
+        """Take notice of a serial order that is done."""
+        self.orders = orders
+        if orders % _ORDERS == 0:
+            self.tell(SerialProgressed(calls, orders, at_most(calls)))
 
     def _begin(self, judge: Judge) -> None:
         serial = judge.serial
@@ -344,7 +355,7 @@ class _Search:
         settings = self.stage.settings
         facts = Facts(settings, self.stage.labels, [set() for _ in self.stage.labels], stop=self.stop)
         if self.judge is None:
-            return facts
+            return replace(facts, orders=self.orders, ordered=False, escapes=self.stage.escapes)
         serial = self.judge.serial
         return replace(
             facts,
