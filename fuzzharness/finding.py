@@ -52,11 +52,15 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Escape:
-    """Something a tool touched outside the world: ``what``, by which ``tool``, at which ``place``."""
+    """Something a tool touched outside the world: ``what``, by which ``tool``, at which ``place``.
+
+    ``remedy`` says how it becomes part of the world, where that is known.
+    """
 
     what: str
     tool: str | None = None
     place: Place | None = None
+    remedy: str = ""
 
     def __str__(self) -> str:
         by = f" by {self.tool}" if self.tool else ""

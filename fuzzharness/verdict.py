@@ -151,7 +151,7 @@ def reasons(facts: Facts) -> tuple[str, ...]:
             "each other in a way that nothing announced"
         )
     found += [f"a call waited outside the harness's control at {where}" for where in facts.stalled]
-    found += [f"outside the world: {escape}" for escape in facts.escapes]
+    found += [f"outside the world: {_with_remedy(escape)}" for escape in facts.escapes]
     found += [
         f"{tool} does several things at once that touch what others touch, or waits for such a thing no "
         "longer than a time. Their order among themselves was kept as it came (no thread is too slow for its "
@@ -195,6 +195,10 @@ def notes(facts: Facts) -> tuple[str, ...]:
     if facts.settings.strict_replay and not facts.recorded:
         found.append("no result of this batch is recorded, so strict_replay had nothing to compare")
     return tuple(found)
+
+
+def _with_remedy(escape: Escape) -> str:
+    return f"{escape}. {escape.remedy}" if escape.remedy else str(escape)
 
 
 def _interrupted_early(facts: Facts) -> str:
