@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Never
 
 from fuzzharness.conclusion import calm, conclude, follow, make_finding, same, unproven
-from fuzzharness.errors import ReplayMismatch
+from fuzzharness.errors import ReplayMismatch, SettingsError
 from fuzzharness.events import (
     BaselineReached,
     Event,
@@ -66,14 +67,17 @@ def explore(
     settings: Settings | None = None,
     before: Sequence[Batch] = (),
     on_event: Listener | None = None,
+    **unknown: Never,
 ) -> Report:
     """Run ``batch`` under its interleavings and report every way it ends unlike the recorded order.
 
     ``before`` are batches that are run first, call by call. ``on_event`` is told of everything as it
     happens; after Ctrl-C it gets a last :class:`fuzzharness.events.Finished` with what is known.
 
-    Raises :class:`BatchError`, :class:`ToolError` or :class:`WorldError` before anything is run.
+    Raises :class:`BatchError`, :class:`ToolError` or :class:`WorldError` before anything is run, and
+    :class:`SettingsError` for a setting that is given as a parameter.
     """
+    _check_no_others(unknown)
     settings = settings or Settings()
     tell = on_event or _silent
     with Stage(batch, tools, world, settings, before) as stage:
@@ -160,6 +164,14 @@ def _plan(schedule: str | Schedule, batch: Batch) -> Schedule:
     if isinstance(schedule, Schedule):
         return schedule.checked(batch)
     return Schedule.from_token(schedule, batch)
+
+
+def _check_no_others(unknown: Iterable[str]) -> None:
+    for name in unknown:
+        raise SettingsError(
+            f"explore was given {name}=…. Expected settings as one value, and beside it only before and "
+            f"on_event. Write explore(batch, tools, world, fh.Settings({name}=…))."
+        )
 
 
 def _silent(event: Event) -> None:

@@ -279,3 +279,8 @@ def test_the_bounded_search_agrees_with_brute_force(program: list[list[Op]]) -> 
     }
     assert found == endings
     assert len({tuple(p) for p in permutations(range(len(program)))}) == report.serial_orders
+
+
+def test_a_setting_given_as_a_parameter_is_told_where_it_belongs() -> None:
+    with pytest.raises(fh.SettingsError, match=r"fh.Settings\(strategy=…\)"):
+        fh.explore(batch(2), TOOLS, fh.World(ctx={"x": 0}), strategy="dpor")  # type: ignore[arg-type]  # the mistake
