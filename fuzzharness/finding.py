@@ -259,6 +259,12 @@ class Report:
     serial_orders: int = field(default=0)
     fidelity: Fidelity = field(default_factory=Fidelity)
 
+    def __str__(self) -> str:
+        """In one line; :func:`fuzzharness.render` tells it whole."""
+        found = f"{len(self.findings)} finding{'s' * (len(self.findings) != 1)}"
+        whole = "print(fuzzharness.render(report)) shows it whole"
+        return f"{self.batch.id or 'batch'!r} is {self.verdict.value}: {found}, {self.coverage}; {whole}"
+
     @property
     def verified(self) -> bool:
         """Whether "verified" may be said: safe, exhausted, and nothing escaped."""

@@ -26,6 +26,7 @@ from fuzzharness.privacy.kind import Kind
 from fuzzharness.privacy.rules import Rule
 from fuzzharness.traces import native_lines, read_batches
 from fuzzharness.traces.folder import files
+from fuzzharness.traces.formats import READERS
 
 SCENARIO: Final = ".scenario.toml"
 
@@ -104,7 +105,7 @@ def import_recordings(
             for kept in _kept(batches, selection, disguise, summary):
                 spool.put(kept)
         except TraceError:
-            if format and not summary.read:
+            if not summary.read and format in {reader.name for reader in READERS}:
                 _check_format(paths, format)
             raise
         disguise.settle()
