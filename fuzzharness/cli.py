@@ -353,7 +353,7 @@ class _Run:
         self._mutate = mutate
         self._counted: Counter[str] = Counter()
         self._missed: list[str] = []
-        self._undecided = 0
+        self._undecided = self._alone = 0
         self._progress = Progress(Console(file=sys.stderr))
 
     def all(self, scenarios: Sequence[Scenario]) -> int:
@@ -362,6 +362,7 @@ class _Run:
         try:
             for scenario in scenarios:
                 with scenario.opened() as setup:
+                    self._alone += setup.alone
                     for trial in self._with_mutants(scenario, setup.trials):
                         self._explore(scenario, setup, trial)
         except KeyboardInterrupt:
@@ -434,15 +435,15 @@ class _Run:
         _print(report, (source, scenario.title), command)
 
     def _conclude(self, interrupted: bool) -> None:
-        from fuzzharness.report.text import printable
+        from fuzzharness.report.text import count, printable
         from fuzzharness.report.words import tallied
 
         for disappointment in self._missed:
             click.echo(f"NOT AS EXPECTED: {printable(disappointment)}")
         told = "interrupted; " if interrupted else ""
-        click.echo(
-            f"{told}{tallied(self._counted) if self._counted else 'no batch finished'}: {self._judged}"
-        )
+        alone = f"; {count(self._alone, 'batch')} of one call left out" if self._alone else ""
+        counted = tallied(self._counted) if self._counted else "no batch finished"
+        click.echo(f"{told}{counted}: {self._judged}{alone}")
 
     @property
     def _judged(self) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Never
 
 from fuzzharness.conclusion import calm, conclude, follow, make_finding, same, unproven
-from fuzzharness.errors import ReplayMismatch
+from fuzzharness.errors import ReplayMismatch, SettingsError
 from fuzzharness.events import (
     BaselineReached,
     Event,
@@ -22,6 +23,7 @@ from fuzzharness.events import (
     Listener,
     OutcomeReached,
     Progressed,
+    SerialProgressed,
     Started,
 )
 from fuzzharness.finding import Execution, Fidelity, Finding, Mode, Report, Verdict
@@ -30,7 +32,7 @@ from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.oracle.compare import differences
 from fuzzharness.oracle.fidelity import fidelity
 from fuzzharness.oracle.judge import Diagnosis, Judge
-from fuzzharness.oracle.serial import serial_outcomes, touched
+from fuzzharness.oracle.serial import at_most, serial_outcomes, touched
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.schedule import Schedule
 from fuzzharness.search import scheduler_for
@@ -48,6 +50,9 @@ _RESTARTS = 20
 _STANDSTILLS = 3
 """After so many runs that hung, or places where calls waited unseen, the search stops: each costs seconds."""
 
+_ORDERS = 10
+"""After so many serial orders there is word of them."""
+
 _PLACES = 10
 """Of one mode and anomaly so many places are reported."""
 
@@ -62,14 +67,17 @@ def explore(
     settings: Settings | None = None,
     before: Sequence[Batch] = (),
     on_event: Listener | None = None,
+    **unknown: Never,
 ) -> Report:
     """Run ``batch`` under its interleavings and report every way it ends unlike the recorded order.
 
     ``before`` are batches that are run first, call by call. ``on_event`` is told of everything as it
     happens; after Ctrl-C it gets a last :class:`fuzzharness.events.Finished` with what is known.
 
-    Raises :class:`BatchError`, :class:`ToolError` or :class:`WorldError` before anything is run.
+    Raises :class:`BatchError`, :class:`ToolError` or :class:`WorldError` before anything is run, and
+    :class:`SettingsError` for a setting that is given as a parameter.
     """
+    _check_no_others(unknown)
     settings = settings or Settings()
     tell = on_event or _silent
     with Stage(batch, tools, world, settings, before) as stage:
@@ -158,6 +166,14 @@ def _plan(schedule: str | Schedule, batch: Batch) -> Schedule:
     return Schedule.from_token(schedule, batch)
 
 
+def _check_no_others(unknown: Iterable[str]) -> None:
+    for name in unknown:
+        raise SettingsError(
+            f"explore was given {name}=…. Expected settings as one value, and beside it only before and "
+            f"on_event. Write explore(batch, tools, world, fh.Settings({name}=…))."
+        )
+
+
 def _silent(event: Event) -> None:
     """Nobody listens."""
 
@@ -184,6 +200,7 @@ class _Search:
     scheduler: Scheduler | None = None
     learned: int = 0
     restarts: int = 0
+    orders: int = 0
 
     def run(self) -> None:
         """Search; and begin anew whenever runs have shown state to matter that was taken for none before."""
@@ -218,7 +235,13 @@ class _Search:
     @cached_property
     def shrinker(self) -> Shrinker:
         """What makes the findings small; it keeps what it has run."""
-        return Shrinker(self.stage, self.deadline)
+        return Shrinker(self.stage, self.deadline, self._ordered)
+
+    def _ordered(self, calls: int, orders: int) -> None:
+        """Take notice of a serial order that is done."""
+        self.orders = orders
+        if orders % _ORDERS == 0:
+            self.tell(SerialProgressed(calls, orders, at_most(calls)))
 
     def _begin(self, judge: Judge) -> None:
         serial = judge.serial
@@ -344,7 +367,7 @@ class _Search:
         settings = self.stage.settings
         facts = Facts(settings, self.stage.labels, [set() for _ in self.stage.labels], stop=self.stop)
         if self.judge is None:
-            return facts
+            return replace(facts, orders=self.orders, ordered=False, escapes=self.stage.escapes)
         serial = self.judge.serial
         return replace(
             facts,

@@ -52,11 +52,15 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Escape:
-    """Something a tool touched outside the world: ``what``, by which ``tool``, at which ``place``."""
+    """Something a tool touched outside the world: ``what``, by which ``tool``, at which ``place``.
+
+    ``remedy`` says how it becomes part of the world, where that is known.
+    """
 
     what: str
     tool: str | None = None
     place: Place | None = None
+    remedy: str = ""
 
     def __str__(self) -> str:
         by = f" by {self.tool}" if self.tool else ""
@@ -254,6 +258,12 @@ class Report:
     notes: tuple[str, ...] = ()
     serial_orders: int = field(default=0)
     fidelity: Fidelity = field(default_factory=Fidelity)
+
+    def __str__(self) -> str:
+        """In one line; :func:`fuzzharness.render` tells it whole."""
+        found = f"{len(self.findings)} finding{'s' * (len(self.findings) != 1)}"
+        whole = "print(fuzzharness.render(report)) shows it whole"
+        return f"{self.batch.id or 'batch'!r} is {self.verdict.value}: {found}, {self.coverage}; {whole}"
 
     @property
     def verified(self) -> bool:

@@ -95,7 +95,8 @@ class Batch:
 class Trace:
     """The batches of one recorded session, in order.
 
-    ``format`` names the reader that read it; ``skipped`` counts what a lenient reader left out.
+    ``format`` names the reader that read it; ``skipped`` counts what a lenient reader left out,
+    and half a line at the end of a recording of ours that broke off.
     """
 
     batches: tuple[Batch, ...]

@@ -38,6 +38,8 @@ class Facts:
     recorded order differ; ``raised`` the calls that fail already in recorded order, with their error;
     ``hidden`` the calls whose arguments bear the name of a resource, with that name; ``rivals`` the tools
     that do several things at once, the order of which was kept; ``recorded`` is False if no result is.
+    ``ordered`` is False if the ``orders`` serial orders are not all that were to be run: what the calls
+    touch is not known then, and nothing was searched.
     """
 
     settings: Settings
@@ -53,6 +55,7 @@ class Facts:
     escapes: Sequence[Escape] = ()
     hung: bool = False
     orders: int = 0
+    ordered: bool = True
     all_orders: bool = True
     raised: Sequence[tuple[str, str]] = ()
     hidden: Sequence[tuple[str, str]] = ()
@@ -77,7 +80,7 @@ class Facts:
     @property
     def untouched(self) -> bool:
         """Whether several calls ran and none touched anything of the world."""
-        return len(self.labels) > 1 and not any(self.touched)
+        return self.ordered and len(self.labels) > 1 and not any(self.touched)
 
     @property
     def exhausted(self) -> bool:
@@ -137,7 +140,7 @@ def reasons(facts: Facts) -> tuple[str, ...]:
             "there, so nothing can be compared. Make them so, or leave these places out with `ignore`."
         )
     if facts.stop is Stop.INTERRUPTED:
-        found.append("the search was interrupted")
+        found.append("the search was interrupted" if facts.ordered else _interrupted_early(facts))
     elif not facts.through and not facts.unstable and facts.stop is not None:
         lead = "not every interleaving is covered" if facts.claim.whole else "samples prove nothing safe"
         found.append(f"{lead}: {coverage(facts)}. {_way_on(facts)}")
@@ -148,7 +151,7 @@ def reasons(facts: Facts) -> tuple[str, ...]:
             "each other in a way that nothing announced"
         )
     found += [f"a call waited outside the harness's control at {where}" for where in facts.stalled]
-    found += [f"outside the world: {escape}" for escape in facts.escapes]
+    found += [f"outside the world: {_with_remedy(escape)}" for escape in facts.escapes]
     found += [
         f"{tool} does several things at once that touch what others touch, or waits for such a thing no "
         "longer than a time. Their order among themselves was kept as it came (no thread is too slow for its "
@@ -192,6 +195,15 @@ def notes(facts: Facts) -> tuple[str, ...]:
     if facts.settings.strict_replay and not facts.recorded:
         found.append("no result of this batch is recorded, so strict_replay had nothing to compare")
     return tuple(found)
+
+
+def _with_remedy(escape: Escape) -> str:
+    return f"{escape}. {escape.remedy}" if escape.remedy else str(escape)
+
+
+def _interrupted_early(facts: Facts) -> str:
+    done = f"{facts.orders} serial order{'s' * (facts.orders != 1)}"
+    return f"the search was interrupted after {done}, before any interleaving was run"
 
 
 def _error(raised: tuple[str, str]) -> str:

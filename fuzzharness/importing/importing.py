@@ -26,6 +26,7 @@ from fuzzharness.privacy.kind import Kind
 from fuzzharness.privacy.rules import Rule
 from fuzzharness.traces import native_lines, read_batches
 from fuzzharness.traces.folder import files
+from fuzzharness.traces.formats import READERS
 
 SCENARIO: Final = ".scenario.toml"
 
@@ -100,9 +101,14 @@ def import_recordings(
     disguise = disguising.start()
     with Spool(output.absolute().parent) as spool:
         batches = _read(paths, format, lenient, summary, listener)
-        for batch, kept in _kept(batches, selection, disguise, summary):
-            spool.put(kept)
-            _count(batch, summary)
+        try:
+            for batch, kept in _kept(batches, selection, disguise, summary):
+                spool.put(kept)
+                _count(batch, summary)
+        except TraceError:
+            if not summary.read and format in {reader.name for reader in READERS}:
+                _check_format(paths, format)
+            raise
         disguise.settle()
         if len(spool):
             _write(spool, output, beside, disguise, summary, several=len(paths) > 1)
@@ -144,6 +150,26 @@ def _read(
             f"there is no tool call in {', '.join(map(str, paths))}. Expected an assistant message with at "
             "least one. Give a recording of a session that calls tools."
         )
+
+
+def _check_format(paths: Iterable[Path], format: str) -> None:
+    """Say so if a recording without calls in the ``format`` it was to be read as is of another one."""
+    for path in paths:
+        found = _looks_like(path)
+        if found not in (None, format):
+            raise TraceError(
+                f"{path} holds no tool call in the format {format}: it looks like {found}. Expected a "
+                f"recording in the format that is named. Give --format {found}, or leave it out."
+            ) from None
+
+
+def _looks_like(path: Path) -> str | None:
+    """The format in which a recording has a batch, None if it has none in any."""
+    try:
+        reading = read_batches(path, lenient=True)
+        return None if next(reading, None) is None else reading.format
+    except TraceError:
+        return None
 
 
 def _kept(

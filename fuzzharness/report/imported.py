@@ -11,6 +11,8 @@ from fuzzharness.importing import Summary
 from fuzzharness.privacy.kind import Kind
 from fuzzharness.report.text import count, printable
 
+_NOUNS = {Kind.IBAN: "IBAN", Kind.IP: "IP"}
+
 
 def told(summary: Summary) -> Iterator[str]:
     """The lines that say what was read, kept, left out, flagged, replaced and written."""
@@ -30,7 +32,9 @@ def told(summary: Summary) -> Iterator[str]:
         yield f"masked    {count(masked, 'secret')}"
     kinds = [kind for kind in Kind if kind is not Kind.SECRET and summary.replaced[kind]]
     if kinds:
-        yield "replaced  " + ", ".join(f"{summary.replaced[kind]:,} {kind.value}" for kind in kinds)
+        yield "replaced  " + ", ".join(
+            f"{count(summary.replaced[kind], _NOUNS.get(kind, kind.value))}" for kind in kinds
+        )
     yield f"wrote     {', '.join(printable(str(path)) for path in summary.written) or 'nothing'}"
 
 

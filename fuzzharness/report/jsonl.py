@@ -28,6 +28,7 @@ from fuzzharness.events import (
     Found,
     OutcomeReached,
     Progressed,
+    SerialProgressed,
     Started,
 )
 from fuzzharness.finding import (
@@ -188,6 +189,11 @@ def _fields(event: Any) -> Fields:
 @_fields.register
 def _(event: Started) -> Fields:
     return {"batch": batch_fields(event.batch), "settings": dataclasses.asdict(event.settings)}
+
+
+@_fields.register
+def _(event: SerialProgressed) -> Fields:
+    return {"calls": event.calls, "orders": event.orders, "limit": event.limit}
 
 
 @_fields.register

@@ -24,11 +24,15 @@ from fuzzharness.world import World
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a scenario's exploration needs. ``world()`` makes a world anew where the file has a function."""
+    """What a scenario's exploration needs. ``world()`` makes a world anew where the file has a function.
+
+    ``alone`` counts the batches of one call that are left out beside the ``trials``.
+    """
 
     tools: Toolbox
     world: Callable[[], World]
     trials: tuple[Trial, ...]
+    alone: int = 0
 
     def trial(self, name: str) -> Trial:
         """The trial called ``name``; :class:`ScenarioError` if the scenario does not run it."""

@@ -173,7 +173,10 @@ class PostgresStore:
         for host in postgres_hosts(asked):
             if not host.startswith(("/", "@")):
                 self.gate.reach(host)
-        self.gate.escape("a connection to another PostgreSQL database was opened")
+        self.gate.escape(
+            "a connection to another PostgreSQL database was opened",
+            "Give it to the World as fh.Database(url, setup=…)",
+        )
 
     def _leads_here(self, conninfo: str, options: Any) -> bool:
         asked = conninfo_to_dict(conninfo, **{k: v for k, v in options.items() if k in _PLACES})

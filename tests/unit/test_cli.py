@@ -146,6 +146,13 @@ def test_a_folder_is_searched_and_its_scenarios_run_in_order(write):
     assert result.stdout.splitlines()[-1] == "2 batches, 0 findings, 2 runs: all as expected"
 
 
+def test_the_last_line_says_how_many_batches_of_one_call_are_left_out(write):
+    path = write(*(turn(call("7", n, f"c{n}")) for n in range(2)), SAFE)
+    last = fuzzharness("run", path).stdout.splitlines()[-1]
+    assert last.startswith("1 batch, 0 findings, ")
+    assert last.endswith(": all as expected; 2 batches of one call left out")
+
+
 def test_a_recording_is_run_with_tools_and_world_given(write):
     write(RACE)
     result = fuzzharness(

@@ -200,3 +200,20 @@ def test_on_a_terminal_there_is_a_bar_of_which_nothing_stays() -> None:
     assert "a.jsonl: 20 batches read" in shown
     assert "50%" in shown
     assert shown.endswith("\x1b[2K")
+
+
+def test_a_format_that_it_is_not_is_told_with_the_one_it_looks_like() -> None:
+    result = importing(CHAT, "-o", "out.jsonl", "--format", "gemini")
+    assert result.exit_code == USAGE
+    assert "holds no tool call in the format gemini: it looks like openai-chat" in " ".join(
+        result.stderr.split()
+    )
+
+
+def test_several_are_told_in_the_plural() -> None:
+    calls = [
+        {"id": n, "type": "function", "function": {"name": "f", "arguments": json.dumps({"email": m})}}
+        for n, m in {"a": "ada@example.com", "b": "bob@example.com"}.items()
+    ]
+    Path("two.json").write_text(json.dumps([{"role": "assistant", "tool_calls": calls}]))
+    assert "replaced  2 emails\n" in importing("two.json", "-o", "out.jsonl", "--pseudonymise").stdout

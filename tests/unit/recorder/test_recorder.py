@@ -357,7 +357,8 @@ def test_half_a_line_at_the_end_is_passed_over_and_cut_off_when_recording_goes_o
             recording.tools(TOOLS)["add"](amount=amount)
         with path.open("a") as stream:
             stream.write('{"open": "turn-7", "ca')
-        assert len(fh.load_trace(path).batches) == amount
+        trace = fh.load_trace(path)
+        assert (len(trace.batches), trace.skipped) == (amount, 1)
     assert [batch.id for batch in fh.load_trace(path).batches] == ["turn-1", "turn-2"]
 
 
