@@ -28,7 +28,7 @@ from fuzzharness.finding import Execution, Fidelity, Finding, Mode, Report, Verd
 from fuzzharness.model import Batch, Outcome, Raised
 from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.oracle.compare import differences
-from fuzzharness.oracle.fidelity import fidelity
+from fuzzharness.oracle.fidelity import ended_as, fidelity
 from fuzzharness.oracle.judge import Diagnosis, Judge
 from fuzzharness.oracle.serial import serial_outcomes, touched
 from fuzzharness.runtime.stage import Ran, Stage
@@ -176,7 +176,8 @@ class _Search:
     stalled: dict[str, None] = field(default_factory=dict)
     outcomes: dict[Hashable, Outcome] = field(default_factory=dict)
     seen: Counter[Hashable] = field(default_factory=Counter)
-    kinds: set[Hashable] = field(default_factory=set)
+    kinds: dict[Hashable, Finding | None] = field(default_factory=dict)
+    blamed: dict[Hashable, Hashable] = field(default_factory=dict)
     places: Counter[Hashable] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     pending: tuple[Diagnosis, Ran] | None = None
@@ -311,8 +312,10 @@ class _Search:
         if self.seen[key] > _PER_OUTCOME:
             return
         diagnosis = judge.diagnose(ran, key)
+        if diagnosis is not None:
+            self.blamed.setdefault(key, diagnosis.kind)
         if diagnosis is not None and diagnosis.kind not in self.kinds:
-            self.kinds.add(diagnosis.kind)
+            self.kinds[diagnosis.kind] = None
             self.places[diagnosis.kind[:3]] += 1
             if self.places[diagnosis.kind[:3]] <= _PLACES:
                 self._conclude(diagnosis, ran)
@@ -321,7 +324,9 @@ class _Search:
         self.pending = diagnosis, ran
         finding = conclude(self.stage, self.shrinker, diagnosis, ran)
         self.pending = None
-        if not any(same(finding, known) for known in self.findings):
+        known = next((known for known in self.findings if same(finding, known)), None)
+        self.kinds[diagnosis.kind] = known or finding
+        if known is None:
             self.findings.append(finding)
             self.tell(Found(finding))
 
@@ -397,7 +402,19 @@ class _Search:
         if judge is None:
             return Fidelity()
         ending, ignore = judge.serial.baseline.outcome, self.stage.settings.ignore
-        return fidelity(self.stage.batch, ending, lambda: judge.likeness, ignore)
+        found = fidelity(self.stage.batch, ending, lambda: judge.likeness, ignore)
+        return replace(found, happened=self._happened(judge)) if found.differing else found
+
+    def _happened(self, judge: Judge) -> Finding | None:
+        """The gravest finding of an ending that gives every recorded result."""
+        batch, ignore = self.stage.batch, self.stage.settings.ignore
+        found = [
+            finding
+            for key, kind in self.blamed.items()
+            if (finding := self.kinds[kind])
+            and ended_as(batch, self.outcomes[key], lambda: judge.likeness, ignore)
+        ]
+        return min(found, key=_gravity, default=None)
 
 
 def _gravity(finding: Finding) -> tuple[bool, int, int, tuple[int, ...], tuple[int, ...]]:

@@ -202,9 +202,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """How far the sequential replay of a batch gives the results that were recorded, call by call."""
+    """How far the sequential replay of a batch gives the results that were recorded, call by call.
+
+    Where some differ, and all that were recorded are those of an ending that the search came to,
+    ``happened`` is the finding of that ending, the gravest of several: the recording holds the race.
+    """
 
     calls: tuple[Comparison, ...] = ()
+    happened: Finding | None = None
 
     @property
     def compared(self) -> int:

@@ -489,6 +489,25 @@ def test_results_that_are_not_as_recorded_are_told_and_fail_only_under_strict_re
     ]
 
 
+@pytest.mark.parametrize("results", [("120", "130"), ("110", "120")], ids=["no ending", "the race"])
+def test_a_recording_that_holds_the_race_is_told_as_that(write, folder, results):
+    recorded = [told(id, result) for id, result in zip("ab", results, strict=True)]
+    path = write(RACE, *recorded, tools=CREDITS, more=EXPECTED)
+    result = fuzzharness("run", path, "--strict-replay", "--report", "reports")
+    text = " ".join(result.stdout.split())
+    last = json.loads((folder / "reports/events.jsonl").read_text().splitlines()[-1])["report"]
+    happened = last["fidelity"].get("happened")
+
+    assert ("The world or the tools are not what was recorded" in text) is (happened is None)
+    assert result.exit_code == (FINDINGS if happened is None else CLEAN)
+    assert (happened is None) is (results == ("120", "130"))
+    if happened is not None:
+        assert happened["fingerprint"] in last["findings"]
+        assert "The recording ended as in the finding lost-update" in text
+        assert f"({happened['token']}): the race happened" in text
+        assert "the race happened" in (folder / "reports/summary.md").read_text()
+
+
 def test_a_scenario_may_ask_for_strict_replay_itself(write):
     more = "[settings]\nstrict_replay = true\n"
     path = write(SAFE, told("a", "110"), told("b", "130"), tools=CREDITS, more=more)
