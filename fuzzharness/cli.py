@@ -202,7 +202,8 @@ def _disguising(command: Command) -> Command:
 
 
 def _selecting(command: Command) -> Command:
-    least = "Keep batches of at least N calls: 2+ for those whose calls could meet."
+    least = "Keep batches of at least N calls: 2+ for those whose calls could meet. What is left out before "
+    least += "one that is kept is written to be run before it, and not explored."
     alike = (
         "Keep one of several batches that call the same tools with arguments of one shape, equal where the "
     )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -59,7 +59,9 @@ class Disguising:
 
 @dataclass(slots=True)
 class Summary:
-    """What an import came to. ``invalid`` counts kept calls whose arguments are not JSON."""
+    """What an import came to. ``invalid`` counts written calls whose arguments are not JSON; ``before`` the
+    batches that are written only to be run before those kept.
+    """
 
     formats: dict[str, None] = field(default_factory=dict)
     read: int = 0
@@ -68,6 +70,8 @@ class Summary:
     kept_calls: int = 0
     skipped: int = 0
     invalid: int = 0
+    before: int = 0
+    before_calls: int = 0
     left: LeftOut = field(default_factory=LeftOut)
     replaced: Counter[Kind] = field(default_factory=Counter)
     tools: set[str] = field(default_factory=set)
@@ -87,6 +91,9 @@ def import_recordings(
 ) -> Summary:
     """Write what ``selection`` keeps of the recordings at ``paths`` to ``output``, in our own format.
 
+    What is left out before a batch that is kept of the same recording is written too, marked as to be run
+    before it: a replay of that one would else begin in another state.
+
     Nothing is written if nothing is kept, or if it is interrupted. scenario: also write a scenario file
     beside it.
 
@@ -100,11 +107,11 @@ def import_recordings(
     disguise = disguising.start()
     with Spool(output.absolute().parent) as spool:
         batches = _read(paths, format, lenient, summary, listener)
-        for kept in _kept(batches, selection, disguise, summary):
-            spool.put(kept)
+        chosen = set(_chosen(_spooled(batches, spool, disguise), selection, summary))
         disguise.settle()
-        if len(spool):
-            _write(spool, output, beside, disguise, summary, several=len(paths) > 1)
+        if chosen:
+            wanted = _wanted(spool, chosen)
+            _write(wanted, output, beside, disguise, summary, several=len(paths) > 1)
     summary.replaced = disguise.counts
     return summary
 
@@ -129,11 +136,11 @@ def _read(
 ) -> Iterator[Kept]:
     readings = [read_batches(path, format, lenient) for path in paths]
     size, done = sum(reading.size for reading in readings), 0
-    for path, reading in zip(paths, readings, strict=True):
+    for number, (path, reading) in enumerate(zip(paths, readings, strict=True)):
         for batch in reading:
             summary.read += 1
             summary.read_calls += len(batch.calls)
-            yield Kept(batch, path.name)
+            yield Kept(batch, path.name, number)
             listener(Progress(path, summary.read, done + reading.consumed, size))
         done += reading.size
         summary.skipped += reading.skipped
@@ -145,48 +152,67 @@ def _read(
         )
 
 
-def _kept(read: Iterable[Kept], selection: Selection, disguise: Disguise, summary: Summary) -> Iterator[Kept]:
-    """What ``selection`` keeps; ``disguise`` sees the rest too, for names that it tells only there."""
-    origin: dict[str, str] = {}
+def _spooled(read: Iterable[Kept], spool: Spool, disguise: Disguise) -> Iterator[Batch]:
+    """Every batch, once it is on the spool; ``disguise`` sees all, for names that it tells only there."""
+    for kept in read:
+        disguise.look(kept.batch)
+        spool.put(kept)
+        yield kept.batch
 
-    def looked_at() -> Iterator[Batch]:
-        for batch, file in read:
-            origin["file"] = file
-            disguise.look(batch)
-            yield batch
 
-    chosen = (Kept(b, origin["file"]) for b in distinct(looked_at(), selection, summary.left))
+def _chosen(batches: Iterable[Batch], selection: Selection, summary: Summary) -> Iterable[int]:
+    """Which of ``batches`` are kept, counted from 0."""
+    chosen = distinct(batches, selection, summary.left)
     if selection.sample is None:
-        yield from chosen
-        return
-    drawn: Reservoir[Kept] = Reservoir(selection.sample, selection.seed)
-    for kept in chosen:
-        drawn.put(kept)
+        return chosen
+    drawn: Reservoir[int] = Reservoir(selection.sample, selection.seed)
+    for number in chosen:
+        drawn.put(number)
     summary.left.not_drawn = drawn.missed
-    yield from drawn
+    return drawn
+
+
+def _wanted(spool: Spool, chosen: Collection[int]) -> Iterator[Kept]:
+    """The ``chosen`` batches, and, marked as that, those before the last of them in each recording."""
+    last = {kept.recording: number for number, kept in enumerate(spool) if number in chosen}
+    for number, kept in enumerate(spool):
+        if number in chosen:
+            yield kept
+        elif number < last.get(kept.recording, -1):
+            yield kept._replace(batch=replace(kept.batch, before=True))
 
 
 def _write(
-    spool: Spool, output: Path, beside: Path | None, disguise: Disguise, summary: Summary, *, several: bool
+    wanted: Iterable[Kept],
+    output: Path,
+    beside: Path | None,
+    disguise: Disguise,
+    summary: Summary,
+    *,
+    several: bool,
 ) -> None:
     taken: set[str] = set()
     with replacing(output) as stream, nullcontext() if beside is None else replacing(beside) as other:
         stream.write(native_lines.header())
-        for batch, file in spool:
+        for batch, file, _ in wanted:
             hidden, name = disguise.batch(batch), disguise.text(file)
             id = _free(f"{Path(name).stem}-{hidden.id}" if several else f"{hidden.id}", taken)
             stream.write(native_lines.whole(hidden, id, {"file": name, "batch": hidden.id}))
             _count(hidden, summary)
         if other is not None:
-            whole = not several and summary.kept == summary.read and not summary.skipped
+            whole = not several and not summary.skipped
             title = output.name.removesuffix(output.suffix)
             other.write(skeleton(output.name, title, summary.tools, whole))
     summary.written = [output] if beside is None else [output, beside]
 
 
 def _count(batch: Batch, summary: Summary) -> None:
-    summary.kept += 1
-    summary.kept_calls += len(batch.calls)
+    if batch.before:
+        summary.before += 1
+        summary.before_calls += len(batch.calls)
+    else:
+        summary.kept += 1
+        summary.kept_calls += len(batch.calls)
     summary.invalid += sum(call.args is None for call in batch.calls)
     summary.tools |= {call.tool for call in batch.calls}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,10 +21,11 @@ from fuzzharness.traces.node import Node
 
 
 class Kept(NamedTuple):
-    """A batch that is kept, and the name of the file it comes from."""
+    """A batch, the name of the recording it comes from, and which of them all that is."""
 
     batch: Batch
     file: str
+    recording: int = 0
 
 
 class Spool:
@@ -32,18 +34,18 @@ class Spool:
     def __init__(self, beside: Path) -> None:
         self._file = tempfile.TemporaryFile("w+", dir=beside, encoding="utf-8", newline="\n")  # noqa: SIM115  # closed by __exit__
         self._file.write(native_lines.header())
-        self._origins: list[tuple[str | None, str]] = []
+        self._origins: list[tuple[str | None, str, int]] = []
 
     def put(self, kept: Kept) -> None:
         """Keep one more."""
         self._file.write(native_lines.whole(kept.batch, f"{len(self._origins)}"))
-        self._origins.append((kept.batch.id, kept.file))
+        self._origins.append((kept.batch.id, kept.file, kept.recording))
 
     def __iter__(self) -> Iterator[Kept]:
         self._file.seek(0)
         nodes: Iterator[Node] = (parse(line.encode(), "the spool", n) for n, line in enumerate(self._file, 1))
-        for batch, (id, file) in zip(batches(nodes, Leniency()), self._origins, strict=True):
-            yield Kept(Batch(batch.calls, id), file)
+        for batch, (id, file, recording) in zip(batches(nodes, Leniency()), self._origins, strict=True):
+            yield Kept(replace(batch, id=id), file, recording)
 
     def __len__(self) -> int:
         return len(self._origins)

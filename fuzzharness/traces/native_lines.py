@@ -31,7 +31,8 @@ def header() -> str:
 
 def whole(batch: Batch, id: str, source: Mapping[str, Any] | None = None) -> str:
     """A whole batch; ``source`` says where it comes from, for whoever reads the file."""
-    told = {"source": source} if source else {}
+    told: dict[str, Any] = {"before": True} if batch.before else {}
+    told |= {"source": source} if source else {}
     return _line({"batch": id, "calls": [as_json(call) for call in batch.calls], **told})
 
 
