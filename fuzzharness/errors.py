@@ -56,7 +56,9 @@ class ReplayMismatch(FuzzHarnessError):
 
 
 class NotJudged(FuzzHarnessError):
-    """Nothing can be said of a batch: its tools give two endings for one and the same order."""
+    """Nothing can be said of a batch: its tools give two endings for one and the same order, or all its
+    calls fail, unlike in the recording.
+    """
 
 
 class NotAsRecorded(FuzzHarnessError, AssertionError):

@@ -24,7 +24,7 @@ from fuzzharness.events import (
     Progressed,
     Started,
 )
-from fuzzharness.finding import Execution, Fidelity, Finding, Mode, Report, Verdict
+from fuzzharness.finding import Execution, Fidelity, Finding, Mode, Report, Verdict, broken
 from fuzzharness.model import Batch, Outcome, Raised
 from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.oracle.compare import differences
@@ -370,6 +370,7 @@ class _Search:
             raised=_raised(serial.baseline.outcome),
             hidden=self.stage.hidden,
             rivals=tuple(self.stage.rivals),
+            broken=broken(serial.baseline.outcome, self._fidelity),
             recorded=any(call.error or call.result is not None for call in self.stage.batch.calls),
         )
 
@@ -393,20 +394,23 @@ class _Search:
             reasons=why,
             notes=notes(facts),
             serial_orders=facts.orders,
-            fidelity=self._fidelity(),
+            fidelity=replace(self._fidelity, happened=self._happened()),
         )
 
+    @cached_property
     def _fidelity(self) -> Fidelity:
         """The results in recorded order beside those of the recording."""
         judge = self.judge
         if judge is None:
             return Fidelity()
         ending, ignore = judge.serial.baseline.outcome, self.stage.settings.ignore
-        found = fidelity(self.stage.batch, ending, lambda: judge.likeness, ignore)
-        return replace(found, happened=self._happened(judge)) if found.differing else found
+        return fidelity(self.stage.batch, ending, lambda: judge.likeness, ignore)
 
-    def _happened(self, judge: Judge) -> Finding | None:
-        """The gravest finding of an ending that gives every recorded result."""
+    def _happened(self) -> Finding | None:
+        """The gravest finding of an ending that gives every recorded result, if the baseline does not."""
+        judge = self.judge
+        if judge is None or not self._fidelity.differing:
+            return None
         batch, ignore = self.stage.batch, self.stage.settings.ignore
         found = [
             finding

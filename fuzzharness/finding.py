@@ -11,7 +11,7 @@ from enum import Enum
 
 from fuzzharness.access import MISSING as MISSING
 from fuzzharness.access import Place, Step
-from fuzzharness.model import Batch, Outcome
+from fuzzharness.model import Batch, Outcome, Raised
 from fuzzharness.schedule import Schedule
 
 
@@ -226,6 +226,11 @@ class Fidelity:
         """``same`` over ``compared``, from 0 to 1; None where nothing is recorded."""
         return self.same / self.compared if self.compared else None
 
+    def tells_failed(self, call: str) -> bool:
+        """Of a ``call`` that fails now, whether the recording says that it failed."""
+        unlike = (Match.ERROR_NOW, Match.UNRECORDED)
+        return any(found.call == call and found.match not in unlike for found in self.calls)
+
     @property
     def differing(self) -> tuple[Comparison, ...]:
         """The calls whose result is another one than recorded."""
@@ -261,6 +266,20 @@ class Report:
     fidelity: Fidelity = field(default_factory=Fidelity)
 
     @property
+    def compared(self) -> bool:
+        """Whether endings were compared: not if nothing was run, nor if every call fails in the recorded
+        order and the recording does not say that they did.
+        """
+        return self.executions > 0 and not broken(self.baseline, self.fidelity)
+
+    @property
     def verified(self) -> bool:
         """Whether "verified" may be said: safe, exhausted, and nothing escaped."""
         return self.verdict is Verdict.SAFE and self.exhausted and not self.escapes
+
+
+def broken(baseline: Outcome, fidelity: Fidelity) -> bool:
+    """Whether every call of ``baseline`` fails, and not all of them as the recording says."""
+    results = baseline.results
+    failing = bool(results) and all(isinstance(result, Raised) for result in results.values())
+    return failing and not all(map(fidelity.tells_failed, results))

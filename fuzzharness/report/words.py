@@ -32,7 +32,7 @@ def verdict_line(report: Report) -> str:
     differs = "none differs, but for order or generated ids" if report.findings else "none differs"
     if report.verified:
         return f"VERIFIED safe: every interleaving is covered and {differs} ({basis(report)})"
-    if not report.executions:
+    if not report.compared:
         return f"{report.verdict.name}: nothing was compared"
     return f"{report.verdict.name}, not verified: of the runs made {differs} ({basis(report)})"
 

@@ -127,12 +127,13 @@ class Scenario:
         """What ``[expect]`` asks and ``report`` does not say, one line each.
 
         ``[expect]`` speaks of ``recorded`` batches. One made of them may not be unsafe, unless they are
-        expected to be: then it may be anything.
+        expected to be: then it may be anything. Nor need any call of it succeed.
         """
         if recorded:
             return self.expect.disappointments(report)
         unsafe = self.expect.verdict == Verdict.UNSAFE.value or self.expect.of_finding
-        return () if unsafe else Expectation().disappointments(report)
+        failing = report.executions > 0 and report.verdict is Verdict.INCONCLUSIVE
+        return () if unsafe or failing else Expectation().disappointments(report)
 
 
 def load_scenario(path: str | os.PathLike[str]) -> Scenario:

@@ -110,6 +110,30 @@ def test_a_batch_of_which_nothing_was_compared_is_not_as_expected(write):
     assert result.stdout.splitlines()[-1].endswith(": all as expected")
 
 
+BROKEN = """
+def add_credit(account, amount, accounts):
+    raise LookupError("no such table: accounts")
+"""
+
+
+@pytest.mark.parametrize(
+    ("recorded", "code"),
+    [(None, FINDINGS), ("credited", FINDINGS), ("LookupError: no such table: accounts", CLEAN)],
+    ids=["not recorded", "recorded otherwise", "recorded as that"],
+)
+def test_a_batch_of_which_every_call_fails_is_as_expected_only_if_it_is_recorded_so(write, recorded, code):
+    answers = [] if recorded is None else [told(id, recorded) for id in "ab"]
+    result = fuzzharness("run", write(RACE, *answers, tools=BROKEN))
+    assert result.exit_code == code
+    lines = result.stdout.splitlines()
+    assert ("  INCONCLUSIVE: nothing was compared" in lines) is (code == FINDINGS)
+    assert lines[-1].endswith("1 not as expected" if code else "all as expected, 1 inconclusive")
+    if code == FINDINGS:
+        assert "turn-1: nothing was compared: every call fails in the recorded order" in lines[-2]
+        assert "raised LookupError: no such table: accounts" in lines[-2]
+        assert "Look at the setup of the World" in lines[-2]
+
+
 def test_the_last_line_names_batches_that_were_not_decided(write):
     result = fuzzharness("run", write(SAFE), "--strategy", "bounded", "--max-executions", "1")
     assert result.exit_code == CLEAN
