@@ -16,7 +16,9 @@ class TraceError(FuzzHarnessError):
 
 
 class RecordingError(FuzzHarnessError):
-    """A recording cannot be written: its file is another process's, no recording of ours, or closed."""
+    """A recording cannot be written: its file is another process's, no recording of ours, or closed, or its
+    ``resources`` are no parameters of the tools.
+    """
 
 
 class BatchError(FuzzHarnessError):
