@@ -68,6 +68,7 @@ class Scenario:
     before: bool = True
     expect: Expectation = field(default_factory=Expectation)
     settings: tuple[tuple[str, Any], ...] = ()
+    lenient: bool = False
 
     @classmethod
     def of_recording(cls, recording: Path, tools: str, world: str) -> Scenario:
@@ -88,7 +89,7 @@ class Scenario:
 
         Raises :class:`TraceError`, or :class:`ScenarioError` if ``batches`` names one that is not there.
         """
-        trace = load_trace(self.recording, format=self.format)
+        trace = load_trace(self.recording, format=self.format, lenient=self.lenient)
         return trials(trace, self.batches, self.before, f"{self.path}: batches: {self.recording.name}")
 
     @contextmanager

@@ -586,3 +586,38 @@ def test_batches_made_of_one_that_is_expected_to_be_unsafe_may_be_anything(write
 def test_that_there_are_no_more_is_said(write):
     result = fuzzharness("run", write(turn(call("7", 10, "a"))), "--mutate", "9")
     assert "turn-1: 9 mutations were asked for, there are 2" in result.stderr
+
+
+# How the recording is read
+
+
+READ = "run", "session.jsonl", "--tools", "tools.py", "--world", "world.py:world"
+
+
+@pytest.fixture
+def broken(folder):
+    """A recording with a line that is malformed, beside its tools and world."""
+    (folder / "tools.py").write_text(TOOLS)
+    (folder / "world.py").write_text(WORLD)
+    lines = [json.dumps(RACE), '{"role": "assistant", "tool_calls": 7}']
+    (folder / "session.jsonl").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_malformed_recording_is_read_leniently_where_the_error_says_how():
+    line = one_paragraph(fuzzharness(*READ))
+    assert "--lenient" in line
+    assert "lenient=True" not in line
+    result = fuzzharness(*READ, "--lenient", "--format", "openai-chat")
+    assert result.exit_code == FINDINGS
+    command = next(line for line in result.stdout.splitlines() if line.startswith("fuzzharness replay "))
+    assert command.endswith(" --format openai-chat --lenient")
+    assert fuzzharness(*shlex.split(command)[1:]).exit_code == FINDINGS
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_format_that_is_not_recognised_is_named_by_an_option(folder):
+    (folder / "session.jsonl").write_text('{"what": 1}\n')
+    line = one_paragraph(fuzzharness(*READ))
+    assert "name its format with --format if" in line
+    assert "there is no format 'openai'" in one_paragraph(fuzzharness(*READ, "--format", "openai"))
