@@ -26,11 +26,11 @@ from fuzzharness.events import (
     SerialProgressed,
     Started,
 )
-from fuzzharness.finding import Execution, Fidelity, Finding, Mode, Report, Verdict
+from fuzzharness.finding import Execution, Fidelity, Finding, Mode, Report, Verdict, broken
 from fuzzharness.model import Batch, Outcome, Raised
 from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.oracle.compare import differences
-from fuzzharness.oracle.fidelity import fidelity
+from fuzzharness.oracle.fidelity import ended_as, fidelity
 from fuzzharness.oracle.judge import Diagnosis, Judge
 from fuzzharness.oracle.serial import at_most, serial_outcomes, touched
 from fuzzharness.runtime.stage import Ran, Stage
@@ -192,7 +192,8 @@ class _Search:
     stalled: dict[str, None] = field(default_factory=dict)
     outcomes: dict[Hashable, Outcome] = field(default_factory=dict)
     seen: Counter[Hashable] = field(default_factory=Counter)
-    kinds: set[Hashable] = field(default_factory=set)
+    kinds: dict[Hashable, Finding | None] = field(default_factory=dict)
+    blamed: dict[Hashable, Hashable] = field(default_factory=dict)
     places: Counter[Hashable] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     pending: tuple[Diagnosis, Ran] | None = None
@@ -334,8 +335,10 @@ class _Search:
         if self.seen[key] > _PER_OUTCOME:
             return
         diagnosis = judge.diagnose(ran, key)
+        if diagnosis is not None:
+            self.blamed.setdefault(key, diagnosis.kind)
         if diagnosis is not None and diagnosis.kind not in self.kinds:
-            self.kinds.add(diagnosis.kind)
+            self.kinds[diagnosis.kind] = None
             self.places[diagnosis.kind[:3]] += 1
             if self.places[diagnosis.kind[:3]] <= _PLACES:
                 self._conclude(diagnosis, ran)
@@ -344,7 +347,9 @@ class _Search:
         self.pending = diagnosis, ran
         finding = conclude(self.stage, self.shrinker, diagnosis, ran)
         self.pending = None
-        if not any(same(finding, known) for known in self.findings):
+        known = next((known for known in self.findings if same(finding, known)), None)
+        self.kinds[diagnosis.kind] = known or finding
+        if known is None:
             self.findings.append(finding)
             self.tell(Found(finding))
 
@@ -388,6 +393,7 @@ class _Search:
             raised=_raised(serial.baseline.outcome),
             hidden=self.stage.hidden,
             rivals=tuple(self.stage.rivals),
+            broken=broken(serial.baseline.outcome, self._fidelity),
             recorded=any(call.error or call.result is not None for call in self.stage.batch.calls),
         )
 
@@ -411,9 +417,10 @@ class _Search:
             reasons=why,
             notes=notes(facts),
             serial_orders=facts.orders,
-            fidelity=self._fidelity(),
+            fidelity=replace(self._fidelity, happened=self._happened()),
         )
 
+    @cached_property
     def _fidelity(self) -> Fidelity:
         """The results in recorded order beside those of the recording."""
         judge = self.judge
@@ -421,6 +428,20 @@ class _Search:
             return Fidelity()
         ending, ignore = judge.serial.baseline.outcome, self.stage.settings.ignore
         return fidelity(self.stage.batch, ending, lambda: judge.likeness, ignore)
+
+    def _happened(self) -> Finding | None:
+        """The gravest finding of an ending that gives every recorded result, if the baseline does not."""
+        judge = self.judge
+        if judge is None or not self._fidelity.differing:
+            return None
+        batch, ignore = self.stage.batch, self.stage.settings.ignore
+        found = [
+            finding
+            for key, kind in self.blamed.items()
+            if (finding := self.kinds[kind])
+            and ended_as(batch, self.outcomes[key], lambda: judge.likeness, ignore)
+        ]
+        return min(found, key=_gravity, default=None)
 
 
 def _gravity(finding: Finding) -> tuple[bool, int, int, tuple[int, ...], tuple[int, ...]]:

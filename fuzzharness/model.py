@@ -45,10 +45,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The calls of one assistant message, in the order of the message."""
+    """The calls of one assistant message, in the order of the message.
+
+    ``before``: a recording has it only to be run before those behind it, not to be explored.
+    """
 
     calls: tuple[Call, ...]
     id: str | None = None
+    before: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "calls", tuple(self.calls))

@@ -144,7 +144,7 @@ class Fuzz:
         if self._strict(given) and (apart := deviations(report.fidelity)):
             raise NotAsRecorded(f"{name} is {'; '.join(apart)}", report)
         if report.verdict is Verdict.INCONCLUSIVE and not self._item.config.stash[_TOKEN]:
-            if not report.executions:
+            if not report.compared:
                 raise NotJudged(f"{name} cannot be judged: {reasons}")
             warnings.warn(FuzzWarning(f"{name} is inconclusive: {reasons}"), stacklevel=2)
         return report

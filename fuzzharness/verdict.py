@@ -37,7 +37,8 @@ class Facts:
     ending that serial runs have. ``touched`` holds what each call touched; ``unstable`` where two runs in
     recorded order differ; ``raised`` the calls that fail already in recorded order, with their error;
     ``hidden`` the calls whose arguments bear the name of a resource, with that name; ``rivals`` the tools
-    that do several things at once, the order of which was kept; ``recorded`` is False if no result is.
+    that do several things at once, the order of which was kept; ``recorded`` is False if no result is;
+    ``broken`` is True if every call fails in recorded order, and not as the recording says.
     ``ordered`` is False if the ``orders`` serial orders are not all that were to be run: what the calls
     touch is not known then, and nothing was searched.
     """
@@ -61,6 +62,7 @@ class Facts:
     hidden: Sequence[tuple[str, str]] = ()
     rivals: Sequence[str] = ()
     recorded: bool = True
+    broken: bool = False
 
     @property
     def through(self) -> bool:
@@ -139,6 +141,8 @@ def reasons(facts: Facts) -> tuple[str, ...]:
             f"two runs in recorded order ended differently, at {places}: the tools are not deterministic "
             "there, so nothing can be compared. Make them so, or leave these places out with `ignore`."
         )
+    if facts.labels and len(facts.raised) == len(facts.labels):
+        found.append(f"every call fails in the recorded order ({_error(facts.raised[0])}), {_failing(facts)}")
     if facts.stop is Stop.INTERRUPTED:
         found.append("the search was interrupted" if facts.ordered else _interrupted_early(facts))
     elif not facts.through and not facts.unstable and facts.stop is not None:
@@ -158,11 +162,6 @@ def reasons(facts: Facts) -> tuple[str, ...]:
         "own call), only the order of calls was explored"
         for tool in facts.rivals
     ]
-    if facts.labels and len(facts.raised) == len(facts.labels):
-        found.append(
-            f"every call fails in the recorded order ({_error(facts.raised[0])}), so the tools or what "
-            "the World starts from are hardly those of the recording"
-        )
     if facts.untouched:
         found.append(
             "no call touched anything of the world, so nothing could be interleaved. Give what the tools "
@@ -170,6 +169,15 @@ def reasons(facts: Facts) -> tuple[str, ...]:
             "their code does not show (what it shows is watched anyway; fh.instrument adds a whole module)"
         )
     return tuple(found)
+
+
+def _failing(facts: Facts) -> str:
+    if not facts.broken:
+        return "as in the recording, so little of the tools was run"
+    return (
+        "so the tools or what the World starts from are hardly those of the recording, and nothing was "
+        "compared. Look at the setup of the World: its tables, rows and files"
+    )
 
 
 def notes(facts: Facts) -> tuple[str, ...]:

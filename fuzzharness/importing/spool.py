@@ -20,12 +20,19 @@ from fuzzharness.traces.native import batches
 
 
 class Kept(NamedTuple):
-    """A batch that is kept, as the text of its ``calls``; its id, its file and what was seen in it."""
+    """A batch as the text of its ``calls``, with its id, its file, and which of all recordings that is.
+
+    ``sight`` is what was seen in it, ``tools`` are those of its calls, ``invalid`` counts the calls whose
+    arguments are not JSON.
+    """
 
     calls: bytes
     id: str | None
     file: str
+    recording: int
     sight: Sight
+    tools: tuple[str, ...]
+    invalid: int
 
     def batch(self) -> Batch:
         """The batch itself."""
@@ -41,7 +48,7 @@ class Spool:
 
     def __init__(self, beside: Path) -> None:
         self._file = tempfile.TemporaryFile(dir=beside)  # noqa: SIM115  # closed by __exit__
-        self._about: list[tuple[str | None, str, Sight]] = []
+        self._about: list[tuple[str | None, str, int, Sight, tuple[str, ...], int]] = []
 
     def put(self, kept: Kept) -> None:
         """Keep one more."""
@@ -52,6 +59,11 @@ class Spool:
         self._file.seek(0)
         for line, about in zip(self._file, self._about, strict=True):
             yield Kept(line[:-1], *about)
+
+    @property
+    def recordings(self) -> list[int]:
+        """Which recording each batch is of."""
+        return [about[2] for about in self._about]
 
     def __len__(self) -> int:
         return len(self._about)

@@ -23,6 +23,9 @@ def told(summary: Summary) -> Iterator[str]:
     reasons = [(left.small, "too small"), (left.alike, "like one before"), (left.not_drawn, "not drawn")]
     if any(number for number, _ in reasons):
         yield "left out  " + ", ".join(f"{count(n, 'batch')} {why}" for n, why in reasons if n)
+    if summary.before:
+        before = _calls(summary.before, summary.before_calls)
+        yield f"before    {before}, written only to be run before those kept, not explored"
     if summary.skipped:
         yield f"skipped   {count(summary.skipped, 'malformed part')}"
     if summary.invalid:

@@ -172,12 +172,22 @@ def report_fields(report: Report) -> Fields:
 
 
 def fidelity_fields(fidelity: Fidelity) -> Fields:
-    """How the results in recorded order compare with the recorded ones; the rate is null if none is."""
-    return {
+    """How the results in recorded order compare with the recorded ones; the rate is null if none is.
+
+    ``happened`` is there where the recording ended as a finding does, and says which.
+    """
+    fields: Fields = {
         "rate": fidelity.rate,
         "compared": fidelity.compared,
         "same": fidelity.same,
         "calls": list(map(_comparison_fields, fidelity.calls)),
+    }
+    if fidelity.happened is None:
+        return fields
+    finding = fidelity.happened
+    return {
+        **fields,
+        "happened": {"fingerprint": finding.fingerprint, "token": finding.schedule.token},
     }
 
 

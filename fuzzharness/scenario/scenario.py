@@ -69,6 +69,7 @@ class Scenario:
     before: bool = True
     expect: Expectation = field(default_factory=Expectation)
     settings: tuple[tuple[str, Any], ...] = ()
+    lenient: bool = False
 
     @classmethod
     def of_recording(cls, recording: Path, tools: str, world: str) -> Scenario:
@@ -92,7 +93,7 @@ class Scenario:
         return self._trials(self._trace())
 
     def _trace(self) -> Trace:
-        return load_trace(self.recording, format=self.format)
+        return load_trace(self.recording, format=self.format, lenient=self.lenient)
 
     def _trials(self, trace: Trace) -> tuple[Trial, ...]:
         return trials(trace, self.batches, self.before, f"{self.path}: batches: {self.recording.name}")
@@ -135,12 +136,13 @@ class Scenario:
         """What ``[expect]`` asks and ``report`` does not say, one line each.
 
         ``[expect]`` speaks of ``recorded`` batches. One made of them may not be unsafe, unless they are
-        expected to be: then it may be anything.
+        expected to be: then it may be anything. Nor need any call of it succeed.
         """
         if recorded:
             return self.expect.disappointments(report)
         unsafe = self.expect.verdict == Verdict.UNSAFE.value or self.expect.of_finding
-        return () if unsafe else Expectation().disappointments(report)
+        failing = report.executions > 0 and report.verdict is Verdict.INCONCLUSIVE
+        return () if unsafe or failing else Expectation().disappointments(report)
 
 
 def load_scenario(path: str | os.PathLike[str]) -> Scenario:

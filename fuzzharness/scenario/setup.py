@@ -54,14 +54,16 @@ class Setup:
 def trials(trace: Trace, wanted: Sequence[str], before: bool, origin: str) -> tuple[Trial, ...]:
     """The batches of ``trace`` to explore: those ``wanted``, else all with two or more calls, else all.
 
-    With ``before`` each comes with the batches that the recording has before it.
+    One that the recording has only to be run before others is never explored. With ``before`` each comes
+    with the batches that the recording has before it.
     """
     names = [batch.id or f"turn-{n}" for n, batch in enumerate(trace.batches, 1)]
+    own = {name: b for name, b in zip(names, trace.batches, strict=True) if not b.before}
     for name in wanted:
-        if name not in names:
-            raise no_batch(name, names, origin)
-    several = {name for name, batch in zip(names, trace.batches, strict=True) if len(batch.calls) > 1}
-    chosen = set(wanted) or several or set(names)
+        if name not in own:
+            raise no_batch(name, list(own), origin)
+    several = {name for name, batch in own.items() if len(batch.calls) > 1}
+    chosen = set(wanted) or several or set(own)
     return tuple(
         Trial(name, trace.batches[n], trace.batches[:n] if before else ())
         for n, name in enumerate(names)

@@ -31,7 +31,7 @@ def header() -> str:
 
 def whole(batch: Batch, id: str, source: Mapping[str, Any] | None = None) -> str:
     """A whole batch; ``source`` says where it comes from, for whoever reads the file."""
-    return around(calls(batch), id, source).decode()
+    return around(calls(batch), id, source, batch.before).decode()
 
 
 def calls(batch: Batch) -> bytes:
@@ -42,9 +42,10 @@ def calls(batch: Batch) -> bytes:
     return encoded([as_json(call) for call in batch.calls])[1:-1]
 
 
-def around(calls: bytes, id: str, source: Mapping[str, Any] | None = None) -> bytes:
-    """The line of the whole batch ``id`` that has these ``calls``."""
-    told = b',"source":' + encoded(source) if source else b""
+def around(calls: bytes, id: str, source: Mapping[str, Any] | None = None, before: bool = False) -> bytes:
+    """The line of the whole batch ``id`` that has these ``calls``, to be run ``before`` others alone."""
+    told = b',"before":true' if before else b""
+    told += b',"source":' + encoded(source) if source else b""
     return b'{"batch":' + encoded(id) + b',"calls":[' + calls + b"]" + told + b"}\n"
 
 

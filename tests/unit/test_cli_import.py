@@ -46,10 +46,43 @@ def test_it_says_what_was_read_kept_left_out_and_written() -> None:
         "read      3 batches of 6 calls (openai-chat)",
         "kept      2 batches of 5 calls",
         "left out  1 batch too small",
+        "before    1 batch of 1 call, written only to be run before those kept, not explored",
         "wrote     turns.jsonl",
     ]
     assert result.stderr == ""
-    assert [batch.id for batch in fh.load_trace("turns.jsonl").batches] == ["turn-1", "turn-3"]
+    batches = fh.load_trace("turns.jsonl").batches
+    assert [batch.id for batch in batches if not batch.before] == ["turn-1", "turn-3"]
+
+
+TOOLS = """
+def deposit(amount, balance):
+    balance["now"] = balance.get("now", 0) + amount
+    return balance["now"]
+"""
+
+
+def test_what_is_kept_replays_on_the_state_that_was_recorded() -> None:
+    deposits = [[5], [10, 20], [1]]
+    balance, messages = 0, []
+    for turn, amounts in enumerate(deposits):
+        calls = [{"id": f"{turn}{n}", "type": "function"} for n in range(len(amounts))]
+        for call, amount in zip(calls, amounts, strict=True):
+            call["function"] = {"name": "deposit", "arguments": json.dumps({"amount": amount})}
+        messages.append({"role": "assistant", "tool_calls": calls})
+        for call, amount in zip(calls, amounts, strict=True):
+            balance += amount
+            messages.append({"role": "tool", "tool_call_id": call["id"], "content": str(balance)})
+    Path("session.json").write_text(json.dumps(messages))
+    Path("tools.py").write_text(TOOLS)
+    Path("world.py").write_text("import fuzzharness as fh\n\nworld = fh.World(balance={})\n")
+
+    assert importing("session.json", "-o", "turns.jsonl", "--batches", "2+").exit_code == CLEAN
+    words = ["run", "turns.jsonl", "--tools", "tools.py", "--world", "world.py:world", "--strict-replay"]
+    result = CliRunner(env={"COLUMNS": "100"}).invoke(main, words)
+    assert result.stdout.startswith("turns.jsonl::turn-2\n")
+    assert "turns.jsonl::turn-1" not in result.stdout
+    assert "fidelity" not in result.stdout
+    assert "not as recorded" not in result.stdout
 
 
 def test_secrets_are_masked_and_the_rest_stays_unless_asked() -> None:
