@@ -5,6 +5,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 SUITE = """
 import shop
 
