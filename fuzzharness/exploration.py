@@ -179,6 +179,19 @@ def _silent(event: Event) -> None:
 
 
 @dataclass
+class _Orders:
+    """Takes notice of serial orders. It knows nothing of the search: what is in a circle outlives it."""
+
+    tell: Listener
+    done: int = 0
+
+    def __call__(self, calls: int, orders: int) -> None:
+        self.done = orders
+        if orders % _ORDERS == 0:
+            self.tell(SerialProgressed(calls, orders, at_most(calls)))
+
+
+@dataclass
 class _Search:
     """The state of one exploration while it goes on."""
 
@@ -201,7 +214,10 @@ class _Search:
     scheduler: Scheduler | None = None
     learned: int = 0
     restarts: int = 0
-    orders: int = 0
+    orders: _Orders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.orders = _Orders(self.tell)
 
     def run(self) -> None:
         """Search; and begin anew whenever runs have shown state to matter that was taken for none before."""
@@ -236,13 +252,7 @@ class _Search:
     @cached_property
     def shrinker(self) -> Shrinker:
         """What makes the findings small; it keeps what it has run."""
-        return Shrinker(self.stage, self.deadline, self._ordered)
-
-    def _ordered(self, calls: int, orders: int) -> None:
-        """Take notice of a serial order that is done."""
-        self.orders = orders
-        if orders % _ORDERS == 0:
-            self.tell(SerialProgressed(calls, orders, at_most(calls)))
+        return Shrinker(self.stage, self.deadline, self.orders)
 
     def _begin(self, judge: Judge) -> None:
         serial = judge.serial
@@ -372,7 +382,7 @@ class _Search:
         settings = self.stage.settings
         facts = Facts(settings, self.stage.labels, [set() for _ in self.stage.labels], stop=self.stop)
         if self.judge is None:
-            return replace(facts, orders=self.orders, ordered=False, escapes=self.stage.escapes)
+            return replace(facts, orders=self.orders.done, ordered=False, escapes=self.stage.escapes)
         serial = self.judge.serial
         return replace(
             facts,

@@ -101,8 +101,8 @@ class WatchedCursor(sqlite3.Cursor):
             return False
         try:
             (mode,) = sqlite3.Connection.execute(self.connection, "PRAGMA main.journal_mode").fetchone()
-        except sqlite3.Error:  # another connection keeps it: how this one fares hangs on that
-            return True
+        except sqlite3.Error:  # another connection keeps it for itself, as none does in WAL mode
+            mode = ""
         return (asked["mode"].lower() == "wal") is not (str(mode).lower() == "wal")
 
     @property
