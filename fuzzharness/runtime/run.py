@@ -130,6 +130,8 @@ class Run(Standing):
             self._watch()
         finally:
             self._stop()
+            if self.trail.cut:
+                gc.collect(0)  # calls that were unwound may keep in circles what locks a file: a cursor, say
             if collects:
                 gc.enable()
         if self._failure is not None:
