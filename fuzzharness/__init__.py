@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from fuzzharness.mutation import mutations as mutations
     from fuzzharness.recorder import Recording as Recording
     from fuzzharness.recorder import record as record
+    from fuzzharness.report.terminal import render as render
     from fuzzharness.runtime.gate import atomic as atomic
     from fuzzharness.runtime.instrument import instrument as instrument
     from fuzzharness.schedule import Schedule as Schedule
@@ -101,6 +102,7 @@ _HOME = {
     "model": ("Batch", "Call", "Outcome", "Raised", "Returned", "Trace", "Unfinished"),
     "mutation": ("mutations",),
     "recorder": ("Recording", "record"),
+    "report.terminal": ("render",),
     "runtime.gate": ("atomic",),
     "runtime.instrument": ("instrument",),
     "schedule": ("Schedule",),

@@ -81,6 +81,13 @@ def _sources(command: Command) -> Command:
     return click.option("--tools", metavar="FILE[:NAME]", help=tools)(command)
 
 
+def _reading(command: Command) -> Command:
+    format = "The format of the recordings; else it is recognised."
+    lenient = "Leave malformed parts out and count them."
+    command = click.option("--lenient", is_flag=True, help=lenient)(command)
+    return click.option("--format", metavar="NAME", help=format)(command)
+
+
 def _judging(command: Command) -> Command:
     ignore = "A dotted pattern of places that may differ, as db.orders.*.created_at; may be repeated."
     strict = "Let a different order of a collection or other generated ids fail too."
@@ -108,6 +115,7 @@ def _searching(command: Command) -> Command:
 @main.command(epilog=_EPILOG)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @_sources
+@_reading
 @_searching
 @_judging
 @click.option(
@@ -146,24 +154,26 @@ def run(
     from fuzzharness.report.folder import ReportFolder
     from fuzzharness.scenario.selection import scenarios_at
 
+    reading = {name: options.pop(name) for name in ("format", "lenient")}
     given = _given(options)
     settings = settled(given)
     folder = ReportFolder(report) if report else None
     if folder is not None:
         folder.check()
-    scenarios = list(scenarios_at(paths, tools, world))
+    scenarios = list(scenarios_at(paths, tools, world, **reading))
     if not scenarios:
         click.echo(f"fuzzharness: nothing to run: {_nothing(paths)}", err=True)
         return NOTHING
     if not sum(scenario.check() for scenario in scenarios):
         raise _without_calls(scenarios)
-    return _Run(settings, given, folder, mutate).all(scenarios)
+    return _Run(settings, given | reading, folder, mutate).all(scenarios)
 
 
 @main.command(epilog=_EPILOG)
 @click.argument("token")
 @click.argument("path", metavar="PATH[::BATCH]")
 @_sources
+@_reading
 @_judging
 @click.option("--seed", type=int, envvar=variable("seed"), help="The seed a mutated BATCH was made with.")
 def replay(token: str, path: str, tools: str | None, world: str | None, **options: Any) -> int:
@@ -178,13 +188,15 @@ def replay(token: str, path: str, tools: str | None, world: str | None, **option
 
     schedule = Schedule.from_token(token)
     where, _, name = path.partition("::")
+    reading = {name: options.pop(name) for name in ("format", "lenient")}
     given = _given(options)
-    scenario, trial = fitting(schedule, list(scenarios_at((where,), tools, world)), name, settled(given))
+    found = list(scenarios_at((where,), tools, world, **reading))
+    scenario, trial = fitting(schedule, found, name, settled(given))
     settings = scenario.applied(settled(given))
     with scenario.opened() as setup:
         report = trial.replay(schedule, setup.tools, setup.world(), settings, lambda _: None)
     titles = (f"{scenario.path}::{trial.name}", scenario.title)
-    _print(report, titles, lambda _: replay_command(scenario, trial, schedule.token, given))
+    _print(report, titles, lambda _: replay_command(scenario, trial, schedule.token, given | reading))
     return FINDINGS if report.verdict is Verdict.UNSAFE else CLEAN
 
 
@@ -202,7 +214,8 @@ def _disguising(command: Command) -> Command:
 
 
 def _selecting(command: Command) -> Command:
-    least = "Keep batches of at least N calls: 2+ for those whose calls could meet."
+    least = "Keep batches of at least N calls: 2+ for those whose calls could meet. What is left out before "
+    least += "one that is kept is written to be run before it, and not explored."
     alike = (
         "Keep one of several batches that call the same tools with arguments of one shape, equal where the "
     )
@@ -219,8 +232,7 @@ def _selecting(command: Command) -> Command:
 @click.option(
     "-o", "--output", required=True, metavar="FILE", type=click.Path(dir_okay=False, path_type=Path)
 )
-@click.option("--format", metavar="NAME", help="The format of the recordings; else it is recognised.")
-@click.option("--lenient", is_flag=True, help="Leave malformed parts out and count them.")
+@_reading
 @_selecting
 @_disguising
 @click.option("--scenario", is_flag=True, help="Also write NAME.scenario.toml beside FILE, to be filled in.")
@@ -353,7 +365,7 @@ class _Run:
         self._mutate = mutate
         self._counted: Counter[str] = Counter()
         self._missed: list[str] = []
-        self._undecided = 0
+        self._undecided = self._alone = 0
         self._progress = Progress(Console(file=sys.stderr))
 
     def all(self, scenarios: Sequence[Scenario]) -> int:
@@ -362,6 +374,7 @@ class _Run:
         try:
             for scenario in scenarios:
                 with scenario.opened() as setup:
+                    self._alone += setup.alone
                     for trial in self._with_mutants(scenario, setup.trials):
                         self._explore(scenario, setup, trial)
         except KeyboardInterrupt:
@@ -434,15 +447,15 @@ class _Run:
         _print(report, (source, scenario.title), command)
 
     def _conclude(self, interrupted: bool) -> None:
-        from fuzzharness.report.text import printable
+        from fuzzharness.report.text import count, printable
         from fuzzharness.report.words import tallied
 
         for disappointment in self._missed:
             click.echo(f"NOT AS EXPECTED: {printable(disappointment)}")
         told = "interrupted; " if interrupted else ""
-        click.echo(
-            f"{told}{tallied(self._counted) if self._counted else 'no batch finished'}: {self._judged}"
-        )
+        alone = f"; {count(self._alone, 'batch')} of one call left out" if self._alone else ""
+        counted = tallied(self._counted) if self._counted else "no batch finished"
+        click.echo(f"{told}{counted}: {self._judged}{alone}")
 
     @property
     def _judged(self) -> str:
@@ -487,10 +500,17 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 
+_SPELLED = {" lenient=True ": " --lenient ", " format= ": " --format "}
+"""How advice names an argument of the library, and how the command line does."""
+
+
 def _one_paragraph(error: Exception) -> str:
     from fuzzharness.report.text import paragraph
 
-    return " ".join(paragraph(str(error)).split())
+    text = " ".join(paragraph(str(error)).split())
+    for python, option in _SPELLED.items():
+        text = text.replace(python, option)
+    return text
 
 
 def _survive_odd_encodings() -> None:

@@ -16,7 +16,9 @@ class TraceError(FuzzHarnessError):
 
 
 class RecordingError(FuzzHarnessError):
-    """A recording cannot be written: its file is another process's, no recording of ours, or closed."""
+    """A recording cannot be written: its file is another process's, no recording of ours, or closed, or its
+    ``resources`` are no parameters of the tools.
+    """
 
 
 class BatchError(FuzzHarnessError):
@@ -56,7 +58,9 @@ class ReplayMismatch(FuzzHarnessError):
 
 
 class NotJudged(FuzzHarnessError):
-    """Nothing can be said of a batch: its tools give two endings for one and the same order."""
+    """Nothing can be said of a batch: its tools give two endings for one and the same order, or all its
+    calls fail, unlike in the recording.
+    """
 
 
 class NotAsRecorded(FuzzHarnessError, AssertionError):

@@ -24,6 +24,17 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class SerialProgressed:
+    """``orders`` serial orders of ``calls`` calls are run, of at most ``limit``; before the search, and
+    while a failure is shrunk to fewer calls.
+    """
+
+    calls: int
+    orders: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class BaselineReached:
     """The calls were run serially; ``orders`` serial orders gave ``endings`` distinct endings."""
 
@@ -64,5 +75,5 @@ class Finished:
     report: Report
 
 
-Event = Started | BaselineReached | Progressed | OutcomeReached | Found | Finished
+Event = Started | SerialProgressed | BaselineReached | Progressed | OutcomeReached | Found | Finished
 Listener = Callable[[Event], None]

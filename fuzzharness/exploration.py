@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Never
 
 from fuzzharness.conclusion import calm, conclude, follow, make_finding, same, unproven
-from fuzzharness.errors import ReplayMismatch
+from fuzzharness.errors import ReplayMismatch, SettingsError
 from fuzzharness.events import (
     BaselineReached,
     Event,
@@ -22,15 +23,16 @@ from fuzzharness.events import (
     Listener,
     OutcomeReached,
     Progressed,
+    SerialProgressed,
     Started,
 )
-from fuzzharness.finding import Execution, Fidelity, Finding, Mode, Report, Verdict
+from fuzzharness.finding import Execution, Fidelity, Finding, Mode, Report, Verdict, broken
 from fuzzharness.model import Batch, Outcome, Raised
 from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.oracle.compare import differences
-from fuzzharness.oracle.fidelity import fidelity
+from fuzzharness.oracle.fidelity import ended_as, fidelity
 from fuzzharness.oracle.judge import Diagnosis, Judge
-from fuzzharness.oracle.serial import serial_outcomes, touched
+from fuzzharness.oracle.serial import at_most, serial_outcomes, touched
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.schedule import Schedule
 from fuzzharness.search import scheduler_for
@@ -48,6 +50,9 @@ _RESTARTS = 20
 _STANDSTILLS = 3
 """After so many runs that hung, or places where calls waited unseen, the search stops: each costs seconds."""
 
+_ORDERS = 10
+"""After so many serial orders there is word of them."""
+
 _PLACES = 10
 """Of one mode and anomaly so many places are reported."""
 
@@ -62,14 +67,17 @@ def explore(
     settings: Settings | None = None,
     before: Sequence[Batch] = (),
     on_event: Listener | None = None,
+    **unknown: Never,
 ) -> Report:
     """Run ``batch`` under its interleavings and report every way it ends unlike the recorded order.
 
     ``before`` are batches that are run first, call by call. ``on_event`` is told of everything as it
     happens; after Ctrl-C it gets a last :class:`fuzzharness.events.Finished` with what is known.
 
-    Raises :class:`BatchError`, :class:`ToolError` or :class:`WorldError` before anything is run.
+    Raises :class:`BatchError`, :class:`ToolError` or :class:`WorldError` before anything is run, and
+    :class:`SettingsError` for a setting that is given as a parameter.
     """
+    _check_no_others(unknown)
     settings = settings or Settings()
     tell = on_event or _silent
     with Stage(batch, tools, world, settings, before) as stage:
@@ -158,6 +166,14 @@ def _plan(schedule: str | Schedule, batch: Batch) -> Schedule:
     return Schedule.from_token(schedule, batch)
 
 
+def _check_no_others(unknown: Iterable[str]) -> None:
+    for name in unknown:
+        raise SettingsError(
+            f"explore was given {name}=…. Expected settings as one value, and beside it only before and "
+            f"on_event. Write explore(batch, tools, world, fh.Settings({name}=…))."
+        )
+
+
 def _silent(event: Event) -> None:
     """Nobody listens."""
 
@@ -176,7 +192,8 @@ class _Search:
     stalled: dict[str, None] = field(default_factory=dict)
     outcomes: dict[Hashable, Outcome] = field(default_factory=dict)
     seen: Counter[Hashable] = field(default_factory=Counter)
-    kinds: set[Hashable] = field(default_factory=set)
+    kinds: dict[Hashable, Finding | None] = field(default_factory=dict)
+    blamed: dict[Hashable, Hashable] = field(default_factory=dict)
     places: Counter[Hashable] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     pending: tuple[Diagnosis, Ran] | None = None
@@ -184,6 +201,7 @@ class _Search:
     scheduler: Scheduler | None = None
     learned: int = 0
     restarts: int = 0
+    orders: int = 0
 
     def run(self) -> None:
         """Search; and begin anew whenever runs have shown state to matter that was taken for none before."""
@@ -218,7 +236,13 @@ class _Search:
     @cached_property
     def shrinker(self) -> Shrinker:
         """What makes the findings small; it keeps what it has run."""
-        return Shrinker(self.stage, self.deadline)
+        return Shrinker(self.stage, self.deadline, self._ordered)
+
+    def _ordered(self, calls: int, orders: int) -> None:
+        """Take notice of a serial order that is done."""
+        self.orders = orders
+        if orders % _ORDERS == 0:
+            self.tell(SerialProgressed(calls, orders, at_most(calls)))
 
     def _begin(self, judge: Judge) -> None:
         serial = judge.serial
@@ -311,8 +335,10 @@ class _Search:
         if self.seen[key] > _PER_OUTCOME:
             return
         diagnosis = judge.diagnose(ran, key)
+        if diagnosis is not None:
+            self.blamed.setdefault(key, diagnosis.kind)
         if diagnosis is not None and diagnosis.kind not in self.kinds:
-            self.kinds.add(diagnosis.kind)
+            self.kinds[diagnosis.kind] = None
             self.places[diagnosis.kind[:3]] += 1
             if self.places[diagnosis.kind[:3]] <= _PLACES:
                 self._conclude(diagnosis, ran)
@@ -321,7 +347,9 @@ class _Search:
         self.pending = diagnosis, ran
         finding = conclude(self.stage, self.shrinker, diagnosis, ran)
         self.pending = None
-        if not any(same(finding, known) for known in self.findings):
+        known = next((known for known in self.findings if same(finding, known)), None)
+        self.kinds[diagnosis.kind] = known or finding
+        if known is None:
             self.findings.append(finding)
             self.tell(Found(finding))
 
@@ -344,7 +372,7 @@ class _Search:
         settings = self.stage.settings
         facts = Facts(settings, self.stage.labels, [set() for _ in self.stage.labels], stop=self.stop)
         if self.judge is None:
-            return facts
+            return replace(facts, orders=self.orders, ordered=False, escapes=self.stage.escapes)
         serial = self.judge.serial
         return replace(
             facts,
@@ -365,6 +393,7 @@ class _Search:
             raised=_raised(serial.baseline.outcome),
             hidden=self.stage.hidden,
             rivals=tuple(self.stage.rivals),
+            broken=broken(serial.baseline.outcome, self._fidelity),
             recorded=any(call.error or call.result is not None for call in self.stage.batch.calls),
         )
 
@@ -388,9 +417,10 @@ class _Search:
             reasons=why,
             notes=notes(facts),
             serial_orders=facts.orders,
-            fidelity=self._fidelity(),
+            fidelity=replace(self._fidelity, happened=self._happened()),
         )
 
+    @cached_property
     def _fidelity(self) -> Fidelity:
         """The results in recorded order beside those of the recording."""
         judge = self.judge
@@ -398,6 +428,20 @@ class _Search:
             return Fidelity()
         ending, ignore = judge.serial.baseline.outcome, self.stage.settings.ignore
         return fidelity(self.stage.batch, ending, lambda: judge.likeness, ignore)
+
+    def _happened(self) -> Finding | None:
+        """The gravest finding of an ending that gives every recorded result, if the baseline does not."""
+        judge = self.judge
+        if judge is None or not self._fidelity.differing:
+            return None
+        batch, ignore = self.stage.batch, self.stage.settings.ignore
+        found = [
+            finding
+            for key, kind in self.blamed.items()
+            if (finding := self.kinds[kind])
+            and ended_as(batch, self.outcomes[key], lambda: judge.likeness, ignore)
+        ]
+        return min(found, key=_gravity, default=None)
 
 
 def _gravity(finding: Finding) -> tuple[bool, int, int, tuple[int, ...], tuple[int, ...]]:

@@ -11,7 +11,7 @@ from enum import Enum
 
 from fuzzharness.access import MISSING as MISSING
 from fuzzharness.access import Place, Step
-from fuzzharness.model import Batch, Outcome
+from fuzzharness.model import Batch, Outcome, Raised
 from fuzzharness.schedule import Schedule
 
 
@@ -52,11 +52,15 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Escape:
-    """Something a tool touched outside the world: ``what``, by which ``tool``, at which ``place``."""
+    """Something a tool touched outside the world: ``what``, by which ``tool``, at which ``place``.
+
+    ``remedy`` says how it becomes part of the world, where that is known.
+    """
 
     what: str
     tool: str | None = None
     place: Place | None = None
+    remedy: str = ""
 
     def __str__(self) -> str:
         by = f" by {self.tool}" if self.tool else ""
@@ -202,9 +206,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """How far the sequential replay of a batch gives the results that were recorded, call by call."""
+    """How far the sequential replay of a batch gives the results that were recorded, call by call.
+
+    Where some differ, and all that were recorded are those of an ending that the search came to,
+    ``happened`` is the finding of that ending, the gravest of several: the recording holds the race.
+    """
 
     calls: tuple[Comparison, ...] = ()
+    happened: Finding | None = None
 
     @property
     def compared(self) -> int:
@@ -220,6 +229,11 @@ class Fidelity:
     def rate(self) -> float | None:
         """``same`` over ``compared``, from 0 to 1; None where nothing is recorded."""
         return self.same / self.compared if self.compared else None
+
+    def tells_failed(self, call: str) -> bool:
+        """Of a ``call`` that fails now, whether the recording says that it failed."""
+        unlike = (Match.ERROR_NOW, Match.UNRECORDED)
+        return any(found.call == call and found.match not in unlike for found in self.calls)
 
     @property
     def differing(self) -> tuple[Comparison, ...]:
@@ -255,7 +269,27 @@ class Report:
     serial_orders: int = field(default=0)
     fidelity: Fidelity = field(default_factory=Fidelity)
 
+    def __str__(self) -> str:
+        """In one line; :func:`fuzzharness.render` tells it whole."""
+        found = f"{len(self.findings)} finding{'s' * (len(self.findings) != 1)}"
+        whole = "print(fuzzharness.render(report)) shows it whole"
+        return f"{self.batch.id or 'batch'!r} is {self.verdict.value}: {found}, {self.coverage}; {whole}"
+
+    @property
+    def compared(self) -> bool:
+        """Whether endings were compared: not if nothing was run, nor if every call fails in the recorded
+        order and the recording does not say that they did.
+        """
+        return self.executions > 0 and not broken(self.baseline, self.fidelity)
+
     @property
     def verified(self) -> bool:
         """Whether "verified" may be said: safe, exhausted, and nothing escaped."""
         return self.verdict is Verdict.SAFE and self.exhausted and not self.escapes
+
+
+def broken(baseline: Outcome, fidelity: Fidelity) -> bool:
+    """Whether every call of ``baseline`` fails, and not all of them as the recording says."""
+    results = baseline.results
+    failing = bool(results) and all(isinstance(result, Raised) for result in results.values())
+    return failing and not all(map(fidelity.tells_failed, results))

@@ -45,10 +45,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The calls of one assistant message, in the order of the message."""
+    """The calls of one assistant message, in the order of the message.
+
+    ``before``: a recording has it only to be run before those behind it, not to be explored.
+    """
 
     calls: tuple[Call, ...]
     id: str | None = None
+    before: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "calls", tuple(self.calls))
@@ -95,7 +99,8 @@ class Batch:
 class Trace:
     """The batches of one recorded session, in order.
 
-    ``format`` names the reader that read it; ``skipped`` counts what a lenient reader left out.
+    ``format`` names the reader that read it; ``skipped`` counts what a lenient reader left out,
+    and half a line at the end of a recording of ours that broke off.
     """
 
     batches: tuple[Batch, ...]

@@ -63,6 +63,7 @@ _CHANGED = "If you changed the tool, this interleaving may no longer be possible
 _RECORDS = pytest.StashKey[list["Record"]]()
 _PASSED_OVER = pytest.StashKey[bool]()
 _TALLY = pytest.StashKey[Counter[str]]()
+_BROKEN_OFF = pytest.StashKey[list["Record"]]()
 _TOKEN = pytest.StashKey[Schedule | None]()
 
 
@@ -81,6 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     marker = "fuzz(**settings): settings of the fixture fuzz in this test, as max_executions=100"
     config.addinivalue_line("markers", marker)
     config.stash[_TALLY] = Counter()
+    config.stash[_BROKEN_OFF] = []
     try:
         _settings(config)
         token = _option(config, "replay")
@@ -142,7 +144,7 @@ class Fuzz:
         if self._strict(given) and (apart := deviations(report.fidelity)):
             raise NotAsRecorded(f"{name} is {'; '.join(apart)}", report)
         if report.verdict is Verdict.INCONCLUSIVE and not self._item.config.stash[_TOKEN]:
-            if not report.executions:
+            if not report.compared:
                 raise NotJudged(f"{name} cannot be judged: {reasons}")
             warnings.warn(FuzzWarning(f"{name} is inconclusive: {reasons}"), stacklevel=2)
         return report
@@ -175,7 +177,10 @@ def fuzz(request: pytest.FixtureRequest) -> Fuzz:
 
 
 def _run(item: pytest.Item, trial: Trial, given: Given, source: str, judge: Judge | None = None) -> Report:
-    """Explore ``trial``, or replay it if the token is for it; keep the record for the hooks below."""
+    """Explore ``trial``, or replay it if the token is for it; keep the record for the hooks below.
+
+    It is kept of a search that is interrupted as well.
+    """
     from fuzzharness.report.record import record
     from fuzzharness.scenario.trial import passed_over
 
@@ -185,13 +190,15 @@ def _run(item: pytest.Item, trial: Trial, given: Given, source: str, judge: Judg
         return passed_over(trial.batch)
     item.stash[_PASSED_OVER] = False
     run = partial(trial.explore, *given) if token is None else partial(trial.replay, token, *given)
-    made = record(run, source, partial(_command, item), judge)
+    return record(run, source, partial(_command, item), partial(_keep, item), judge)
+
+
+def _keep(item: pytest.Item, made: Record) -> None:
     item.stash.setdefault(_RECORDS, []).append(made)
     for finding in made.report.findings:
         names = {"fuzz_fingerprint": finding.fingerprint, "fuzz_token": finding.schedule.token}
         item.user_properties.extend(names.items())
     item.config.stash[_TALLY].update(tally(made.report))
-    return made.report
 
 
 def _unjudged(item: pytest.Item, error: FuzzHarnessError) -> FuzzHarnessError:
@@ -271,9 +278,16 @@ def _differs(report: Report) -> tuple[str, ...]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Skip, and say so, a test none of whose batches the schedule to replay is for."""
+    """Skip, and say so, a test none of whose batches the schedule to replay is for.
+
+    Of a test that is interrupted pytest makes no report: what it found is kept for the summary.
+    """
     try:
         yield
+    except KeyboardInterrupt:
+        found: list[Record] = item.stash.get(_RECORDS, [])
+        item.config.stash[_BROKEN_OFF].extend(found)
+        raise
     except (Exception, pytest.fail.Exception):
         if not item.stash.get(_PASSED_OVER, False):
             raise
@@ -323,7 +337,9 @@ class _Writer:
         for lines, section in getattr(report, "fuzzharness", ()):
             self.folder.take(lines, section)
 
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        for made in session.config.stash[_BROKEN_OFF]:
+            self.folder.take(made.lines, asdict(made.section))
         self.folder.close(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
 
 
@@ -343,6 +359,16 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    _show_broken_off(terminalreporter, config.stash[_BROKEN_OFF])
     counted = config.stash[_TALLY]
     if counted or config.stash[_TOKEN] is not None:
         terminalreporter.write_line(f"fuzzharness: {tallied(counted)}")
+
+
+def _show_broken_off(terminal: pytest.TerminalReporter, records: list[Record]) -> None:
+    """What an interrupted test had found in its batches, and what is known of the last one."""
+    if records:
+        terminal.section("fuzzharness: interrupted")
+    for made in records:
+        if made.report.findings or made is records[-1]:
+            terminal.write_line(made.text)

@@ -6,8 +6,9 @@ Decides what a setting may be. Reads no file and no environment: the plugin and 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fuzzharness.errors import SettingsError
 
@@ -50,11 +51,19 @@ class Settings:
     loop: str = "auto"
     allow_network: tuple[str, ...] = ()
 
+    if not TYPE_CHECKING:  # a type checker knows the names by the fields
+
+        def __new__(cls, *_values: Any, **named: Any) -> Settings:
+            _check_names(named)
+            return object.__new__(cls)
+
     def __post_init__(self) -> None:
         if isinstance(self.ignore, str):
             raise _wrong("ignore", self.ignore, 'a list of patterns, as ("db.orders.*.created_at",)')
         if isinstance(self.allow_network, str):
             raise _wrong("allow_network", self.allow_network, 'a list of hosts, as ("api.example.com",)')
+        if not all(isinstance(pattern, str) and pattern for pattern in self.ignore):
+            raise _wrong("ignore", self.ignore, 'patterns that are not empty, as ("db.orders.*.created_at",)')
         object.__setattr__(self, "ignore", tuple(self.ignore))
         object.__setattr__(self, "allow_network", tuple(self.allow_network))
         if self.strategy not in STRATEGIES:
@@ -71,15 +80,17 @@ class Settings:
 
     def but(self, **changes: Any) -> Settings:
         """These settings with ``changes``; an unknown name raises :class:`SettingsError`."""
-        known = [f.name for f in fields(self)]
-        for name in changes:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
-                raise SettingsError(
-                    f"there is no setting {name!r}.{hint} Expected one of: {', '.join(known)}."
-                )
+        _check_names(changes)
         return replace(self, **changes)
+
+
+def _check_names(given: Iterable[str]) -> None:
+    known = [f.name for f in fields(Settings)]
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise SettingsError(f"there is no setting {name!r}.{hint} Expected one of: {', '.join(known)}.")
 
 
 def _number(settings: Settings, name: str, kind: type, least: float | None) -> None:

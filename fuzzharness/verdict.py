@@ -37,7 +37,10 @@ class Facts:
     ending that serial runs have. ``touched`` holds what each call touched; ``unstable`` where two runs in
     recorded order differ; ``raised`` the calls that fail already in recorded order, with their error;
     ``hidden`` the calls whose arguments bear the name of a resource, with that name; ``rivals`` the tools
-    that do several things at once, the order of which was kept; ``recorded`` is False if no result is.
+    that do several things at once, the order of which was kept; ``recorded`` is False if no result is;
+    ``broken`` is True if every call fails in recorded order, and not as the recording says.
+    ``ordered`` is False if the ``orders`` serial orders are not all that were to be run: what the calls
+    touch is not known then, and nothing was searched.
     """
 
     settings: Settings
@@ -53,11 +56,13 @@ class Facts:
     escapes: Sequence[Escape] = ()
     hung: bool = False
     orders: int = 0
+    ordered: bool = True
     all_orders: bool = True
     raised: Sequence[tuple[str, str]] = ()
     hidden: Sequence[tuple[str, str]] = ()
     rivals: Sequence[str] = ()
     recorded: bool = True
+    broken: bool = False
 
     @property
     def through(self) -> bool:
@@ -77,7 +82,7 @@ class Facts:
     @property
     def untouched(self) -> bool:
         """Whether several calls ran and none touched anything of the world."""
-        return len(self.labels) > 1 and not any(self.touched)
+        return self.ordered and len(self.labels) > 1 and not any(self.touched)
 
     @property
     def exhausted(self) -> bool:
@@ -136,8 +141,10 @@ def reasons(facts: Facts) -> tuple[str, ...]:
             f"two runs in recorded order ended differently, at {places}: the tools are not deterministic "
             "there, so nothing can be compared. Make them so, or leave these places out with `ignore`."
         )
+    if facts.labels and len(facts.raised) == len(facts.labels):
+        found.append(f"every call fails in the recorded order ({_error(facts.raised[0])}), {_failing(facts)}")
     if facts.stop is Stop.INTERRUPTED:
-        found.append("the search was interrupted")
+        found.append("the search was interrupted" if facts.ordered else _interrupted_early(facts))
     elif not facts.through and not facts.unstable and facts.stop is not None:
         lead = "not every interleaving is covered" if facts.claim.whole else "samples prove nothing safe"
         found.append(f"{lead}: {coverage(facts)}. {_way_on(facts)}")
@@ -148,18 +155,13 @@ def reasons(facts: Facts) -> tuple[str, ...]:
             "each other in a way that nothing announced"
         )
     found += [f"a call waited outside the harness's control at {where}" for where in facts.stalled]
-    found += [f"outside the world: {escape}" for escape in facts.escapes]
+    found += [f"outside the world: {_with_remedy(escape)}" for escape in facts.escapes]
     found += [
         f"{tool} does several things at once that touch what others touch, or waits for such a thing no "
         "longer than a time. Their order among themselves was kept as it came (no thread is too slow for its "
         "own call), only the order of calls was explored"
         for tool in facts.rivals
     ]
-    if facts.labels and len(facts.raised) == len(facts.labels):
-        found.append(
-            f"every call fails in the recorded order ({_error(facts.raised[0])}), so the tools or what "
-            "the World starts from are hardly those of the recording"
-        )
     if facts.untouched:
         found.append(
             "no call touched anything of the world, so nothing could be interleaved. Give what the tools "
@@ -167,6 +169,15 @@ def reasons(facts: Facts) -> tuple[str, ...]:
             "their code does not show (what it shows is watched anyway; fh.instrument adds a whole module)"
         )
     return tuple(found)
+
+
+def _failing(facts: Facts) -> str:
+    if not facts.broken:
+        return "as in the recording, so little of the tools was run"
+    return (
+        "so the tools or what the World starts from are hardly those of the recording, and nothing was "
+        "compared. Look at the setup of the World: its tables, rows and files"
+    )
 
 
 def notes(facts: Facts) -> tuple[str, ...]:
@@ -192,6 +203,15 @@ def notes(facts: Facts) -> tuple[str, ...]:
     if facts.settings.strict_replay and not facts.recorded:
         found.append("no result of this batch is recorded, so strict_replay had nothing to compare")
     return tuple(found)
+
+
+def _with_remedy(escape: Escape) -> str:
+    return f"{escape}. {escape.remedy}" if escape.remedy else str(escape)
+
+
+def _interrupted_early(facts: Facts) -> str:
+    done = f"{facts.orders} serial order{'s' * (facts.orders != 1)}"
+    return f"the search was interrupted after {done}, before any interleaving was run"
 
 
 def _error(raised: tuple[str, str]) -> str:

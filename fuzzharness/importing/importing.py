@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import count
@@ -26,6 +26,7 @@ from fuzzharness.privacy.kind import Kind
 from fuzzharness.privacy.rules import Rule
 from fuzzharness.traces import native_lines, read_batches
 from fuzzharness.traces.folder import files
+from fuzzharness.traces.formats import READERS
 
 SCENARIO: Final = ".scenario.toml"
 
@@ -59,7 +60,9 @@ class Disguising:
 
 @dataclass(slots=True)
 class Summary:
-    """What an import came to. ``invalid`` counts kept calls whose arguments are not JSON."""
+    """What an import came to. ``invalid`` counts written calls whose arguments are not JSON; ``before`` the
+    batches that are written only to be run before those kept.
+    """
 
     formats: dict[str, None] = field(default_factory=dict)
     read: int = 0
@@ -68,6 +71,8 @@ class Summary:
     kept_calls: int = 0
     skipped: int = 0
     invalid: int = 0
+    before: int = 0
+    before_calls: int = 0
     left: LeftOut = field(default_factory=LeftOut)
     replaced: Counter[Kind] = field(default_factory=Counter)
     tools: set[str] = field(default_factory=set)
@@ -87,6 +92,9 @@ def import_recordings(
 ) -> Summary:
     """Write what ``selection`` keeps of the recordings at ``paths`` to ``output``, in our own format.
 
+    What is left out before a batch that is kept of the same recording is written too, marked as to be run
+    before it: a replay of that one would else begin in another state.
+
     Nothing is written if nothing is kept, or if it is interrupted. scenario: also write a scenario file
     beside it.
 
@@ -100,11 +108,16 @@ def import_recordings(
     disguise = disguising.start()
     with Spool(output.absolute().parent) as spool:
         batches = _read(paths, format, lenient, summary, listener)
-        for kept in _kept(batches, selection, disguise, summary):
-            spool.put(kept)
+        try:
+            chosen = set(_chosen(_spooled(batches, spool, disguise), selection, summary))
+        except TraceError:
+            if not summary.read and format in {reader.name for reader in READERS}:
+                _check_format(paths, format)
+            raise
         disguise.settle()
-        if len(spool):
-            _write(spool, output, beside, disguise, summary, several=len(paths) > 1)
+        if chosen:
+            wanted = _wanted(spool, chosen)
+            _write(wanted, output, beside, disguise, summary, several=len(paths) > 1)
     summary.replaced = disguise.counts
     return summary
 
@@ -126,14 +139,14 @@ def _check_output(output: Path, paths: Iterable[Path], beside: Path | None) -> N
 
 def _read(
     paths: Sequence[Path], format: str | None, lenient: bool, summary: Summary, listener: Listener
-) -> Iterator[Kept]:
+) -> Iterator[tuple[Batch, str, int]]:
     readings = [read_batches(path, format, lenient) for path in paths]
     size, done = sum(reading.size for reading in readings), 0
-    for path, reading in zip(paths, readings, strict=True):
+    for number, (path, reading) in enumerate(zip(paths, readings, strict=True)):
         for batch in reading:
             summary.read += 1
             summary.read_calls += len(batch.calls)
-            yield Kept(batch, path.name)
+            yield batch, path.name, number
             listener(Progress(path, summary.read, done + reading.consumed, size))
         done += reading.size
         summary.skipped += reading.skipped
@@ -145,50 +158,97 @@ def _read(
         )
 
 
-def _kept(read: Iterable[Kept], selection: Selection, disguise: Disguise, summary: Summary) -> Iterator[Kept]:
-    """What ``selection`` keeps; ``disguise`` sees the rest too, for names that it tells only there."""
-    origin: dict[str, str] = {}
+def _check_format(paths: Iterable[Path], format: str) -> None:
+    """Say so if a recording without calls in the ``format`` it was to be read as is of another one."""
+    for path in paths:
+        found = _looks_like(path)
+        if found not in (None, format):
+            raise TraceError(
+                f"{path} holds no tool call in the format {format}: it looks like {found}. Expected a "
+                f"recording in the format that is named. Give --format {found}, or leave it out."
+            ) from None
 
-    def looked_at() -> Iterator[Batch]:
-        for batch, file in read:
-            origin["file"] = file
-            disguise.look(batch)
-            yield batch
 
-    chosen = (Kept(b, origin["file"]) for b in distinct(looked_at(), selection, summary.left))
+def _looks_like(path: Path) -> str | None:
+    """The format in which a recording has a batch, None if it has none in any."""
+    try:
+        reading = read_batches(path, lenient=True)
+        return None if next(reading, None) is None else reading.format
+    except TraceError:
+        return None
+
+
+def _spooled(read: Iterable[tuple[Batch, str, int]], spool: Spool, disguise: Disguise) -> Iterator[Batch]:
+    """Every batch, once it is on the spool; ``disguise`` sees all, for names that it tells only there."""
+    for batch, file, recording in read:
+        calls = native_lines.calls(batch)
+        invalid = sum(call.args is None for call in batch.calls)
+        tools = tuple(call.tool for call in batch.calls)
+        spool.put(Kept(calls, batch.id, file, recording, disguise.look(batch, calls), tools, invalid))
+        yield batch
+
+
+def _chosen(batches: Iterable[Batch], selection: Selection, summary: Summary) -> Iterable[int]:
+    """Which of ``batches`` are kept, counted from 0."""
+    chosen = distinct(batches, selection, summary.left)
     if selection.sample is None:
-        yield from chosen
-        return
-    drawn: Reservoir[Kept] = Reservoir(selection.sample, selection.seed)
-    for kept in chosen:
-        drawn.put(kept)
+        return chosen
+    drawn: Reservoir[int] = Reservoir(selection.sample, selection.seed)
+    for number in chosen:
+        drawn.put(number)
     summary.left.not_drawn = drawn.missed
-    yield from drawn
+    return drawn
+
+
+def _wanted(spool: Spool, chosen: Collection[int]) -> Iterator[tuple[Kept, bool]]:
+    """The ``chosen`` batches, and, marked by True, those before the last of them in each recording."""
+    last = {recording: number for number, recording in enumerate(spool.recordings) if number in chosen}
+    for number, kept in enumerate(spool):
+        if number in chosen or number < last.get(kept.recording, -1):
+            yield kept, number not in chosen
 
 
 def _write(
-    spool: Spool, output: Path, beside: Path | None, disguise: Disguise, summary: Summary, *, several: bool
+    wanted: Iterable[tuple[Kept, bool]],
+    output: Path,
+    beside: Path | None,
+    disguise: Disguise,
+    summary: Summary,
+    *,
+    several: bool,
 ) -> None:
     taken: set[str] = set()
     with replacing(output) as stream, nullcontext() if beside is None else replacing(beside) as other:
-        stream.write(native_lines.header())
-        for batch, file in spool:
-            hidden, name = disguise.batch(batch), disguise.text(file)
-            id = _free(f"{Path(name).stem}-{hidden.id}" if several else f"{hidden.id}", taken)
-            stream.write(native_lines.whole(hidden, id, {"file": name, "batch": hidden.id}))
-            _count(hidden, summary)
+        stream.write(native_lines.header().encode())
+        for kept, before in wanted:
+            told, name = disguise.text(f"{kept.id}"), disguise.text(kept.file)
+            id = _free(f"{Path(name).stem}-{told}" if several else told, taken)
+            source = {"file": name, "batch": told}
+            stream.write(native_lines.around(_calls(kept, disguise), id, source, before))
+            _count(kept, before, summary)
         if other is not None:
-            whole = not several and summary.kept == summary.read and not summary.skipped
+            whole = not several and not summary.skipped
             title = output.name.removesuffix(output.suffix)
-            other.write(skeleton(output.name, title, summary.tools, whole))
+            other.write(skeleton(output.name, title, summary.tools, whole).encode())
     summary.written = [output] if beside is None else [output, beside]
 
 
-def _count(batch: Batch, summary: Summary) -> None:
-    summary.kept += 1
-    summary.kept_calls += len(batch.calls)
-    summary.invalid += sum(call.args is None for call in batch.calls)
-    summary.tools |= {call.tool for call in batch.calls}
+def _calls(kept: Kept, disguise: Disguise) -> bytes:
+    """The text of the calls of ``kept`` in disguise; it is the same where there is nothing to hide."""
+    if not disguise.concerns(kept.calls, kept.sight):
+        return kept.calls
+    return native_lines.calls(disguise.batch(kept.batch(), kept.sight))
+
+
+def _count(kept: Kept, before: bool, summary: Summary) -> None:
+    if before:
+        summary.before += 1
+        summary.before_calls += len(kept.tools)
+    else:
+        summary.kept += 1
+        summary.kept_calls += len(kept.tools)
+    summary.invalid += kept.invalid
+    summary.tools.update(kept.tools)
 
 
 def _free(id: str, taken: set[str]) -> str:

@@ -10,20 +10,20 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from fuzzharness.errors import RecordingError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[TextIO]:
-    """A stream whose text takes the place of the file at ``path`` when the block ends without an exception.
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A stream whose bytes take the place of the file at ``path`` when the block ends without an exception.
 
     Raises :class:`RecordingError` where it cannot be written.
     """
     growing = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(growing, "x", encoding="utf-8", newline="\n") as stream:
+        with open(growing, "xb") as stream:
             yield stream
         os.replace(growing, path)
     except OSError as error:

@@ -51,10 +51,15 @@ def at_least(text: str) -> int:
     return int(match[1])
 
 
-def distinct(batches: Iterable[Batch], selection: Selection, left: LeftOut) -> Iterator[Batch]:
-    """The batches that are large enough and, with ``dedupe``, the first of their shape."""
+def distinct(batches: Iterable[Batch], selection: Selection, left: LeftOut) -> Iterator[int]:
+    """Which batches are large enough and, with ``dedupe``, the first of their shape, counted from 0.
+
+    Those that are only to be run before others stay that, uncounted.
+    """
     seen: set[bytes] = set()
-    for batch in batches:
+    for number, batch in enumerate(batches):
+        if batch.before:
+            continue
         if len(batch.calls) < selection.at_least:
             left.small += 1
             continue
@@ -64,7 +69,7 @@ def distinct(batches: Iterable[Batch], selection: Selection, left: LeftOut) -> I
                 left.alike += 1
                 continue
             seen.add(key)
-        yield batch
+        yield number
 
 
 class Reservoir(Generic[_Item]):

@@ -1,7 +1,7 @@
 """Spool: batches that wait for the second pass, on disk rather than in memory.
 
-Decides how they are kept: as lines of our own format, in a file without a name, which is gone with the
-process.
+Decides how they are kept: their calls as the text that is written in the end, in a file without a name, which
+is gone with the process.
 """
 
 from __future__ import annotations
@@ -12,41 +12,61 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fuzzharness.model import Batch
+from fuzzharness.privacy.sieve import Sight
 from fuzzharness.traces import native_lines
 from fuzzharness.traces.document import parse
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.native import batches
-from fuzzharness.traces.node import Node
 
 
 class Kept(NamedTuple):
-    """A batch that is kept, and the name of the file it comes from."""
+    """A batch as the text of its ``calls``, with its id, its file, and which of all recordings that is.
 
-    batch: Batch
+    ``sight`` is what was seen in it, ``tools`` are those of its calls, ``invalid`` counts the calls whose
+    arguments are not JSON.
+    """
+
+    calls: bytes
+    id: str | None
     file: str
+    recording: int
+    sight: Sight
+    tools: tuple[str, ...]
+    invalid: int
+
+    def batch(self) -> Batch:
+        """The batch itself."""
+        line = native_lines.around(self.calls, "0")
+        (batch,) = batches(
+            [parse(native_lines.header().encode(), "the spool"), parse(line, "the spool")], Leniency()
+        )
+        return Batch(batch.calls, self.id)
 
 
 class Spool:
     """Put batches in, then take them out in that order. ``beside``: a folder whose disk has room for them."""
 
     def __init__(self, beside: Path) -> None:
-        self._file = tempfile.TemporaryFile("w+", dir=beside, encoding="utf-8", newline="\n")  # noqa: SIM115  # closed by __exit__
-        self._file.write(native_lines.header())
-        self._origins: list[tuple[str | None, str]] = []
+        self._file = tempfile.TemporaryFile(dir=beside)  # noqa: SIM115  # closed by __exit__
+        self._about: list[tuple[str | None, str, int, Sight, tuple[str, ...], int]] = []
 
     def put(self, kept: Kept) -> None:
         """Keep one more."""
-        self._file.write(native_lines.whole(kept.batch, f"{len(self._origins)}"))
-        self._origins.append((kept.batch.id, kept.file))
+        self._file.write(kept.calls + b"\n")
+        self._about.append(kept[1:])
 
     def __iter__(self) -> Iterator[Kept]:
         self._file.seek(0)
-        nodes: Iterator[Node] = (parse(line.encode(), "the spool", n) for n, line in enumerate(self._file, 1))
-        for batch, (id, file) in zip(batches(nodes, Leniency()), self._origins, strict=True):
-            yield Kept(Batch(batch.calls, id), file)
+        for line, about in zip(self._file, self._about, strict=True):
+            yield Kept(line[:-1], *about)
+
+    @property
+    def recordings(self) -> list[int]:
+        """Which recording each batch is of."""
+        return [about[2] for about in self._about]
 
     def __len__(self) -> int:
-        return len(self._origins)
+        return len(self._about)
 
     def __enter__(self) -> Spool:
         return self

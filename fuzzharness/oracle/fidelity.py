@@ -45,6 +45,14 @@ def fidelity(
     return Fidelity(tuple(found.values()))
 
 
+def ended_as(
+    batch: Batch, ending: Outcome, likeness: Callable[[], Likeness], ignore: Sequence[str] = ()
+) -> bool:
+    """Whether every recorded result of ``batch`` is that of ``ending``; as :func:`fidelity` compares."""
+    found = fidelity(batch, ending, likeness, ignore)
+    return found.compared > 0 and not found.differing
+
+
 def _compared(label: str, call: Call, result: Result) -> Comparison:
     comparison = Comparison(label, call.tool, Match.SAME)
     if call.result is None and not call.error:

@@ -17,7 +17,7 @@ from fuzzharness.oracle.benign import Likeness, told
 from fuzzharness.oracle.compare import as_tree, key_of, without
 from fuzzharness.oracle.experiment import Spot, follows_value, hands_over
 from fuzzharness.oracle.renaming import Structure
-from fuzzharness.oracle.serial import SerialOutcomes, is_serializable, serial_outcomes
+from fuzzharness.oracle.serial import SerialOutcomes, Told, is_serializable, serial_outcomes, silent
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.search.survey import Survey
 
@@ -43,11 +43,14 @@ class Diagnosis:
 
 
 class Judge:
-    """Judges runs of the calls at ``positions`` against their serial outcomes, which it runs first."""
+    """Judges runs of the calls at ``positions`` against their serial outcomes, which it runs first.
 
-    def __init__(self, stage: Stage, positions: tuple[int, ...]) -> None:
+    tell: is told of every serial order that is done.
+    """
+
+    def __init__(self, stage: Stage, positions: tuple[int, ...], tell: Told = silent) -> None:
         self.stage = stage
-        self.serial: SerialOutcomes = serial_outcomes(stage, positions)
+        self.serial: SerialOutcomes = serial_outcomes(stage, positions, tell)
         self._ignore = stage.settings.ignore
         self._baseline = self.key(self.serial.baseline)
         start = stage.start()

@@ -6,7 +6,8 @@ conflict. Never judges an interleaving.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fuzzharness.access import Touch, meet
@@ -16,6 +17,9 @@ from fuzzharness.runtime.trail import Trail
 from fuzzharness.search.serial import in_order
 
 MOST_ORDERS = 720
+
+Told = Callable[[int, int], None]
+"""Is told after each order how many calls are run in order, and how many orders of these are done."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,23 @@ class SerialOutcomes:
         return key_of(self.first.outcome, ignore) == key_of(self.second.outcome, ignore)
 
 
-def serial_outcomes(stage: Stage, positions: Sequence[int]) -> SerialOutcomes:
+def silent(calls: int, orders: int) -> None:
+    """Nobody listens."""
+
+
+def at_most(calls: int) -> int:
+    """How many orders of ``calls`` calls are run at most."""
+    return min(MOST_ORDERS, math.factorial(calls))
+
+
+def serial_outcomes(stage: Stage, positions: Sequence[int], tell: Told = silent) -> SerialOutcomes:
     """Run the calls at ``positions`` in recorded order twice, then in every other order that matters."""
     recorded = tuple(range(len(positions)))
     first = stage.run(positions, in_order(recorded))
     second = first if first.unfinished else stage.run(positions, in_order(recorded))
     runs = {recorded: first}
-    complete = not first.unfinished and _run_others(stage, positions, runs, touched(first, second))
+    tell(len(positions), 1)
+    complete = not first.unfinished and _run_others(stage, positions, runs, touched(first, second), tell)
     endings: dict[Hashable, Ran] = {}
     for ran in runs.values():
         endings.setdefault(key_of(ran.outcome, stage.settings.ignore), ran)
@@ -64,7 +78,11 @@ def serial_outcomes(stage: Stage, positions: Sequence[int]) -> SerialOutcomes:
 
 
 def _run_others(
-    stage: Stage, positions: Sequence[int], runs: dict[tuple[int, ...], Ran], sets: list[set[Touch]]
+    stage: Stage,
+    positions: Sequence[int],
+    runs: dict[tuple[int, ...], Ran],
+    sets: list[set[Touch]],
+    tell: Told,
 ) -> bool:
     """Add a run of every further order that matters to ``runs``; False if some had to be left out.
 
@@ -80,6 +98,7 @@ def _run_others(
             if len(runs) == MOST_ORDERS:
                 return False
             ran = runs[order] = stage.run(positions, in_order(order))
+            tell(len(positions), len(runs))
             if ran.unfinished:
                 return False
             more = touched(ran)

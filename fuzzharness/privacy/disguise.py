@@ -11,6 +11,7 @@ import secrets as random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from fuzzharness.errors import SettingsError
@@ -22,11 +23,15 @@ from fuzzharness.privacy.personal import personal
 from fuzzharness.privacy.pseudonyms import Pseudonyms
 from fuzzharness.privacy.rules import Rule, kept, spans
 from fuzzharness.privacy.secrets import is_mask, secrets
+from fuzzharness.privacy.sieve import Sight, holds_secret, sight
 from fuzzharness.privacy.span import Span, apart
 from fuzzharness.privacy.walk import Walk
 
 VARIABLE: Final = "FUZZHARNESS_SECRET"
 _NUMBERS: Final = (Kind.PHONE, Kind.CARD, Kind.POSTCODE, Kind.TEXT, Kind.SECRET)
+_SHORT, _REMEMBERED = 80, 50_000
+"""Characters of a text, and how many such texts, that are remembered: most stand there many times."""
+
 _LONG: Final = 7
 """Digits of a whole number that is taken for a value found elsewhere; shorter ones are amounts as often."""
 
@@ -71,6 +76,8 @@ class Disguise:
     ) -> None:
         self._personal = personal
         self._rules = tuple(rule for rule in rules if personal or rule.always)
+        self._more = any(rule.kind is not None for rule in self._rules) or personal
+        self._clear = False
         self._found = Found()
         self._pseudonyms = Pseudonyms(secret or random.token_bytes(32), self._found, locale)
         self._looking = Walk(_Look(self), self._kind_of)
@@ -81,25 +88,35 @@ class Disguise:
         """How many distinct values of each kind were found."""
         return Counter(self._found.kinds.values())
 
-    def look(self, batch: Batch) -> None:
-        """Find what is in ``batch``."""
-        for call in batch.calls:
-            _through(self._looking, call)
+    def look(self, batch: Batch, text: bytes | None = None) -> Sight:
+        """Find what is in ``batch``, and say what was seen; ``text``: its calls as JSON, if there is such."""
+        seen = Sight.CAUGHT if text is None or self._more else sight(text)
+        if seen is Sight.CAUGHT:
+            for call in batch.calls:
+                _look(self._looking, call)
+        return seen
 
     def settle(self) -> None:
         """Every batch has been looked at: decide what stands for what."""
         self._found.settle()
         self._pseudonyms.settle()
 
-    def batch(self, batch: Batch) -> Batch:
-        """``batch`` without anything that was found."""
+    def concerns(self, text: bytes, seen: Sight) -> bool:
+        """Whether :meth:`batch` may change the batch whose calls are ``text``, in which look saw ``seen``."""
+        if not self._found.kinds:
+            return False
+        return seen is not Sight.CLEAR or self._found.anywhere(text)
+
+    def batch(self, batch: Batch, seen: Sight = Sight.CAUGHT) -> Batch:
+        """``batch`` without anything that was found; ``seen``: what look saw in it."""
         if not self._found.kinds:
             return batch
-        return replace(
-            batch,
-            calls=tuple(_through(self._replacing, call) for call in batch.calls),
-            id=None if batch.id is None else self.text(batch.id),
-        )
+        id = None if batch.id is None else self.text(batch.id)
+        self._clear = seen is not Sight.CAUGHT
+        try:
+            return Batch(tuple(_through(self._replacing, call) for call in batch.calls), id)
+        finally:
+            self._clear = False
 
     def text(self, text: str) -> str:
         """``text`` without anything that was found."""
@@ -111,7 +128,8 @@ class Disguise:
         return kind if self._personal or kind is Kind.SECRET else None
 
     def _by_form(self, text: str) -> Iterator[Span]:
-        yield from secrets(text)
+        if not self._clear and holds_secret(text):
+            yield from secrets(text)
         yield from spans(self._rules, text)
         if self._personal:
             yield from personal(text)
@@ -121,12 +139,16 @@ class Disguise:
 
 
 class _Look:
-    """The visitor of the first pass: changes nothing."""
+    """The visitor of the first pass: changes nothing. What it has seen tells nothing new the second time."""
 
     def __init__(self, disguise: Disguise) -> None:
         self._disguise = disguise
+        self._short = lru_cache(_REMEMBERED)(self._see)
 
     def text(self, text: str, kind: Kind | None) -> str:
+        return (self._short if len(text) <= _SHORT else self._see)(text, kind)
+
+    def _see(self, text: str, kind: Kind | None) -> str:
         bare = text.strip()
         told = kind and fitting(kind, bare)
         if told:
@@ -159,12 +181,13 @@ class _Replace:
     def __init__(self, disguise: Disguise) -> None:
         self._disguise = disguise
         self._found = disguise._found
+        self._short = lru_cache(_REMEMBERED)(self._replaced)
 
     def text(self, text: str, kind: Kind | None) -> str:
-        return self._replaced(text, kind, names=True)
+        return (self._short if len(text) <= _SHORT else self._replaced)(text, kind, True)
 
     def key(self, text: str) -> str:
-        return self._replaced(text, None, names=False)
+        return (self._short if len(text) <= _SHORT else self._replaced)(text, None, False)
 
     def number(self, number: int, kind: Kind | None) -> int:
         text = str(number)
@@ -172,7 +195,7 @@ class _Replace:
         known = self._found.kinds.get(text) if told else None
         return int(self._disguise._pseudonyms.of(text, known)) if known in _NUMBERS else number
 
-    def _replaced(self, text: str, kind: Kind | None, *, names: bool) -> str:
+    def _replaced(self, text: str, kind: Kind | None, names: bool) -> str:
         if not self._found.kinds:
             return text
         parts, behind = [], 0
@@ -199,6 +222,16 @@ def _told(rule: Rule, value: Any) -> Kind | None:
     """What a rule says of a field; what cannot be of its kind is replaced all the same."""
     odd = rule.kind is not None and isinstance(value, str) and fitting(rule.kind, value.strip()) is None
     return Kind.TEXT if odd else rule.kind
+
+
+def _look(walk: Walk, call: Call) -> None:
+    """Let ``walk``, which changes nothing, see ``call``."""
+    if call.args is not None:
+        walk.arguments(call.args, call.tool)
+    for text in (call.id, call.invalid_args):
+        if isinstance(text, str):
+            walk.text(text)
+    walk.value(call.result, None, call.tool)
 
 
 def _through(walk: Walk, call: Call) -> Call:

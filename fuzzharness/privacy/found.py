@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from typing import Final
 from urllib.parse import quote, quote_plus
 
 from fuzzharness.privacy.kind import Kind, compact
+from fuzzharness.privacy.scanner import Scanner, most, scanner
 from fuzzharness.privacy.span import Span
 
 WORD: Final = re.compile(r"[^\W\d_]+|\d+")
@@ -28,7 +30,16 @@ _PARTICLE: Final = re.compile(
 _SHORTEST, _SHORTEST_NAME = 4, 3
 """Characters of what is looked for within texts; shorter values go only where they are all of one."""
 
+_SHORT: Final = 40
+"""Characters of a text that is searched as fast as it is encoded."""
+
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+
+_ESCAPED: Final = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
+"""What JSON escapes, and what it cannot have but so."""
+
+_BLANK: Final = rb"(?:[^!-~]|\\+[nrtf]|\\+u00[01].)*"
+"""What ``str.strip`` takes away, as JSON writes it, and more."""
 
 Spelling = Callable[[str], str]
 _SPELLINGS: Final[tuple[Spelling, ...]] = (
@@ -83,7 +94,7 @@ class Found:
                 if other != text and other not in self.kinds:
                     self.spellings.setdefault(other, (text, spelling))
         known = (value for value in (*self.kinds, *self.spellings) if value not in self._local)
-        values = [value for value in known if len(value) >= _SHORTEST or _UNSPACED.search(value)]
+        values = list(filter(_is_sought, known))
         self._index(values)
         unspaced = sorted((re.escape(v) for v in values if _UNSPACED.search(v)), key=len, reverse=True)
         self._unspaced = re.compile("|".join(unspaced)) if unspaced else None
@@ -107,13 +118,28 @@ class Found:
                 places.setdefault(word[0], {})[word.start(), len(value)] = None
         self._by_word = {word: sorted(found, key=lambda p: -p[1]) for word, found in places.items()}
 
+    def anywhere(self, data: bytes) -> bool:
+        """Whether ``data``, JSON without escapes that it need not have, may hold anything that was found."""
+        return self._anywhere(data) is not None
+
+    @cached_property
+    def _anywhere(self) -> Scanner:
+        return _scanner_for(value for value in (*self.kinds, *self.spellings) if value not in self._local)
+
+    def _may_be_in(self, text: str) -> bool:
+        return len(text) < _SHORT or self._within(text.encode("utf-8", "surrogatepass")) is not None
+
+    @cached_property
+    def _within(self) -> Scanner:
+        return _scanner_for(self._sought)
+
     def is_whole(self, text: str) -> bool:
         """Whether all of ``text`` is a value that was found somewhere."""
         return text in self.kinds and text not in self._local
 
     def in_text(self, text: str, *, names: bool = True) -> Iterator[Span]:
         """Where in ``text`` something that was found occurs; spans may overlap. names: words of names too."""
-        if self._by_word:
+        if self._by_word and ((names and self.names) or self._may_be_in(text)):
             words = list(WORD.finditer(text))
             yield from self._values(text, words)
             if names and self.names:
@@ -158,6 +184,33 @@ class Found:
             if between in ("", "_", ".", "-") and (other[0].isdigit() or other[0].casefold() in self.names):
                 return True
         return False
+
+
+def _is_sought(value: str) -> bool:
+    """Whether ``value`` is looked for within texts."""
+    return len(value) >= _SHORTEST or _UNSPACED.search(value) is not None
+
+
+def _scanner_for(values: Iterable[str]) -> Scanner:
+    """A scanner for the longest part of each of ``values`` that JSON never escapes.
+
+    A value that is not looked for within texts has to be all of a JSON string but for blanks. Where there are
+    very many values it says yes to everything.
+    """
+    within, alone = set[str](), set[str]()
+    for value in values:
+        part = max(_ESCAPED.split(value), key=len)
+        (within if _is_sought(value) or part != value else alone).add(part)
+    if len(within) + len(alone) > most():
+        return lambda _: True
+    forms = [_any_of(within)] if within else []
+    if alone:
+        forms.append(b'"' + _BLANK + b"(?:" + _any_of(alone) + b")" + _BLANK + rb'\\*"')
+    return scanner(b"|".join(forms)) if forms else lambda _: None
+
+
+def _any_of(parts: Iterable[str]) -> bytes:
+    return b"|".join(re.escape(part.encode("utf-8", "surrogatepass")) for part in sorted(parts))
 
 
 def is_mixed(word: str) -> bool:

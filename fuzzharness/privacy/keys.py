@@ -18,11 +18,16 @@ _PERSON: Final = (
     "|author|member|student|tenant|driver|beneficiary|payee|payer|contact|person|attendee|participant|assignee"
     "|traveller|traveler|user|reporter|requester|subscriber|applicant|borrower|manager|agent|doctor|buyer|seller"
 )
-_NAMES: Final[dict[Kind, str]] = {
-    Kind.SECRET: r"passwords?|passwd|pwd|pass_?phrase|pass_?code|secrets?|api_?keys?|access_key|secret_key"
+SECRET_NAMES: Final = (
+    r"passwords?|passwd|pwd|pass_?phrase|pass_?code|secrets?|api_?keys?|access_key|secret_key"
     r"|private_key|signing_key|encryption_key|master_key|ssh_key|client_key|license_key|token|jwt|bearer"
     r"|auth|authorization|credentials?|cookies?|pin|pin_code|cvv2?|cvc2?|otp|one_time_code|mfa_code"
-    r"|security_code|verification_code",
+    r"|security_code|verification_code"
+)
+"""In small letters and with words apart, how names of fields end that hold a secret."""
+
+_NAMES: Final[dict[Kind, str]] = {
+    Kind.SECRET: SECRET_NAMES,
     Kind.CARD: r"card|card_?number|credit_?card|debit_?card|pan|cc_?number|cc",
     Kind.IBAN: r"iban",
     Kind.EMAIL: r"e_?mails?|mail|e_?mail_?address",

@@ -6,14 +6,13 @@ none of them; a visitor does, and says what stands there afterwards.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 from fuzzharness.errors import TraceError
+from fuzzharness.privacy.base64_text import FORM, SHORTEST, decoded, encoded, hidden
 from fuzzharness.privacy.keys import holds_many
 from fuzzharness.privacy.kind import Kind
 from fuzzharness.traces.document import parse
@@ -21,7 +20,6 @@ from fuzzharness.traces.document import parse
 KindOf = Callable[[str, Mapping[str, Any], str | None], Kind | None]
 """The kind of a field: its key, the object it is in, and the key which that object has itself."""
 
-_BASE64: Final = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_-]{16,}={0,2}(?![\w+/=-])")
 _LAYOUTS: Final[tuple[dict[str, Any], ...]] = (
     {},
     {"separators": (",", ":")},
@@ -85,8 +83,8 @@ class Walk:
             inner = _embedded(text)
             if inner is not None:
                 return _like(text, inner, self.value(inner, kind, parent))
-            if kind is not Kind.SECRET and len(text) >= 16:
-                text = _BASE64.sub(self._base64, text)
+            if kind is not Kind.SECRET and _may_hide(text):
+                text = FORM.sub(self._base64, text)
         finally:
             self._depth -= 1
         return self._visitor.text(text, kind)
@@ -96,11 +94,16 @@ class Walk:
             yield self._visitor.key(key), self.value(part, kind or self._kind_of(key, fields, parent), key)
 
     def _base64(self, match: re.Match[str]) -> str:
-        plain = _decoded(match[0])
+        plain = decoded(match[0].encode())
         if plain is None:
             return match[0]
         changed = self.text(plain)
-        return match[0] if changed == plain else _encoded(changed, match[0])
+        return match[0] if changed == plain else encoded(changed, match[0])
+
+
+def _may_hide(text: str) -> bool:
+    """Whether there may be base64 in ``text``; in short ones it is sought as fast as this can tell."""
+    return len(text) >= SHORTEST and (len(text) < 100 or bool(hidden(text.encode("utf-8", "surrogatepass"))))
 
 
 def _embedded(text: str) -> Any:
@@ -123,24 +126,3 @@ def _like(text: str, before: Any, after: Any) -> str:
             if json.dumps(before, ensure_ascii=ascii, **layout) == text:
                 return json.dumps(after, ensure_ascii=ascii, **layout)
     return json.dumps(after)
-
-
-def _decoded(text: str) -> str | None:
-    bare = text.rstrip("=").translate(_TO_STANDARD)
-    try:
-        plain = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return plain if plain.replace("\n", "").replace("\r", "").replace("\t", "").isprintable() else None
-
-
-def _encoded(plain: str, like: str) -> str:
-    """``plain`` in the alphabet of the base64 text ``like``, padded if that is."""
-    urlsafe = "-" in like or "_" in like
-    encode = base64.urlsafe_b64encode if urlsafe else base64.b64encode
-    found = encode(plain.encode()).decode()
-    padded = like.endswith("=") or len(like) % 4 == 0
-    return found if padded else found.rstrip("=")
-
-
-_TO_STANDARD: Final = str.maketrans("-_", "+/")

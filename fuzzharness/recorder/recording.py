@@ -6,12 +6,15 @@ of lines to :mod:`fuzzharness.recorder.turns`.
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
+from fuzzharness.errors import RecordingError
 from fuzzharness.model import Call
 from fuzzharness.recorder.journal import Journal
 from fuzzharness.recorder.turns import Turn, Turns, Within
@@ -60,12 +63,20 @@ class Recording:
 
         resources: names of parameters that the runner fills in (a connection, a path), which are not
             recorded: in a replay they come from the World.
+
+        Raises :class:`fuzzharness.RecordingError` for one of these that no tool has. A call with another
+        argument that is not JSON gives a :class:`fuzzharness.FuzzWarning`, once for tool and parameter.
         """
-        found = {name: self.tool(tools[name], name=name, resources=resources) for name in tools}
+        _check_resources([tools[name] for name in tools], resources)
+        found = {name: watched(tools[name], name, self._turns, resources) for name in tools}
         return Toolbox(found) if isinstance(tools, Toolbox) else found
 
     def tool(self, tool: F, /, *, name: str | None = None, resources: Collection[str] = ()) -> F:
-        """One tool whose calls are recorded, under its own name unless ``name`` says another."""
+        """One tool whose calls are recorded, under its own name unless ``name`` says another.
+
+        resources: as for :meth:`tools`.
+        """
+        _check_resources([tool], resources)
         return cast(F, watched(tool, name or _own_name(tool), self._turns, resources))
 
     @overload
@@ -83,7 +94,8 @@ class Recording:
         """The calls made in the ``with`` block are those of one message.
 
         calls: the calls of the message, in its order. Without them the order in which they begin is
-            recorded, which is the message's under asyncio but not under threads.
+            recorded, which is the message's under asyncio but not under threads. A call that is made with
+            other arguments than these say is recorded as they say, with a :class:`fuzzharness.FuzzWarning`.
 
         A call belongs to the batch in whose context it is made (tasks have the context they were made in).
         A thread without any belongs to the batch that is open, if that is one; else see
@@ -120,6 +132,27 @@ class Recording:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _check_resources(tools: Sequence[Tool], resources: Collection[str]) -> None:
+    """Raise :class:`RecordingError` for a resource that none of ``tools`` can be given."""
+    known: dict[str, None] = {}
+    for tool in tools:
+        try:
+            parameters = inspect.signature(tool).parameters
+        except (TypeError, ValueError):
+            return
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            return
+        known |= dict.fromkeys(parameters)
+    wrong = [resources] if isinstance(resources, str) else [name for name in resources if name not in known]
+    if wrong:
+        right = [*get_close_matches(wrong[0], list(known), 1), wrong[0]][0]
+        raise RecordingError(
+            f"resources is {resources!r}, of which {wrong[0]!r} is no name of a parameter. Expected a tuple "
+            f"of parameters of the tools, out of: {', '.join(known) or '(there is none)'}. Write it as "
+            f'resources=("{right}",).'
+        )
 
 
 def _own_name(tool: Tool) -> str:

@@ -6,6 +6,7 @@ times. Writes the lines that say so to a journal. Runs no tool.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -16,7 +17,7 @@ from secrets import token_hex
 from threading import Lock
 from typing import Final
 
-from fuzzharness.errors import RecordingError
+from fuzzharness.errors import FuzzWarning, RecordingError
 from fuzzharness.model import Call
 from fuzzharness.recorder.journal import Journal
 from fuzzharness.traces import native_lines
@@ -113,7 +114,9 @@ class Turns:
                 self._journal.write(native_lines.called(turn.id, call))
                 turn.calls.append(call)
             turn.running += 1
-            return turn, id
+        if known is not None and None not in (known.args, asked.args) and known.args != asked.args:
+            warnings.warn(_unlike(known, asked), stacklevel=4)
+        return turn, id
 
     def end(self, turn: Turn, ending: Call) -> None:
         """The call is over, as ``ending`` says. Raises :class:`RecordingError`."""
@@ -161,6 +164,14 @@ class Turns:
         if turn.written:
             with suppress(RecordingError):  # a batch that nothing more is said of is over too
                 self._journal.write(native_lines.closed(turn.id))
+
+
+def _unlike(declared: Call, made: Call) -> FuzzWarning:
+    return FuzzWarning(
+        f"the batch says {declared}, and {made} is called. The call is recorded as the batch says, with the "
+        "result of the one that is made. Give recording.batch the arguments that the tools receive, or make "
+        "that call in a batch of its own"
+    )
 
 
 class Within:

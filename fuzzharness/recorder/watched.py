@@ -24,7 +24,7 @@ from fuzzharness.traces.native_lines import recordable
 
 def watched(tool: Tool, name: str, turns: Turns, resources: Collection[str]) -> Tool:
     """``tool``, recorded under ``name``; parameters in ``resources`` are not among its arguments."""
-    begin = partial(_begin, tool, name, turns, resources)
+    begin = partial(_begin, tool, name, turns, resources, set())
 
     def sync(*args: Any, **kwargs: Any) -> Any:
         if turns.nested:
@@ -68,14 +68,26 @@ def _begin(
     name: str,
     turns: Turns,
     resources: Collection[str],
+    told: set[str],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> End:
     given = {n: v for n, v in _by_name(tool, args, kwargs).items() if n not in resources}
     plain = recordable(given)
+    for parameter in () if plain else [n for n in given if n not in told and not recordable(given[n])]:
+        told.add(parameter)
+        warnings.warn(_not_json(name, parameter, given[parameter]), stacklevel=3)
     asked = Call(name, given if plain else None, invalid_args=None if plain else described(given))
     turn, id = turns.begin(asked, datetime.now(UTC))
     return partial(_end, turns, turn, id)
+
+
+def _not_json(tool: str, parameter: str, value: Any) -> FuzzWarning:
+    return FuzzWarning(
+        f"{tool} is called with {parameter}, a {type(value).__name__}, which is not JSON, so its calls are "
+        f"recorded without arguments and cannot be replayed. If the runner fills it in, leave it out: "
+        f'resources=("{parameter}",)'
+    )
 
 
 def _by_name(tool: Tool, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ old ones. Whoever reads the folder therefore sees one whole run, this one or the
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,6 +17,15 @@ from fuzzharness.errors import SettingsError
 from fuzzharness.report.markdown import Section, page
 
 EVENTS, SUMMARY, UNFINISHED = "events.jsonl", "summary.md", ".part"
+
+
+def _refusal(folder: Path) -> str:
+    """Why the system makes no file in ``folder``, whatever its permissions say; empty if it does."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return f"takes no file ({error.strerror or error})"
 
 
 class ReportFolder:
@@ -33,6 +43,7 @@ class ReportFolder:
         seen = "is not a folder" if not there.is_dir() else "is a folder" if taken else ""
         if not seen and not os.access(there, os.W_OK | os.X_OK):
             seen = "may not be written to"
+        seen = seen or _refusal(there)
         if seen:
             raise SettingsError(
                 f"the report cannot be written into {self.path}: {(*taken, there)[0]} {seen}. Expected a "

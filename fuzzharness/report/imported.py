@@ -11,6 +11,8 @@ from fuzzharness.importing import Summary
 from fuzzharness.privacy.kind import Kind
 from fuzzharness.report.text import count, printable
 
+_NOUNS = {Kind.IBAN: "IBAN", Kind.IP: "IP"}
+
 
 def told(summary: Summary) -> Iterator[str]:
     """The lines that say what was read, kept, left out, flagged, replaced and written."""
@@ -21,6 +23,9 @@ def told(summary: Summary) -> Iterator[str]:
     reasons = [(left.small, "too small"), (left.alike, "like one before"), (left.not_drawn, "not drawn")]
     if any(number for number, _ in reasons):
         yield "left out  " + ", ".join(f"{count(n, 'batch')} {why}" for n, why in reasons if n)
+    if summary.before:
+        before = _calls(summary.before, summary.before_calls)
+        yield f"before    {before}, written only to be run before those kept, not explored"
     if summary.skipped:
         yield f"skipped   {count(summary.skipped, 'malformed part')}"
     if summary.invalid:
@@ -30,7 +35,9 @@ def told(summary: Summary) -> Iterator[str]:
         yield f"masked    {count(masked, 'secret')}"
     kinds = [kind for kind in Kind if kind is not Kind.SECRET and summary.replaced[kind]]
     if kinds:
-        yield "replaced  " + ", ".join(f"{summary.replaced[kind]:,} {kind.value}" for kind in kinds)
+        yield "replaced  " + ", ".join(
+            f"{count(summary.replaced[kind], _NOUNS.get(kind, kind.value))}" for kind in kinds
+        )
     yield f"wrote     {', '.join(printable(str(path)) for path in summary.written) or 'nothing'}"
 
 

@@ -28,6 +28,7 @@ from fuzzharness.events import (
     Found,
     OutcomeReached,
     Progressed,
+    SerialProgressed,
     Started,
 )
 from fuzzharness.finding import (
@@ -171,12 +172,22 @@ def report_fields(report: Report) -> Fields:
 
 
 def fidelity_fields(fidelity: Fidelity) -> Fields:
-    """How the results in recorded order compare with the recorded ones; the rate is null if none is."""
-    return {
+    """How the results in recorded order compare with the recorded ones; the rate is null if none is.
+
+    ``happened`` is there where the recording ended as a finding does, and says which.
+    """
+    fields: Fields = {
         "rate": fidelity.rate,
         "compared": fidelity.compared,
         "same": fidelity.same,
         "calls": list(map(_comparison_fields, fidelity.calls)),
+    }
+    if fidelity.happened is None:
+        return fields
+    finding = fidelity.happened
+    return {
+        **fields,
+        "happened": {"fingerprint": finding.fingerprint, "token": finding.schedule.token},
     }
 
 
@@ -188,6 +199,11 @@ def _fields(event: Any) -> Fields:
 @_fields.register
 def _(event: Started) -> Fields:
     return {"batch": batch_fields(event.batch), "settings": dataclasses.asdict(event.settings)}
+
+
+@_fields.register
+def _(event: SerialProgressed) -> Fields:
+    return {"calls": event.calls, "orders": event.orders, "limit": event.limit}
 
 
 @_fields.register

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from fuzzharness.events import Event, Progressed
+from fuzzharness.events import Event, Progressed, SerialProgressed
 from fuzzharness.report.text import count, printable
 
 TERMINAL, ELSEWHERE = 0.2, 30.0
@@ -53,12 +53,21 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Take notice of ``event``; says something only if enough time has passed."""
-        if not isinstance(event, Progressed) or self._clock() - self._told < self._pause:
+        if not isinstance(event, Progressed | SerialProgressed):
+            return
+        if self._clock() - self._told < self._pause:
             return
         self._told = self._clock()
-        done = f"{event.executions:,} of at most {count(event.limit, 'run')}"
-        line = Text(f"{printable(self._source)}: {done}, {count(event.endings, 'ending')}")
+        line = Text(f"{printable(self._source)}: {_done(event)}")
         if self._live is None:
             self._console.print(line, soft_wrap=True)
         else:
             self._live.update(line, refresh=True)
+
+
+def _done(event: Progressed | SerialProgressed) -> str:
+    if isinstance(event, SerialProgressed):
+        orders = count(event.limit, "serial order")
+        return f"{event.orders:,} of at most {orders} of {count(event.calls, 'call')}"
+    runs = f"{event.executions:,} of at most {count(event.limit, 'run')}"
+    return f"{runs}, {count(event.endings, 'ending')}"

@@ -6,10 +6,10 @@ writes a file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fuzzharness.events import Event, Listener
+from fuzzharness.events import Event, Finished, Listener
 from fuzzharness.finding import Report
 from fuzzharness.report.jsonl import line
 from fuzzharness.report.markdown import Section, section
@@ -34,18 +34,36 @@ def record(
     run: Callable[[Listener], Report],
     source: str,
     command: Command,
+    keep: Callable[[Record], None],
     judge: Callable[[Report], tuple[str, ...]] | None = None,
-) -> Record:
-    """Call ``run`` with a listener and keep what the views say of its events and its report.
+) -> Report:
+    """Call ``run`` with a listener and ``keep`` what the views say of its events and its report.
 
-    source: the name of the batch in every view. judge: what of the report is not as expected.
+    After Ctrl-C, of what is known until then. source: the name of the batch in every view. judge: what of
+    the report is not as expected.
     """
     lines: list[str] = []
+    reports: list[Report] = []
 
     def listen(event: Event) -> None:
         lines.append(line(event, source))
+        if isinstance(event, Finished):
+            reports.append(event.report)
 
-    report = run(listen)
+    try:
+        return run(listen)
+    finally:
+        for report in reports:
+            keep(_record(report, source, command, lines, judge))
+
+
+def _record(
+    report: Report,
+    source: str,
+    command: Command,
+    lines: Sequence[str],
+    judge: Callable[[Report], tuple[str, ...]] | None,
+) -> Record:
     missed = judge(report) if judge else None
     width = width_for()
     text = plain(compose(report, (source,), command, width, missed or ()), width)

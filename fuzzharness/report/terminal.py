@@ -28,6 +28,20 @@ Command = Callable[[Finding], str]
 """Given a finding: the command line that replays it."""
 
 
+def render(report: Report, width: int | None = None) -> str:
+    """``report`` as the command line prints it, without colour: verdict, reasons, notes, and each finding
+    with its interleaving, what differs, the explanation, and the call that replays it.
+
+    width: characters of a line, held between 80 and 120; None for the terminal's.
+    """
+    columns = width_for(width)
+    return plain(compose(report, (report.batch.id or "batch",), _as_call, columns), columns)
+
+
+def _as_call(finding: Finding) -> str:
+    return f"fh.replay({finding.schedule.token!r}, batch, tools, world)"
+
+
 def compose(
     report: Report, titles: Sequence[str], command: Command, width: int, missed: Sequence[str] = ()
 ) -> Iterator[RenderableType]:

@@ -73,7 +73,11 @@ def quoted(word: str) -> str:
 def count(number: int, noun: str) -> str:
     """``1 run``, ``2 switches``, ``1,000 runs``."""
     if number != 1:
-        noun += "es" if noun.endswith("ch") else "s"
+        noun = (
+            f"{noun[:-1]}ies"
+            if noun.endswith("ty")
+            else f"{noun}{'es' if noun.endswith(('ch', 'ss')) else 's'}"
+        )
     return f"{number:,} {noun}"
 
 

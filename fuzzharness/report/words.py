@@ -32,7 +32,7 @@ def verdict_line(report: Report) -> str:
     differs = "none differs, but for order or generated ids" if report.findings else "none differs"
     if report.verified:
         return f"VERIFIED safe: every interleaving is covered and {differs} ({basis(report)})"
-    if not report.executions:
+    if not report.compared:
         return f"{report.verdict.name}: nothing was compared"
     return f"{report.verdict.name}, not verified: of the runs made {differs} ({basis(report)})"
 
@@ -71,12 +71,27 @@ def fidelity_line(fidelity: Fidelity) -> Iterator[str]:
     others = f", and {count(more, 'other call')}" if more else ""
     yield (
         f"fidelity {fidelity.same} of {results} ({fidelity.rate:.0%}): {deviation(fidelity.differing[0])}"
-        f"{others}. The world or the tools are not what was recorded"
+        f"{others}. {_cause(fidelity.happened)}"
+    )
+
+
+def _cause(happened: Finding | None) -> str:
+    if happened is None:
+        return "The world or the tools are not what was recorded"
+    told = "its calls took effect in another order" if happened.benign else "the race happened"
+    return (
+        f"The recording ended as in the finding {happened.anomaly} {happened.schedule.notation} "
+        f"({happened.schedule.token}): {told}"
     )
 
 
 def deviations(fidelity: Fidelity) -> tuple[str, ...]:
-    """For each call that does not give what was recorded: where, and what instead."""
+    """For each call that does not give what was recorded: where, and what instead.
+
+    None where the recording ended as a finding does: then world and tools are those of the recording.
+    """
+    if fidelity.happened is not None:
+        return ()
     return tuple(f"not as recorded: {deviation(call)}" for call in fidelity.differing)
 
 

@@ -56,15 +56,16 @@ class Watcher:
         elif event in _SENDING:
             if isinstance(args[1], tuple):
                 self._gate.reach(args[1][0])
-            self._gate.escape(f"a connection to {_address(args[1])} was opened")
+            remedy = _AS_SERVICE if isinstance(args[1], tuple) else ""
+            self._gate.escape(f"a connection to {_address(args[1])} was opened", remedy)
         elif event == "http.client.send":  # over a connection that may have been open before
-            self._gate.escape(f"a request to {args[0].host}:{args[0].port} was sent")
+            self._gate.escape(f"a request to {args[0].host}:{args[0].port} was sent", _AS_SERVICE)
         elif event in _THREADS:
             if not isinstance(getattr(args[0], "__self__", None), Worker):
                 self.saw_thread()
         elif event in _OF_PROCESS:
             named = os.fsdecode(args[0]) if args and isinstance(args[0], (str, bytes)) else ""
-            self._gate.escape(_OF_PROCESS[event].format(named))
+            self._gate.escape(_OF_PROCESS[event].format(named), _AS_ENVIRONMENT)
         else:
             self._gate.escape(f"another process was started: {_command(event, args)}")
 
@@ -93,7 +94,19 @@ class Watcher:
                     name = spot[0].resource
                     self._gate.escape(f"{whole} was {how.done}, past the watch on the directory {name!r}")
             elif changes and whole != os.devnull and not self._world.covers(whole) and not _bytecode(whole):
-                self._gate.escape(how.words.format(whole))
+                self._gate.escape(how.words.format(whole), how.remedy)
+
+
+_AS_DIRECTORY = (
+    "Let the tools write below a folder of the World, fh.Directory({name: content}): a tool parameter of the "
+    "resource's name receives its path"
+)
+_AS_DATABASE = "Give it to the World as fh.Database(url, setup=…), which runs the tools on a copy"
+_AS_ENVIRONMENT = "Give the World an fh.Environment(), which watches this and puts it back before every run"
+_AS_SERVICE = (
+    "If a service of yours answers HTTP there, give it to the World as fh.Http(url, reset=…, state=…), which "
+    "puts it back before every run"
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,7 @@ class _How:
     """What an event does to files, and which of its arguments are a path and the folder that begins in.
 
     ``flags`` is the argument that tells whether it ``changes`` anything, ``follow`` whether a link is
-    followed; ``never``: no directory watches this.
+    followed; ``never``: no directory watches this. ``remedy`` is what to give to the World for it.
     """
 
     done: str
@@ -111,6 +124,7 @@ class _How:
     follow: bool = True
     never: bool = False
     words: str = ""
+    remedy: str = _AS_DIRECTORY
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "words", self.words or "{} was " + self.done)
@@ -126,7 +140,9 @@ def _file_of_uri(name: Any) -> Any:
 
 _FILES: dict[str, _How] = {
     "open": _How("opened", changes=False, flags=2, words="the file {} was opened for writing"),
-    "sqlite3.connect": _How("opened by SQLite", never=True, words="the SQLite file {} was opened"),
+    "sqlite3.connect": _How(
+        "opened by SQLite", never=True, words="the SQLite file {} was opened", remedy=_AS_DATABASE
+    ),
     "mmap.__new__": _How("mapped into memory", changes=False),
     "os.listdir": _How("listed", changes=False),
     "os.scandir": _How("listed", changes=False),

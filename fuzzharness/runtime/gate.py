@@ -167,11 +167,11 @@ class ThreadGate:
     def reach(self, host: object) -> None:
         check(host, self._hosts)
 
-    def escape(self, what: str) -> None:
+    def escape(self, what: str, remedy: str = "") -> None:
         strand = current()
         tool = None if strand is None else strand.caller.body.name
         place = None if strand is None else place_of_tool()
-        self.escapes.setdefault(Escape(what, tool, place))
+        self.escapes.setdefault(Escape(what, tool, place, remedy))
 
     @property
     def escaped(self) -> bool:

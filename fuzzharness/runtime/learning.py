@@ -170,5 +170,5 @@ class LearningGate:
     def reach(self, host: object) -> None:
         self._gate.reach(host)
 
-    def escape(self, what: str) -> None:
-        self._gate.escape(what)
+    def escape(self, what: str, remedy: str = "") -> None:
+        self._gate.escape(what, remedy)

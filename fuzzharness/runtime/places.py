@@ -79,6 +79,8 @@ def _short(file: str) -> str:
     """The file as people name it: relative to the working directory, or from the package on."""
     if "site-packages" + os.sep in file:
         return file.rpartition("site-packages" + os.sep)[2]
+    if not os.path.isabs(file):
+        return os.path.normpath(file)
     relative = os.path.relpath(file, first())
     return file if relative.startswith("..") else relative
 

@@ -16,6 +16,9 @@ from fuzzharness.runtime.places import place_of_tool
 from fuzzharness.runtime.strand import Strand
 from fuzzharness.runtime.trail import Trail
 
+_GIVING_BACK = frozenset({Kind.UNLOCK, Kind.PASS})
+_HOLDING = frozenset({Kind.LOCK, Kind.TRY}) | _GIVING_BACK
+
 
 class Record(ABC):
     """The trail of a run as it grows.
@@ -31,6 +34,11 @@ class Record(ABC):
         self.ticks = count()
         self._idle: list[int] = []
 
+    @property
+    @abstractmethod
+    def strands(self) -> list[Strand]:
+        """Every strand of every call so far."""
+
     @abstractmethod
     def arrive(self, strand: Strand, announced: Sequence[Touch]) -> None:
         """The gate: come here before the accesses ``announced``; returns when the call may make them."""
@@ -43,6 +51,8 @@ class Record(ABC):
         """A step of ``strand`` begins."""
         if self._idle:
             self._note_idle(self.asked - 1)
+        if self.detailed:
+            self._settle_others(strand)
         trail = self.trail
         strand.fresh = False
         strand.steps += 1
@@ -106,10 +116,20 @@ class Record(ABC):
             return
         touches = self.trail.touches[-1]
         taken = (resource, key, Kind.LOCK)
-        if taken in touches:
+        if taken in touches and not self._may_hold(strand, resource, key):
             touches[touches.index(taken)] = (resource, key, Kind.PASS)
         else:
             self.record(strand, (resource, key, Kind.UNLOCK), None)
+
+    def _may_hold(self, strand: Strand, resource: str, key: Key) -> bool:
+        """Whether the call asked for a lock in a step before the one under way, and has not given it back."""
+        trail = self.trail
+        for step in range(len(trail.order) - 2, -1, -1):
+            if trail.order[step] == strand.index:
+                kinds = {kind for of, at, kind in trail.touches[step] if of == resource and at == key}
+                if kinds & _HOLDING:
+                    return not kinds & _GIVING_BACK
+        return False
 
     def _take_again(self, strand: Strand) -> None:
         """The step that had to wait is taken only now: what it announced happens here."""
@@ -148,6 +168,12 @@ class Record(ABC):
             return
         strand.looks.append((len(self.trail.values[-1]) - 1, peek))
         self.trail.values[-1][-1] = self._unseen(strand, peek)
+
+    def _settle_others(self, strand: Strand) -> None:
+        """The steps of tasks are over when another call goes on: they pass no gate at their end."""
+        for other in self.strands:
+            if other.owed and other is not strand:
+                self._settle(other)
 
     def _settle(self, strand: Strand) -> None:
         for step, place, peek in strand.owed:

@@ -40,6 +40,7 @@ from fuzzharness.settings import Settings
 from fuzzharness.tools.toolbox import Bound, Toolbox
 from fuzzharness.world import World
 from fuzzharness.world.references import one_look
+from fuzzharness.world.working_directory import begun
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class Stage:
 
     def _open(self) -> None:
         with ExitStack() as stack:
+            stack.enter_context(begun())
             self.world.open(self._gate)
             stack.callback(self.world.close)
             stack.callback(self._patches.close)

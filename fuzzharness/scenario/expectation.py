@@ -39,7 +39,7 @@ class Expectation:
     def _disappointments(self, report: Report) -> Iterator[str]:
         got = report.verdict.value
         wanted = self.of_finding
-        if not report.executions and Verdict.INCONCLUSIVE.value == got != self.verdict:
+        if not report.compared and Verdict.INCONCLUSIVE.value == got != self.verdict:
             yield " ".join(["nothing was compared:", *report.reasons[:1]])
         if self.verdict is None and not wanted and report.verdict is Verdict.UNSAFE:
             yield f"expected no finding, got {_found(report)}"

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from fuzzharness.errors import FuzzHarnessError, ScenarioError, SettingsError
 from fuzzharness.finding import Mode, Report, Verdict
+from fuzzharness.model import Trace
 from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.scenario.expectation import Expectation
 from fuzzharness.scenario.modules import Source, isolated
@@ -68,6 +69,7 @@ class Scenario:
     before: bool = True
     expect: Expectation = field(default_factory=Expectation)
     settings: tuple[tuple[str, Any], ...] = ()
+    lenient: bool = False
 
     @classmethod
     def of_recording(cls, recording: Path, tools: str, world: str) -> Scenario:
@@ -88,7 +90,12 @@ class Scenario:
 
         Raises :class:`TraceError`, or :class:`ScenarioError` if ``batches`` names one that is not there.
         """
-        trace = load_trace(self.recording, format=self.format)
+        return self._trials(self._trace())
+
+    def _trace(self) -> Trace:
+        return load_trace(self.recording, format=self.format, lenient=self.lenient)
+
+    def _trials(self, trace: Trace) -> tuple[Trial, ...]:
         return trials(trace, self.batches, self.before, f"{self.path}: batches: {self.recording.name}")
 
     @contextmanager
@@ -98,10 +105,12 @@ class Scenario:
         Meanwhile the scenario's folder is first on ``sys.path``; afterwards its modules are
         forgotten. Raises :class:`ScenarioError` or :class:`TraceError`.
         """
-        found = self.trials()
+        trace = self._trace()
+        found = self._trials(trace)
+        alone = 0 if self.batches else len(trace.batches) - len(found)
         with self._named(), isolated(self.folders):
             tools = toolbox(self.tools, self.folders)
-            yield Setup(tools, world_maker(self.world, self.folders), found)
+            yield Setup(tools, world_maker(self.world, self.folders), found, alone)
 
     def check(self) -> int:
         """Raise unless every call fits its tool; returns how many batches there are to run."""
@@ -127,12 +136,13 @@ class Scenario:
         """What ``[expect]`` asks and ``report`` does not say, one line each.
 
         ``[expect]`` speaks of ``recorded`` batches. One made of them may not be unsafe, unless they are
-        expected to be: then it may be anything.
+        expected to be: then it may be anything. Nor need any call of it succeed.
         """
         if recorded:
             return self.expect.disappointments(report)
         unsafe = self.expect.verdict == Verdict.UNSAFE.value or self.expect.of_finding
-        return () if unsafe else Expectation().disappointments(report)
+        failing = report.executions > 0 and report.verdict is Verdict.INCONCLUSIVE
+        return () if unsafe or failing else Expectation().disappointments(report)
 
 
 def load_scenario(path: str | os.PathLike[str]) -> Scenario:

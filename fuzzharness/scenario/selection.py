@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,25 @@ from fuzzharness.schedule import Schedule
 from fuzzharness.settings import Settings
 
 
-def scenarios_at(paths: Sequence[str], tools: str | None, world: str | None) -> Iterator[Scenario]:
+def scenarios_at(
+    paths: Sequence[str],
+    tools: str | None,
+    world: str | None,
+    format: str | None = None,
+    lenient: bool = False,
+) -> Iterator[Scenario]:
     """The scenarios at ``paths``, each file once; all are read and checked, none is imported.
 
     A path is a scenario file, a folder of them, or, with ``tools`` and ``world``, a recording.
-    Raises :class:`ScenarioError`.
+    format, lenient: how their recordings are read, see :func:`fuzzharness.load_trace`; the format that a
+        scenario file names wins. Raises :class:`ScenarioError`.
     """
     seen: set[Path] = set()
     for path in (found for text in paths for found in _files(Path(text))):
         if path.resolve() not in seen:
             seen.add(path.resolve())
-            yield _scenario(path, tools, world)
+            found = _scenario(path, tools, world)
+            yield replace(found, format=found.format or format, lenient=lenient)
 
 
 def fitting(
@@ -90,10 +99,18 @@ def replay_command(
     words = ["fuzzharness", "replay", token, path]
     if scenario.path == scenario.recording:
         words += ["--tools", scenario.tools.text, "--world", scenario.world.text]
-    words += _judging(options or {})
+    words += [*_reading(options or {}), *_judging(options or {})]
     if not trial.recorded and (options or {}).get("seed") is not None:
         words += ["--seed", str((options or {})["seed"])]
     return shlex.join(words)
+
+
+def _reading(options: Mapping[str, Any]) -> Iterator[str]:
+    """The words that say again how the recording is read."""
+    if options.get("format"):
+        yield from ("--format", options["format"])
+    if options.get("lenient"):
+        yield "--lenient"
 
 
 def _judging(options: Mapping[str, Any]) -> Iterator[str]:

@@ -24,11 +24,15 @@ from fuzzharness.world import World
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a scenario's exploration needs. ``world()`` makes a world anew where the file has a function."""
+    """What a scenario's exploration needs. ``world()`` makes a world anew where the file has a function.
+
+    ``alone`` counts the batches of one call that are left out beside the ``trials``.
+    """
 
     tools: Toolbox
     world: Callable[[], World]
     trials: tuple[Trial, ...]
+    alone: int = 0
 
     def trial(self, name: str) -> Trial:
         """The trial called ``name``; :class:`ScenarioError` if the scenario does not run it."""
@@ -50,14 +54,16 @@ class Setup:
 def trials(trace: Trace, wanted: Sequence[str], before: bool, origin: str) -> tuple[Trial, ...]:
     """The batches of ``trace`` to explore: those ``wanted``, else all with two or more calls, else all.
 
-    With ``before`` each comes with the batches that the recording has before it.
+    One that the recording has only to be run before others is never explored. With ``before`` each comes
+    with the batches that the recording has before it.
     """
     names = [batch.id or f"turn-{n}" for n, batch in enumerate(trace.batches, 1)]
+    own = {name: b for name, b in zip(names, trace.batches, strict=True) if not b.before}
     for name in wanted:
-        if name not in names:
-            raise no_batch(name, names, origin)
-    several = {name for name, batch in zip(names, trace.batches, strict=True) if len(batch.calls) > 1}
-    chosen = set(wanted) or several or set(names)
+        if name not in own:
+            raise no_batch(name, list(own), origin)
+    several = {name for name, batch in own.items() if len(batch.calls) > 1}
+    chosen = set(wanted) or several or set(own)
     return tuple(
         Trial(name, trace.batches[n], trace.batches[:n] if before else ())
         for n, name in enumerate(names)

@@ -14,6 +14,7 @@ from functools import cache
 from fuzzharness.access import Touch, meet
 from fuzzharness.finding import Certificate, Mode
 from fuzzharness.oracle.judge import Diagnosis, Judge
+from fuzzharness.oracle.serial import Told, silent
 from fuzzharness.runtime.stage import Ran, Stage
 from fuzzharness.schedule import Schedule
 from fuzzharness.search.bounded import Bounded
@@ -60,14 +61,15 @@ class Shrinker:
     """Finds the smallest schedule with the failure of a given run, on a stage that is open.
 
     It spends RUNS_IN_ALL runs, serial ones included, and no time after ``deadline`` (of ``time.monotonic``).
+    tell: is told of every serial order that is done.
     """
 
-    def __init__(self, stage: Stage, deadline: float | None = None) -> None:
+    def __init__(self, stage: Stage, deadline: float | None = None, tell: Told = silent) -> None:
         self._stage = stage
         self._left = RUNS_IN_ALL
         self._deadline = deadline
         self._known: dict[Positions, _Classes] = {}
-        self.judge = cache(lambda positions: Judge(stage, positions))
+        self.judge = cache(lambda positions: Judge(stage, positions, tell))
 
     def shrink(self, ran: Ran, diagnosis: Diagnosis) -> tuple[Schedule, Certificate]:
         """The smallest schedule under the same mode, anomaly and keys, and what is proven of it."""

@@ -8,13 +8,13 @@ A trace whose root has come, and of which nothing was heard for a while, is let 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
-from fuzzharness.traces.span import Chat, Execution, Message, Part, Span, Told
+from fuzzharness.traces.span import Execution, Message, Part, Span, Told
 from fuzzharness.traces.tracing import Asked, Id, Key, Tracing, order, settle
 from fuzzharness.traces.turn import Answer
 
@@ -35,11 +35,11 @@ def assemble(
     found = _Assembly()
 
     def take(node: Node) -> None:
-        for part in list(read(node)):
-            found.take(part, node)
+        found.take(list(read(node)), node)
 
     for _ in leniency.each(take, spans):
-        yield from found.finished()
+        if found.waits_long:
+            yield from found.finished()
     yield from found.rest()
 
 
@@ -57,19 +57,24 @@ class _Assembly:
         self._settled: set[int] = set()
         self._ran: set[int] = set()
 
-    def take(self, part: Part, node: Node) -> None:
-        """Take ``part`` of the span at ``node`` in; one that was there before changes nothing."""
-        span = part if isinstance(part, Span) else part.span
+    def take(self, parts: Sequence[Part], node: Node) -> None:
+        """Take in what the span at ``node`` tells; a part that was there before changes nothing."""
+        if not parts:
+            return
+        span = parts[0] if isinstance(parts[0], Span) else parts[0].span
         if hash(span.trace) in self._gone:
-            if self._tells_more(part):
+            if any(map(self._tells_more, parts)):
                 raise node.refuse(f"a span not {WINDOW:,} or more behind the others of its trace", _ADVICE)
             return
-        trace = self._traces.setdefault(span.trace, Tracing())
+        trace = self._traces.get(span.trace)
+        if trace is None:
+            trace = self._traces[span.trace] = Tracing()
         self._traces.move_to_end(span.trace)
-        self._count += 1
+        self._count += len(parts)
         self._touched[span.trace] = self._count
         trace.rooted = trace.rooted or span.parent is None
-        self._put(part, trace)
+        for part in parts:
+            self._put(part, trace)
 
     def _tells_more(self, part: Part) -> bool:
         """Whether a part of a trace that was let go is more than a repetition."""
@@ -80,22 +85,28 @@ class _Assembly:
         return any(call.id is None or hash(call.id) not in self._settled for call in part.calls)
 
     def _put(self, part: Part, trace: Tracing) -> None:
-        match part:
-            case Span():
-                trace.lineage.add(part)
-            case Chat():
-                trace.lineage.add_chat(part.span)
-            case Execution():
-                trace.run(part)
-            case Message(calls=()):
-                pass
-            case Message(history=True):
-                self._remember(part)
-            case Message():
-                trace.hear(part)
-                self._heard.update(hash(call.id) for call in part.calls if call.id is not None)
-            case Told():
-                self._be_told(part)
+        if isinstance(part, Span):
+            trace.lineage.add(part)
+        elif isinstance(part, Told):
+            self._be_told(part)
+        elif isinstance(part, Message):
+            self._take_message(part, trace)
+        elif isinstance(part, Execution):
+            trace.run(part)
+        else:
+            trace.lineage.add_chat(part.span)
+
+    def _take_message(self, message: Message, trace: Tracing) -> None:
+        if message.history and message.calls:
+            self._remember(message)
+        elif message.calls:
+            trace.hear(message)
+            self._heard.update(hash(call.id) for call in message.calls if call.id is not None)
+
+    @property
+    def waits_long(self) -> bool:
+        """Whether nothing was heard of some trace for a while."""
+        return any(self._idle())
 
     def finished(self) -> Iterator[Batch]:
         """The batches of traces that nothing more is to come of."""

@@ -14,7 +14,8 @@ import json
 import math
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from itertools import chain
+from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -37,7 +38,11 @@ _REPAIR = (
     "lenient=True leaves such a line of a JSON-lines file out."
 )
 
+_LEVELS: Final = 13  # those of a list in an attribute of a span in OTLP
+_Scalar = str | int | float | bool | None
+
 _decode_fast = msgspec.json.Decoder().decode
+_encode_fast = msgspec.json.Encoder().encode
 
 
 class _Refused(ValueError):
@@ -51,9 +56,8 @@ def parse(data: bytes, file: str, line: int | None = None) -> Node:
     :class:`TraceError` with line and column where it is not JSON within bounds.
     """
     try:
-        value = _decode_fast(data)
-        if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and _is_deep(value):
-            raise RecursionError
+        deep = data.count(b"[") + data.count(b"{") > DEPTH_LIMIT
+        value = _decode_shallow(data) if deep else _decode_fast(data)
     except (ValueError, RecursionError):
         value = _parse_text(_decoded(data, file, line or 1), file, line)
     return Node(value, (file, line))
@@ -62,9 +66,8 @@ def parse(data: bytes, file: str, line: int | None = None) -> Node:
 def parse_text(text: str) -> Any:
     """The JSON value that ``text`` holds. Raises :class:`TraceError`, without a place, as :func:`parse`."""
     try:
-        value = _decode_fast(text)
-        if text.count("[") + text.count("{") > DEPTH_LIMIT and _is_deep(value):
-            raise RecursionError
+        deep = text.count("[") + text.count("{") > DEPTH_LIMIT
+        value = _decode_shallow(text) if deep else _decode_fast(text)
     except (ValueError, RecursionError):
         value = _parse_text(text, "", None)
     return value
@@ -79,13 +82,51 @@ def parse_object(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def encoded(value: Any) -> bytes:
+    """The text of ``value``, which :func:`parse` reads as it is: UTF-8 on one line, without blanks.
+
+    In ASCII where the value has what msgspec does not write: lone surrogates, whole numbers of more than 64
+    bits.
+    """
+    try:
+        return _encode_fast(value)
+    except (UnicodeEncodeError, OverflowError, msgspec.MsgspecError):
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _decode_shallow(data: bytes | str) -> Any:
+    """The value in ``data``, which may be deep. Raises RecursionError where it is."""
+    try:
+        return _shallow().decode(data)
+    except msgspec.ValidationError:
+        value = _decode_fast(data)
+        if _is_deep(value):
+            raise RecursionError from None
+        return value
+
+
+@cache
+def _shallow() -> msgspec.json.Decoder[Any]:
+    """A decoder of values of few levels, which takes no time to check that. Lists in lists are left out:
+    the types of one level would be twice as many as those of the level below."""
+    object: Any = dict[str, _Scalar]
+    items: Any = list[_Scalar]
+    for _ in range(_LEVELS - 1):
+        object, items = dict[str, _Scalar | object | items], list[_Scalar | object]
+    return msgspec.json.Decoder(_Scalar | object | items)
+
+
 def _is_deep(value: Any) -> bool:
-    level = [value]
+    level: list[Iterable[Any]] = [[value]]
     for _ in range(DEPTH_LIMIT + 1):
-        level = [part for part in level if type(part) is dict or type(part) is list]
+        level = [
+            part.values() if type(part) is dict else part
+            for parts in level
+            for part in parts
+            if type(part) is dict or type(part) is list
+        ]
         if not level:
             return False
-        level = list(chain.from_iterable(p.values() if type(p) is dict else p for p in level))
     return True
 
 

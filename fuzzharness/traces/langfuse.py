@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fuzzharness.model import Batch, Call
-from fuzzharness.traces import provider
+from fuzzharness.traces import history, provider
 from fuzzharness.traces.assembly import assemble
+from fuzzharness.traces.history import Histories, Unread
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.reader import Fit
-from fuzzharness.traces.span import Chat, Execution, Message, Part, Span, Told
+from fuzzharness.traces.span import Chat, Execution, Message, Part, Span
 from fuzzharness.traces.times import moment
 
 name = "langfuse"
@@ -31,6 +32,7 @@ _TYPES = (
     "EMBEDDING",
     "GUARDRAIL",
 )
+_PLACES = ("messages", "choices")
 _IDS = ("tool_call_id", "toolCallId", "call_id")
 
 
@@ -45,8 +47,10 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
+    histories = Histories(leniency)
+
     def parts(record: Node) -> Iterator[Part]:
-        return _parts(record.object("an observation, an object"), leniency)
+        return _parts(record.object("an observation, an object"), leniency, histories)
 
     several = leniency.each(_observations, records)
     return assemble((record for found in several for record in found), parts, leniency)
@@ -57,7 +61,7 @@ def _observations(record: Node) -> list[Node]:
     return [record] if inside.absent else inside.items("the list of observations")
 
 
-def _parts(record: Node, leniency: Leniency) -> Iterator[Part]:
+def _parts(record: Node, leniency: Leniency, histories: Histories) -> Iterator[Part]:
     kind = record.get("type").one_of(_TYPES, "the type of the observation")
     span = _span(record, kind == "AGENT")
     if kind == "TOOL":
@@ -68,30 +72,43 @@ def _parts(record: Node, leniency: Leniency) -> Iterator[Part]:
         yield Chat(span)
         for index, message in enumerate(_messages(record.get("output"))):
             yield Message(span, provider.calls(message, leniency), index)
-        for index, message in enumerate(_messages(record.get("input"))):
-            yield Message(span, provider.calls(message, leniency), index, history=True)
-            yield from (Told(span, answer) for answer in provider.answers(message))
+        histories.begin()
+        yield from history.parts(span, _given(record.get("input"), span, histories), leniency)
+        histories.keep()
 
 
 def _messages(node: Node) -> list[Node]:
     """The messages of an input or output, bare, in a list, or among the parameters of a request."""
     found = provider.decoded(node)
-    for place in ("messages", "choices"):
-        if isinstance(found.get(place).value, list):
+    for place in _PLACES:
+        if isinstance(found.peek(place), list):
             return found.get(place).items()
     return provider.messages(found)
 
 
+def _given(node: Node, span: Span, histories: Histories) -> Unread:
+    """What is new in the input, which has its messages in the same places."""
+    found = provider.decoded(node) if _wraps(node) else node
+    for place in _PLACES:
+        if isinstance(found.peek(place), list):
+            return histories.listed(span, place, found.get(place))
+    return histories.messages(span, "input", node)
+
+
+def _wraps(node: Node) -> bool:
+    """Whether an input may be the parameters of a request, as an object or its JSON."""
+    return not isinstance(node.value, str) or node.value.lstrip().startswith("{")
+
+
 def _trace(record: Node) -> Node:
-    return record.get("trace_id" if record.get("traceId").absent else "traceId")
+    return _either(record, "traceId", "trace_id")
 
 
 def _span(record: Node, agent: bool) -> Span:
-    parent = record.get("parentObservationId")
-    parent = record.get("parent_observation_id") if parent.absent else parent
+    parent = _either(record, "parentObservationId", "parent_observation_id")
     return Span(
-        _trace(record).name("the id of the trace"),
-        record.get("id").name("the id of the observation"),
+        record.name_at("traceId" if record.has("traceId") else "trace_id", "the id of the trace"),
+        record.name_at("id", "the id of the observation"),
         None if parent.absent else parent.name("the id of the parent observation"),
         moment(_either(record, "startTime", "start_time"), "the start of the observation"),
         moment(_either(record, "endTime", "end_time"), "the end of the observation"),
@@ -100,18 +117,18 @@ def _span(record: Node, agent: bool) -> Span:
 
 
 def _either(record: Node, name: str, other: str) -> Node:
-    return record.get(other if record.get(name).absent else name)
+    return record.get(name if record.has(name) else other)
 
 
 def _ran(record: Node, span: Span) -> Call:
     value, told, failed = provider.result_of(record.get("output"))
-    failed = failed or record.get("level").value == "ERROR"
-    message = _either(record, "statusMessage", "status_message").value
-    if value is None and failed and isinstance(message, str):
-        value = message
+    failed = failed or record.peek("level") == "ERROR"
+    if value is None and failed:
+        message = _either(record, "statusMessage", "status_message").value
+        value = message if isinstance(message, str) else None
     args, invalid = provider.given(record.get("input"))
     metadata = provider.decoded(record.get("metadata"))
-    ids = [metadata.get(key).value for key in _IDS]
+    ids = [metadata.peek(key) for key in _IDS]
     id = next((found for found in ids if isinstance(found, str) and found), told)
-    tool = record.get("name").name("the name of the tool")
+    tool = record.name_at("name", "the name of the tool")
     return Call(tool, args, id, value, failed, span.started_at, span.ended_at, invalid)

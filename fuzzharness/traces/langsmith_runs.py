@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fuzzharness.model import Batch, Call
-from fuzzharness.traces import arguments, provider
+from fuzzharness.traces import arguments, history, provider
 from fuzzharness.traces.assembly import assemble
+from fuzzharness.traces.history import Histories, Unread
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.reader import Fit
-from fuzzharness.traces.span import Chat, Execution, Message, Part, Span, Told
+from fuzzharness.traces.span import Chat, Execution, Message, Part, Span
 from fuzzharness.traces.times import moment
 
 name = "langsmith-runs"
@@ -33,14 +34,16 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
+    histories = Histories(leniency)
+
     def parts(record: Node) -> Iterator[Part]:
-        return _parts(record.object("a run, an object"), leniency)
+        return _parts(record.object("a run, an object"), leniency, histories)
 
     return assemble(records, parts, leniency)
 
 
-def _parts(run: Node, leniency: Leniency) -> Iterator[Part]:
-    kind, span = run.get("run_type").name("the type of the run"), _span(run)
+def _parts(run: Node, leniency: Leniency, histories: Histories) -> Iterator[Part]:
+    kind, span = run.name_at("run_type", "the type of the run"), _span(run)
     if kind == "tool":
         yield Execution(span, _ran(run, span))
         return
@@ -49,17 +52,17 @@ def _parts(run: Node, leniency: Leniency) -> Iterator[Part]:
         yield Chat(span)
         for index, message in enumerate(_put_out(run)):
             yield Message(span, provider.calls(message, leniency), index)
-        for index, message in enumerate(_given(run)):
-            yield Message(span, provider.calls(message, leniency), index, history=True)
-            yield from (Told(span, answer) for answer in provider.answers(message))
+        histories.begin()
+        yield from history.parts(span, _given(run, span, histories), leniency)
+        histories.keep()
 
 
 def _span(run: Node) -> Span:
-    id, trace, parent = run.get("id").name("the id of the run"), run.get("trace_id"), run.get("parent_run_id")
+    id = run.name_at("id", "the id of the run")
     return Span(
-        id if trace.absent else trace.name("the id of the trace"),
+        run.name_at("trace_id", "the id of the trace") if run.has("trace_id") else id,
         id,
-        None if parent.absent else parent.name("the id of the parent run"),
+        run.name_at("parent_run_id", "the id of the parent run") if run.has("parent_run_id") else None,
         moment(run.get("start_time"), "the start of the run"),
         moment(run.get("end_time"), "the end of the run"),
         step=_step(run.get("extra").get("metadata").get("langgraph_step")),
@@ -81,12 +84,15 @@ def _put_out(run: Node) -> list[Node]:
     return found or choices or [outputs]
 
 
-def _given(run: Node) -> list[Node]:
+def _given(run: Node, span: Span, histories: Histories) -> Unread:
+    """What is new in the input: a list of messages, or a list of such lists."""
     for place in _MESSAGES:
         found = _items(run.get("inputs").get(place))
+        if len(found) == 1 and isinstance(found[0].value, list):
+            return histories.listed(span, place, found[0])
         if found:
-            return [message for one in found for message in (_items(one) or [one])]
-    return []
+            return Unread(0, [message for one in found for message in (_items(one) or [one])])
+    return Unread(0, [])
 
 
 def _ran(run: Node, span: Span) -> Call:

@@ -68,7 +68,7 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
     def entries(record: Node) -> list[Entry]:
-        direction = record.get("direction").value
+        direction = record.peek("direction")
         way = direction if isinstance(direction, str) else None
         return [entry for message, at in _messages(record) for entry in _entries(message, at, way)]
 
@@ -78,9 +78,9 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
 
 def _messages(record: Node) -> Iterator[tuple[Node, datetime | None]]:
     """The messages of ``record``, which may be an array of them, with the time of the record."""
-    wrapped = [] if not record.get("jsonrpc").absent else [record.get(key) for key in _WRAPPERS]
+    wrapped = [record.get(key) for key in (() if record.has("jsonrpc") else _WRAPPERS)]
     inner = next((node for node in wrapped if isinstance(provider.decoded(node).value, (dict, list))), record)
-    times = [moment(record.get(key), "the time of the message") for key in _TIMES]
+    times = [moment(record.get(key), "the time of the message") for key in _TIMES if record.has(key)]
     at = next((time for time in times if time is not None), None)
     for message in _each(inner):
         yield message.object("a JSON-RPC message, an object"), at
@@ -92,15 +92,15 @@ def _each(node: Node) -> list[Node]:
 
 
 def _entries(message: Node, at: datetime | None, way: str | None) -> Iterator[Entry]:
-    method, id = message.get("method"), message.get("id")
-    if method.value == "initialize":
+    method, id = message.peek("method"), message.get("id")
+    if method == "initialize":
         yield _Began()
-    elif method.value == "tools/call" and not id.absent:
+    elif method == "tools/call" and not id.absent:
         yield _Sent(_id(id), _call(message.get("params"), _id(id), at), way)
-    elif method.value == "notifications/cancelled":
+    elif method == "notifications/cancelled":
         yield _Answered(_id(message.get("params").get("requestId")), "cancelled", True, at)
-    elif method.absent and not id.absent:
-        yield replace(_answer(message, _id(id), at), direction=way)
+    elif (method is MISSING or method is None) and not id.absent:
+        yield _answer(message, _id(id), at, way)
 
 
 def _id(node: Node) -> Id:
@@ -116,14 +116,14 @@ def _call(params: Node, id: Id, at: datetime | None) -> Call:
     return Call(tool, args, id, started_at=at, invalid_args=invalid)
 
 
-def _answer(message: Node, id: Id, at: datetime | None) -> _Answered:
+def _answer(message: Node, id: Id, at: datetime | None, way: str | None) -> _Answered:
     error, result = message.get("error"), message.get("result")
     if not error.absent:
         text = error.get("message").value
-        return _Answered(id, text if isinstance(text, str) else error.value, True, at)
-    content = provider.payload(result.get("content").value)
-    value = result.get("structuredContent").value if content in (None, []) else content
-    return _Answered(id, None if value is MISSING else value, provider.failed(result), at)
+        return _Answered(id, text if isinstance(text, str) else error.value, True, at, way)
+    content = provider.payload(result.peek("content"))
+    value = result.peek("structuredContent") if content in (None, []) else content
+    return _Answered(id, None if value is MISSING else value, provider.failed(result), at, way)
 
 
 def _joined(entries: Iterable[Entry]) -> Iterator[Batch]:

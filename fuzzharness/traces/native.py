@@ -3,7 +3,8 @@
 Decides what in such a recording is a batch. ``native.schema.json`` beside this file describes every line:
 
 - ``{"fuzzharness": "recording", "version": 1}`` comes first, and again wherever another process went on;
-- ``{"batch": ID, "calls": [...]}`` is a whole batch;
+- ``{"batch": ID, "calls": [...]}`` is a whole batch; with ``"before": true`` it is only to be run before
+  those behind it;
 - ``{"open": ID, "calls": [...]}``, then ``{"call": {...}, "of": ID}``, ``{"start": CALL, "of": ID}`` and
   ``{"end": CALL, "of": ID, "result": ...}``, then ``{"close": ID}`` are a batch as it happens, so that a file
   that breaks off has all but what was in flight.
@@ -76,9 +77,10 @@ class _Building:
     calls: dict[str | int, Call]
     ended: set[str | int] = field(default_factory=set)
     closed: bool = False
+    before: bool = False
 
     def batch(self) -> Batch:
-        return Batch(tuple(self.calls.values()), self.id)
+        return Batch(tuple(self.calls.values()), self.id, self.before)
 
 
 class _Session:
@@ -126,7 +128,8 @@ class _Session:
         batch = id.name("the id of the batch")
         if batch in self._building:
             raise id.refuse("an id that no other open batch has")
-        building = _Building(batch, {}, closed=closed)
+        before = record.get("before").flag("whether the batch is only to be run before those behind it")
+        building = _Building(batch, {}, closed=closed, before=before)
         calls = record.get("calls").items("the list of the calls of the batch")
         for _ in self._leniency.each(lambda node: _append(building, node), calls):
             pass

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from fuzzharness.model import Batch, Call
-from fuzzharness.traces.document import DEPTH_LIMIT, DIGIT_LIMIT
+from fuzzharness.traces.document import DEPTH_LIMIT, DIGIT_LIMIT, encoded
 from fuzzharness.traces.native import KIND, VERSION
 
 _DEEPEST: Final = DEPTH_LIMIT - 20
@@ -30,8 +30,22 @@ def header() -> str:
 
 def whole(batch: Batch, id: str, source: Mapping[str, Any] | None = None) -> str:
     """A whole batch; ``source`` says where it comes from, for whoever reads the file."""
-    told = {"source": source} if source else {}
-    return _line({"batch": id, "calls": [as_json(call) for call in batch.calls], **told})
+    return around(calls(batch), id, source, batch.before).decode()
+
+
+def calls(batch: Batch) -> bytes:
+    """What is between the brackets of the list of calls of ``batch``, in UTF-8; it has to be JSON.
+
+    Much is written so, by imports: it takes a fifth of the time of :func:`_line`.
+    """
+    return encoded([as_json(call) for call in batch.calls])[1:-1]
+
+
+def around(calls: bytes, id: str, source: Mapping[str, Any] | None = None, before: bool = False) -> bytes:
+    """The line of the whole batch ``id`` that has these ``calls``, to be run ``before`` others alone."""
+    told = b',"before":true' if before else b""
+    told += b',"source":' + encoded(source) if source else b""
+    return b'{"batch":' + encoded(id) + b',"calls":[' + calls + b"]" + told + b"}\n"
 
 
 def opened(id: str, calls: Iterable[Call], *, inferred: bool = False) -> str:
@@ -55,7 +69,7 @@ def started(id: str, call: str | int, at: datetime) -> str:
 
 def ended(id: str, call: Call) -> str:
     """A call of the open batch ``id`` is over."""
-    return _line({"end": call.id, "of": id, **_ending(call)})
+    return _line(_with_ending({"end": call.id, "of": id}, call))
 
 
 def closed(id: str) -> str:
@@ -66,16 +80,27 @@ def closed(id: str) -> str:
 def as_json(call: Call) -> dict[str, Any]:
     """``call`` as a line has it: what says nothing is left out."""
     found: dict[str, Any] = {"tool": call.tool}
-    found |= {} if call.id is None else {"id": call.id}
-    found |= {"args": call.args} if call.invalid_args is None else {"invalid_args": call.invalid_args}
-    found |= {} if call.started_at is None else {"started_at": call.started_at.isoformat()}
-    return found | _ending(call)
+    if call.id is not None:
+        found["id"] = call.id
+    if call.invalid_args is None:
+        found["args"] = call.args
+    else:
+        found["invalid_args"] = call.invalid_args
+    if call.started_at is not None:
+        found["started_at"] = call.started_at.isoformat()
+    return _with_ending(found, call)
 
 
-def _ending(call: Call) -> dict[str, Any]:
-    found: dict[str, Any] = {} if call.result is None else {"result": call.result}
-    found |= {name: True for name in ("error", "opaque") if getattr(call, name)}
-    return found | ({} if call.ended_at is None else {"ended_at": call.ended_at.isoformat()})
+def _with_ending(found: dict[str, Any], call: Call) -> dict[str, Any]:
+    if call.result is not None:
+        found["result"] = call.result
+    if call.error:
+        found["error"] = True
+    if call.opaque:
+        found["opaque"] = True
+    if call.ended_at is not None:
+        found["ended_at"] = call.ended_at.isoformat()
+    return found
 
 
 def _line(value: Mapping[str, Any]) -> str:

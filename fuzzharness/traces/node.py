@@ -54,6 +54,15 @@ class Node:
         """The value of the member ``name``; :data:`MISSING` where this is no object or lacks it."""
         return self.value.get(name, MISSING) if isinstance(self.value, dict) else MISSING
 
+    def has(self, name: str) -> bool:
+        """Whether there is a member ``name`` that is not null."""
+        value = self.peek(name)
+        return value is not MISSING and value is not None
+
+    def holding(self, value: Any) -> Node:
+        """``value`` in this place, as where a text here holds it as JSON."""
+        return Node(value, self._place, self._key)
+
     def object(self, what: str = "an object") -> Node:
         """This node, made sure to be an object. Raises :class:`TraceError`, calling it ``what``."""
         if not isinstance(self.value, dict):
@@ -77,6 +86,11 @@ class Node:
         if not isinstance(self.value, str) or not self.value:
             raise self.refuse(f"{what}, a string that is not empty")
         return self.value
+
+    def name_at(self, key: str, what: str) -> str:
+        """The string in the member ``key``, as :meth:`name`; no node is made unless it is refused."""
+        value = self.peek(key)
+        return value if isinstance(value, str) and value else self.get(key).name(what)
 
     def label(self, what: str) -> str | int:
         """The number, or the string, not empty. Raises :class:`TraceError`, calling it ``what``."""

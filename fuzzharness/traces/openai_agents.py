@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fuzzharness.model import Batch, Call
-from fuzzharness.traces import provider
+from fuzzharness.traces import history, provider
 from fuzzharness.traces.assembly import assemble
+from fuzzharness.traces.history import Histories
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.reader import Fit
-from fuzzharness.traces.span import Chat, Execution, Message, Part, Span, Told
+from fuzzharness.traces.span import Chat, Execution, Message, Part, Span
 from fuzzharness.traces.times import moment
 
 name = "openai-agents-trace"
@@ -31,17 +32,20 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
+    histories = Histories(leniency)
+
     def parts(record: Node) -> Iterator[Part]:
-        return _parts(record.object("a trace or a span, an object"), leniency)
+        return _parts(record.object("a trace or a span, an object"), leniency, histories)
 
     return assemble(records, parts, leniency)
 
 
-def _parts(record: Node, leniency: Leniency) -> Iterator[Part]:
-    if record.get("object").one_of(("trace", "trace.span"), "the kind of the object") == "trace":
+def _parts(record: Node, leniency: Leniency, histories: Histories) -> Iterator[Part]:
+    if record.peek("object") != "trace.span":
+        record.get("object").one_of(("trace", "trace.span"), "the kind of the object")
         return
     data = record.get("span_data").object("the data of the span, an object")
-    kind = data.get("type").name("the type of the span")
+    kind = data.name_at("type", "the type of the span")
     span = _span(record, kind == "agent")
     if kind == "function":
         yield Execution(span, _ran(record, data, span))
@@ -52,9 +56,10 @@ def _parts(record: Node, leniency: Leniency) -> Iterator[Part]:
     if kind == "generation":
         for index, message in enumerate(_messages(data.get("output"))):
             yield Message(span, provider.calls(message, leniency), index)
-        for index, message in enumerate(_messages(data.get("input"))):
-            yield Message(span, provider.calls(message, leniency), index, history=True)
-            yield from (Told(span, answer) for answer in provider.answers(message))
+        histories.begin()
+        if data.has("input"):
+            yield from history.parts(span, histories.messages(span, "input", data.get("input")), leniency)
+        histories.keep()
 
 
 def _messages(node: Node) -> list[Node]:
@@ -62,11 +67,10 @@ def _messages(node: Node) -> list[Node]:
 
 
 def _span(record: Node, agent: bool) -> Span:
-    parent = record.get("parent_id")
     return Span(
-        record.get("trace_id").name("the id of the trace"),
-        record.get("id").name("the id of the span"),
-        None if parent.absent else parent.name("the id of the parent span"),
+        record.name_at("trace_id", "the id of the trace"),
+        record.name_at("id", "the id of the span"),
+        record.name_at("parent_id", "the id of the parent span") if record.has("parent_id") else None,
         moment(record.get("started_at"), "the start of the span"),
         moment(record.get("ended_at"), "the end of the span"),
         agent,
@@ -74,7 +78,7 @@ def _span(record: Node, agent: bool) -> Span:
 
 
 def _ran(record: Node, data: Node, span: Span) -> Call:
-    tool = data.get("name").name("the name of the tool")
+    tool = data.name_at("name", "the name of the tool")
     args, invalid = provider.given(data.get("input"))
     error, value = record.get("error"), data.get("output").value
     failed = not error.absent

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fuzzharness.model import Batch, Call
-from fuzzharness.traces import arguments, otlp, provider
+from fuzzharness.traces import arguments, history, otlp, provider
 from fuzzharness.traces.assembly import assemble
+from fuzzharness.traces.history import Histories, Unread
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.otlp import Attributes, Traced
 from fuzzharness.traces.reader import Fit
-from fuzzharness.traces.span import Chat, Execution, Message, Part, Span, Told
+from fuzzharness.traces.span import Chat, Execution, Message, Part, Span
 
 name = "openinference"
 
@@ -35,39 +36,62 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
+    histories = Histories(leniency)
+
     def read(node: Node) -> Iterator[Part]:
-        return parts(otlp.traced(node), leniency)
+        return _parts(otlp.traced(node), leniency, histories)
 
     return assemble(otlp.spans(records, leniency), read, leniency)
 
 
-def parts(traced: Traced, leniency: Leniency) -> Iterator[Part]:
+def execution(traced: Traced) -> Execution | None:
+    """The run of a call that the span is, or None. Raises :class:`TraceError`."""
+    if traced.attributes.text(_KIND) != "TOOL":
+        return None
+    span = traced.span()
+    return Execution(span, _ran(traced, span))
+
+
+def _parts(traced: Traced, leniency: Leniency, histories: Histories) -> Iterator[Part]:
     """What one span tells. Raises :class:`TraceError`."""
+    ran = execution(traced)
+    if ran:
+        yield ran
+        return
     kind = traced.attributes.text(_KIND)
     span = traced.span(kind == "AGENT")
-    if kind == "TOOL":
-        yield Execution(span, _ran(traced, span))
-        return
     yield span
     if kind != "LLM":
         return
     yield Chat(span)
-    for index, message in unfolded(traced.attributes, _PUT_OUT):
+    for index, message in _unfolded(traced.attributes, _PUT_OUT, _below(traced, _PUT_OUT)):
         yield Message(span, provider.calls(message, leniency), index)
-    for index, message in unfolded(traced.attributes, _GIVEN):
-        yield Message(span, provider.calls(message, leniency), index, history=True)
-        yield from (Told(span, answer) for answer in provider.answers(message))
+    histories.begin()
+    for index, message in _given(traced, span, histories):
+        yield from history.parts(span, Unread(index, [message]), leniency)
+    histories.keep()
 
 
-def unfolded(attributes: Attributes, prefix: str) -> Iterator[tuple[int, Node]]:
-    """The messages that the attributes below ``prefix`` count out, with their numbers."""
+def _given(traced: Traced, span: Span, histories: Histories) -> list[tuple[int, Node]]:
+    """What is new of what the span was given: the attributes from the first that was not read before."""
+    attributes, names = traced.attributes, _below(traced, _GIVEN)
+    known = histories.items(span, _GIVEN, [(name, attributes.found[name]) for name in names])
+    read, new = ({name.split(".", 3)[2] for name in part} for part in (names[:known], names[known:]))
+    return list(_unfolded(attributes, _GIVEN, names[known:] if read.isdisjoint(new) else names))
+
+
+def _below(traced: Traced, prefix: str) -> list[str]:
+    start = f"{prefix}."
+    return [name for name in traced.attributes.found if name.startswith(start)]
+
+
+def _unfolded(attributes: Attributes, prefix: str, names: list[str]) -> Iterator[tuple[int, Node]]:
+    """The messages that the attributes ``names``, all below ``prefix``, count out, with their numbers."""
     tree: dict[str, Any] = {}
-    for name in attributes.found:
-        if name.startswith(f"{prefix}."):
-            _put(tree, name[len(prefix) + 1 :].split("."), attributes.get(name).value)
+    for name in names:
+        _put(tree, name[len(prefix) + 1 :].split("."), attributes.get(name).value)
     for number, message in _counted(tree):
-        place = attributes.place.place.member(f"{prefix}.{number}")
-        yield number, Node(_message(message.get("message")), place)
+        yield number, Node(_message(message.get("message")), attributes.place, f"{prefix}.{number}")
 
 
 def _put(tree: dict[str, Any], way: list[str], value: Any) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fuzzharness.traces import arguments, provider
+from fuzzharness.traces.history import Histories
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.otlp import Traced, events
@@ -20,9 +21,14 @@ _CHOICE, _ASSISTANT, _TOOL = "gen_ai.choice", "gen_ai.assistant.message", "gen_a
 _LISTS = ("events", "all_messages_events")
 
 
-def parts(span: Span, traced: Traced, leniency: Leniency) -> Iterator[Part]:
+def parts(span: Span, traced: Traced, leniency: Leniency, histories: Histories) -> Iterator[Part]:
     """What the events of the span of a model, or around one, tell. Raises :class:`TraceError`."""
-    for index, (name, event) in enumerate(_told(traced)):
+    told = list(_told(traced))
+    known = histories.items(span, "events", [(name, event.value) for name, event in told if name != _CHOICE])
+    for index, (name, event) in enumerate(told):
+        known -= name != _CHOICE
+        if name != _CHOICE and known >= 0:
+            continue
         message = _message(event)
         if name in (_CHOICE, _ASSISTANT):
             calls = provider.calls(message, leniency)
@@ -50,11 +56,11 @@ def _told(traced: Traced) -> Iterator[tuple[str, Node]]:
         if event.name in (_CHOICE, _ASSISTANT, _TOOL):
             attributes = event.attributes
             values = {name: attributes.get(name).value for name in attributes.found}
-            yield event.name, Node(values, attributes.place.place)
+            yield event.name, attributes.place.holding(values)
     for name in (name for name in _LISTS if name in traced.attributes.found):
         listed = provider.decoded(traced.attributes.get(name))
         for item in listed.items() if isinstance(listed.value, list) else ():
-            said = item.get("event.name").value
+            said = item.peek("event.name")
             if isinstance(said, str):
                 yield said, item
 
@@ -69,5 +75,5 @@ def _message(event: Node) -> Node:
     if isinstance(calls.value, list):
         return calls
     if isinstance(event.get("id").value, str):
-        return Node({"role": "tool", **event.value}, event.place)
+        return event.holding({"role": "tool", **event.value})
     return content if isinstance(content.value, list) else event

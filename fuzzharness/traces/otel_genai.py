@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fuzzharness.model import Batch, Call
-from fuzzharness.traces import otel_events, otlp, provider
+from fuzzharness.traces import history, otel_events, otlp, provider
 from fuzzharness.traces.assembly import assemble
+from fuzzharness.traces.history import Histories, Unread
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.otlp import Traced
 from fuzzharness.traces.reader import Fit
-from fuzzharness.traces.span import Chat, Execution, Message, Part, Span, Told
+from fuzzharness.traces.span import Chat, Execution, Message, Part, Span
 
 name = "otel-genai"
 
@@ -42,26 +43,41 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
+    histories = Histories(leniency)
+
     def read(node: Node) -> Iterator[Part]:
-        return parts(otlp.traced(node), leniency)
+        return _parts(otlp.traced(node), leniency, histories)
 
     return assemble(otlp.spans(records, leniency), read, leniency)
 
 
-def parts(traced: Traced, leniency: Leniency) -> Iterator[Part]:
+def execution(traced: Traced) -> Execution | None:
+    """The run of a call that the span is, or None. Raises :class:`TraceError`."""
+    operation = _operation(traced)
+    if not _runs(traced, operation):
+        return None
+    span = traced.span(operation in _AGENTS)
+    return Execution(span, _ran(traced, span))
+
+
+def _parts(traced: Traced, leniency: Leniency, histories: Histories) -> Iterator[Part]:
     """What one span tells. Raises :class:`TraceError`."""
-    span = traced.span(_operation(traced) in _AGENTS)
-    if _runs(traced):
-        yield Execution(span, _ran(traced, span))
+    ran = execution(traced)
+    if ran:
+        yield ran
         return
+    operation = _operation(traced)
+    span = traced.span(operation in _AGENTS)
     yield span
-    if _operation(traced) in _MODELS:
+    if operation in _MODELS:
         yield Chat(span)
     for index, message in enumerate(_messages(traced, _PUT_OUT)):
         yield Message(span, provider.calls(message, leniency), index)
-    for index, message in enumerate(_messages(traced, _GIVEN)):
-        yield from _repeated(span, index, message, leniency)
-    yield from otel_events.parts(span, traced, leniency)
+    histories.begin()
+    for unread in _given(traced, span, histories):
+        yield from history.parts(span, unread, leniency)
+    yield from otel_events.parts(span, traced, leniency, histories)
+    histories.keep()
 
 
 def _operation(traced: Traced) -> str | None:
@@ -70,10 +86,10 @@ def _operation(traced: Traced) -> str | None:
     return "chat" if operation is None and vercel.endswith((".doGenerate", ".doStream")) else operation
 
 
-def _runs(traced: Traced) -> bool:
-    if _operation(traced) == "execute_tool" or traced.attributes.text("ai.toolCall.name"):
+def _runs(traced: Traced, operation: str | None) -> bool:
+    if operation == "execute_tool" or traced.attributes.text("ai.toolCall.name"):
         return True
-    named = traced.node.get("name").value
+    named = traced.node.peek("name")
     return isinstance(named, str) and named.startswith("running tool: ")
 
 
@@ -82,10 +98,15 @@ def _messages(traced: Traced, names: tuple[str, ...]) -> list[Node]:
     return [message for value in values if not value.absent for message in provider.messages(value)]
 
 
-def _repeated(span: Span, index: int, message: Node, leniency: Leniency) -> Iterator[Part]:
-    yield Message(span, provider.calls(message, leniency), index, history=True)
-    for answer in provider.answers(message):
-        yield Told(span, answer)
+def _given(traced: Traced, span: Span, histories: Histories) -> Iterator[Unread]:
+    """What is new of what the span was given; the attributes are counted through."""
+    before = 0
+    for found in (found for found in _GIVEN if found in traced.attributes.found):
+        value = traced.attributes.get(found)
+        if not value.absent:
+            start, messages = histories.messages(span, found, value)
+            yield Unread(before + start, messages)
+            before += start + len(messages)
 
 
 def _ran(traced: Traced, span: Span) -> Call:
@@ -102,7 +123,7 @@ def _ran(traced: Traced, span: Span) -> Call:
 
 
 def _tool(traced: Traced) -> str:
-    named = traced.node.get("name").value
+    named = traced.node.peek("name")
     found = traced.attributes.first(*_TOOL)
     for prefix in ("execute_tool ", "running tool: ") if found.absent and isinstance(named, str) else ():
         if named.startswith(prefix) and len(named) > len(prefix):

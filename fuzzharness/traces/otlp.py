@@ -33,8 +33,8 @@ class Attributes:
         Raises :class:`TraceError` where it is no value of OTLP.
         """
         wrapped = self.found.get(name, MISSING)
-        node = Node(wrapped, self.place.place.member(name))
-        return node if wrapped is MISSING else Node(plain(node), node.place)
+        node = Node(wrapped, self.place, name)
+        return node if wrapped is MISSING else node.holding(plain(node))
 
     def first(self, *names: str) -> Node:
         """The value of the first of these attributes that there is."""
@@ -62,10 +62,10 @@ class Traced:
     def span(self, agent: bool = False) -> Span:
         """Its place among the others. Raises :class:`TraceError` where ids or times are missing."""
         node = self.node
-        parent = node.get("parentSpanId").value
+        parent = node.peek("parentSpanId")
         return Span(
-            node.get("traceId").name("the id of the trace"),
-            node.get("spanId").name("the id of the span"),
+            node.name_at("traceId", "the id of the trace"),
+            node.name_at("spanId", "the id of the span"),
             parent if isinstance(parent, str) and parent else None,
             from_nanoseconds(node.get("startTimeUnixNano"), "the start of the span"),
             from_nanoseconds(node.get("endTimeUnixNano"), "the end of the span"),
@@ -75,7 +75,10 @@ class Traced:
     @property
     def failed(self) -> bool:
         """Whether its status is an error."""
-        return self.node.get("status").get("code").value in (ERROR, "STATUS_CODE_ERROR")
+        return self.node.peek("status") is not MISSING and self.node.get("status").peek("code") in (
+            ERROR,
+            "STATUS_CODE_ERROR",
+        )
 
     @property
     def complaint(self) -> str | None:
@@ -141,9 +144,11 @@ def attributes(node: Node) -> Attributes:
     if not isinstance(given.value, list):
         raise given.refuse("the list of attributes")
     try:
-        return Attributes(given, {pair["key"]: pair.get("value") for pair in given.value})
+        found = {pair["key"]: pair.get("value") for pair in given.value}
+        "".join(found)  # which only texts can be
     except (TypeError, KeyError, AttributeError):
-        raise given.refuse("attributes, each an object with key and value") from None
+        raise given.refuse("attributes, each an object with a key, a text, and a value") from None
+    return Attributes(given, found)
 
 
 def events(node: Node) -> list[Event]:
@@ -157,11 +162,14 @@ def events(node: Node) -> list[Event]:
 
 def plain(node: Node) -> Any:
     """The value that an OTLP value stands for; None for an empty one. Raises :class:`TraceError`."""
-    if node.value is None or node.value == {}:
+    value = node.value
+    if value is None or value == {}:
         return None
-    if not isinstance(node.value, dict) or len(node.value) != 1:
+    if not isinstance(value, dict) or len(value) != 1:
         raise node.refuse("a value of OTLP, an object with stringValue or another kind")
-    (kind,) = node.value
+    (kind,) = value
+    if kind in _PLAIN:
+        return value[kind]
     read = _KINDS.get(kind)
     if read is None:
         raise node.refuse(f"a value of OTLP, one of {', '.join(_KINDS)}")
@@ -192,6 +200,7 @@ def _mapping(node: Node) -> dict[str, Any]:
     return {pair.get("key").text("the key of a pair"): plain(pair.get("value")) for pair in pairs}
 
 
+_PLAIN = {"stringValue", "boolValue", "doubleValue", "bytesValue"}
 _KINDS = {
     "stringValue": _as_is,
     "boolValue": _as_is,

@@ -9,6 +9,7 @@ these shapes and lacks a name, or bears the id of a call before it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from fuzzharness.errors import TraceError
@@ -21,31 +22,43 @@ from fuzzharness.traces.turn import Answer, Turn
 
 _ENVELOPES = ("kwargs", "data", "message", "update")
 _LISTS = ("tool_calls", "content", "parts", "output")
-_WRAPPED = ("function", "toolUse", "functionCall", "function_call")
-_CALLS = ("tool_call", "tool_use", "function_call", "tool-call", "function", "invalid_tool_call")
+_BRINGING = ("content", "parts")
+_WRAPPED_IN = ("function", "toolUse", "functionCall", "function_call")
+_CALLS = {"tool_call", "tool_use", "function_call", "tool-call", "function", "invalid_tool_call"}
 _BROKEN = ("invalid_tool_calls",)
-_BROUGHT = ("toolResult", "functionResponse", "function_response")
-_RESULTS = ("tool_call_response", "tool_result", "function_call_output", "tool-result")
+_BROUGHT_IN = ("toolResult", "functionResponse", "function_response")
+_RESULTS = {"tool_call_response", "tool_result", "function_call_output", "tool-result"}
+_WRAPPED, _BROUGHT = frozenset(_WRAPPED_IN), frozenset(_BROUGHT_IN)
+_BLOCKS, _WRAPPERS = _CALLS | _RESULTS, _WRAPPED | _BROUGHT
+_IDS = ("call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id")
+_ENVELOPED = frozenset(_ENVELOPES)
 _DEPTH = 4
 
 
 def decoded(node: Node) -> Node:
     """``node``, or the list or object that its text holds as JSON."""
-    if not isinstance(node.value, str) or node.value.lstrip()[:1] not in ("[", "{"):
-        return node
+    value = _decoded(node.value)
+    return node if value is node.value else node.holding(value)
+
+
+def _decoded(value: Any) -> Any:
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
+        return value
     try:
-        return Node(parse_text(node.value), node.place)
+        return parse_text(value)
     except TraceError:
-        return node
+        return value
 
 
 def given(node: Node) -> arguments.Arguments:
     """The arguments at ``node``, as an object or as JSON in a text; unrecorded is the empty text."""
-    if node.value is MISSING:
+    return _given(node.value)
+
+
+def _given(value: Any) -> arguments.Arguments:
+    if value is MISSING:
         return arguments.Arguments(None, "")
-    if isinstance(node.value, str):
-        return arguments.from_text(node.value)
-    return arguments.from_value(node.value)
+    return arguments.from_text(value) if isinstance(value, str) else arguments.from_value(value)
 
 
 def messages(node: Node) -> list[Node]:
@@ -53,8 +66,12 @@ def messages(node: Node) -> list[Node]:
     found = decoded(node)
     if not isinstance(found.value, list):
         return [found]
-    blocks = _items_of(found, _CALLS + _RESULTS, _WRAPPED + _BROUGHT)
-    return [found] if blocks else found.items()
+    return [found] if is_message(found.value) else found.items()
+
+
+def is_message(items: list[Any]) -> bool:
+    """Whether ``items`` are the blocks of one message, and no messages."""
+    return bool(_own(items, _BLOCKS, _WRAPPERS))
 
 
 def calls(message: Node, leniency: Leniency) -> Turn:
@@ -63,6 +80,9 @@ def calls(message: Node, leniency: Leniency) -> Turn:
     Raises :class:`TraceError` at a call without a name or with the id of one before it; lenient
     reading leaves such a call out.
     """
+    found = _called(message, _DEPTH)
+    if not found:
+        return ()
     taken: set[str | int | None] = set()
 
     def read_new(node: Node) -> Call:
@@ -73,7 +93,7 @@ def calls(message: Node, leniency: Leniency) -> Turn:
         taken.discard(None)
         return call
 
-    return tuple(leniency.each(read_new, _called(message, _DEPTH)))
+    return tuple(leniency.each(read_new, found))
 
 
 def answers(message: Node) -> list[Answer]:
@@ -83,93 +103,119 @@ def answers(message: Node) -> list[Answer]:
 
 def _called(message: Node, depth: int) -> list[Node]:
     """The calls of the first place that has any: libraries repeat them in blocks of the content."""
-    if not isinstance(message.value, dict):
-        return _calls_in(message)
-    broken = [call for place in _members(message, _BROKEN) for call in _calls_in(message.get(place))]
-    for place in _members(message, _LISTS):
-        found = _calls_in(message.get(place))
+    value = message.value
+    if not isinstance(value, dict):
+        return _items_of(message, _CALLS, _WRAPPED)
+    broken = [call for part in _lists(message, _BROKEN) for call in _items_of(part, _CALLS, _WRAPPED)]
+    for part in _lists(message, _LISTS):
+        found = _items_of(part, _CALLS, _WRAPPED)
         if found:
             return found + broken
-    for place in _members(message, _ENVELOPES) if depth else ():
-        found = _called(message.get(place), depth - 1) if isinstance(message.value[place], dict) else []
+    for inner in _inside(message) if depth else ():
+        found = _called(inner, depth - 1)
         if found:
             return found + broken
     return broken
 
 
-def _members(node: Node, names: tuple[str, ...]) -> list[str]:
-    return [name for name in names if name in node.value]
+def _inside(message: Node) -> list[Node]:
+    """What the envelopes of a message hold."""
+    value = message.value
+    if _ENVELOPED.isdisjoint(value):
+        return []
+    return [Node(value[place], message, place) for place in _ENVELOPES if isinstance(value.get(place), dict)]
 
 
-def _calls_in(node: Node) -> list[Node]:
-    return _items_of(node, _CALLS, _WRAPPED)
+def _lists(message: Node, places: tuple[str, ...]) -> list[Node]:
+    """The members ``places`` that are lists, or texts that may hold one as JSON."""
+    value = message.value
+    return [Node(value[place], message, place) for place in places if place in value and _opens(value[place])]
 
 
-def _items_of(node: Node, kinds: tuple[str, ...], wrappers: tuple[str, ...]) -> list[Node]:
+def _opens(value: Any) -> bool:
+    return isinstance(value, list) or (isinstance(value, str) and value.lstrip()[:1] == "[")
+
+
+def _items_of(node: Node, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[Node]:
     """The items of the list at ``node`` that are of one of ``kinds`` or in one of ``wrappers``."""
-    found = decoded(node)
-    items = enumerate(found.value) if isinstance(found.value, list) else ()
-    own = [(n, item) for n, item in items if isinstance(item, dict) and _is(item, kinds, wrappers)]
-    return [Node(item, found.place.item(n)) for n, item in own]
+    return [Node(item, node, n) for n, item in _own(node.value, kinds, wrappers)]
 
 
-def _is(item: dict[str, Any], kinds: tuple[str, ...], wrappers: tuple[str, ...]) -> bool:
+def _own(value: Any, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[tuple[int, Any]]:
+    if isinstance(value, str) and _opens(value):
+        value = _decoded(value)
+    if not isinstance(value, list):
+        return []
+    return [
+        (n, item) for n, item in enumerate(value) if isinstance(item, dict) and _is(item, kinds, wrappers)
+    ]
+
+
+def _is(item: dict[str, Any], kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> bool:
     kind = item.get("toolCallType", item.get("type"))
-    return (isinstance(kind, str) and kind in kinds) or any(isinstance(item.get(w), dict) for w in wrappers)
+    if isinstance(kind, str) and kind in kinds:
+        return True
+    return not wrappers.isdisjoint(item) and any(isinstance(item.get(w), dict) for w in wrappers)
 
 
 def _wrapped(node: Node, names: tuple[str, ...]) -> Node | None:
-    return next((node.get(name) for name in names if isinstance(node.value.get(name), dict)), None)
+    value = node.value
+    for name in names:
+        if name in value and isinstance(value[name], dict):
+            return Node(value[name], node, name)
+    return None
 
 
 def _call(node: Node) -> Call:
-    inner = _wrapped(node, _WRAPPED) or node
-    name = _first(inner, "name", "toolName").name("the name of the tool")
-    args, invalid = given(_first(inner, "arguments", "args", "input"))
+    inner = _wrapped(node, _WRAPPED_IN) or node
+    name = inner.name_at(_first(inner, ("name", "toolName")), "the name of the tool")
+    args, invalid = _given(inner.peek(_first(inner, ("arguments", "args", "input"))))
     return Call(name, args, _id(node) or _id(inner), invalid_args=invalid)
 
 
 def _id(node: Node) -> str | None:
-    id = _first(node, "call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id").value
-    return id if isinstance(id, str) and id else None
+    for name in _IDS:
+        if name in node.value:
+            id = node.value[name]
+            return id if isinstance(id, str) and id else None
+    return None
 
 
-def _first(node: Node, *names: str) -> Node:
-    return node.get(next((name for name in names if name in node.value), names[0]))
+def _first(node: Node, names: tuple[str, ...]) -> str:
+    """Which of the members ``names`` there is, the first where there is none."""
+    for name in names:
+        if name in node.value:
+            return name
+    return names[0]
 
 
 def _answers(message: Node, depth: int) -> Iterator[Answer]:
-    inside = _members(message, ("content", "parts")) if isinstance(message.value, dict) else ()
-    brought = _brought(message) or [item for place in inside for item in _brought(message.get(place))]
+    value = message.value
+    if not isinstance(value, dict):
+        brought = _items_of(message, _RESULTS, _BROUGHT)
+    else:
+        places = _lists(message, _BRINGING)
+        brought = [item for place in places for item in _items_of(place, _RESULTS, _BROUGHT)]
     for item in brought:
-        yield from _answer(_wrapped(item, _BROUGHT) or item)
-    if brought or not isinstance(message.value, dict):
+        yield from _answer(_wrapped(item, _BROUGHT_IN) or item)
+    if brought or not isinstance(value, dict):
         return
-    if message.value.get("role") == "tool" or message.value.get("tool_call_id"):
+    if value.get("role") == "tool" or value.get("tool_call_id"):
         yield from _answer(message)
-    for place in _members(message, _ENVELOPES) if depth else ():
-        if isinstance(message.value[place], dict):
-            yield from _answers(message.get(place), depth - 1)
-
-
-def _brought(node: Node) -> list[Node]:
-    return _items_of(node, _RESULTS, _BROUGHT)
+    for inner in _inside(message) if depth else ():
+        yield from _answers(inner, depth - 1)
 
 
 def _answer(node: Node) -> Iterator[Answer]:
     id = _id(node)
     if id is not None:
-        result = payload(_first(node, "response", "result", "output", "content").value)
+        result = payload(node.peek(_first(node, ("response", "result", "output", "content"))))
         yield Answer(id, result, failed(node))
 
 
 def failed(node: Node) -> bool:
     """Whether the result at ``node`` says that it is an error."""
-    return (
-        node.get("status").value == "error"
-        or node.get("is_error").value is True
-        or node.get("isError").value is True
-    )
+    return node.peek("status") == "error" or node.peek("is_error") is True or node.peek("isError") is True
 
 
 def payload(value: Any) -> Any:
@@ -200,9 +246,8 @@ def result_of(node: Node) -> tuple[Any, str | None, bool]:
     """
     found = decoded(node)
     for envelope in ("output", "kwargs", "data"):
-        inner = found.get(envelope)
-        if isinstance(inner.value, dict):
-            found = inner
-    if isinstance(found.get("tool_call_id").value, str):
-        return payload(found.get("content").value), _id(found), failed(found)
+        if isinstance(found.peek(envelope), dict):
+            found = found.get(envelope)
+    if isinstance(found.peek("tool_call_id"), str):
+        return payload(found.peek("content")), _id(found), failed(found)
     return payload(node.value), None, False

@@ -38,7 +38,7 @@ def documents(stream: Stream, leniency: Leniency) -> Iterator[Node]:
     if len(filled) > 1 and _parses(filled[0], file):
         every = chain(filled, lines)
         ours = filled[0][1].startswith(START)
-        return _values(_unbroken(every, file) if ours else every, file, leniency)
+        return _values(_unbroken(every, file, leniency) if ours else every, file, leniency)
     try:
         return iter([parse(_rest(head, lines, file), file)])
     except TraceError:
@@ -94,9 +94,16 @@ def _values(lines: Iterable[Line], file: str, leniency: Leniency) -> Iterator[No
             leniency.skipped += 1
 
 
-def _unbroken(lines: Iterable[Line], file: str) -> Iterator[Line]:
-    """``lines`` without half a line at the end, which a recorder leaves whose process is killed."""
-    return (line for line in lines if line[1].endswith(b"\n") or _parses(line, file))
+def _unbroken(lines: Iterable[Line], file: str, leniency: Leniency) -> Iterator[Line]:
+    """``lines`` without half a line at the end, which a recorder leaves whose process is killed.
+
+    That is no error, and is counted as left out.
+    """
+    for line in lines:
+        if line[1].endswith(b"\n") or _parses(line, file):
+            yield line
+        else:
+            leniency.skipped += 1
 
 
 def _is_blank(data: bytes) -> bool:

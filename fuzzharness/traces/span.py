@@ -1,20 +1,19 @@
 """Span: what a traced operation tells of tool calls.
 
-Decides the nouns that every format of spans is read into. Knows no format and joins nothing:
-:mod:`fuzzharness.traces.assembly` does.
+Decides the nouns that every format of spans is read into; tuples, since a recording has millions.
+Knows no format and joins nothing: :mod:`fuzzharness.traces.assembly` does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from fuzzharness.model import Call
 from fuzzharness.traces.turn import Answer, Turn
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Where an operation stands: its trace, its parent within it, and when it was.
 
     ``agent`` says that it is an agent at work: what its models ask for runs below it. ``step`` is the
@@ -30,15 +29,13 @@ class Span:
     step: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Chat:
+class Chat(NamedTuple):
     """``span`` asked a model, whatever the model answered."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """The calls of one assistant message, which ``span`` put out, the ``index``-th there.
 
     history: ``span`` was given the message; the span that put it out may stand elsewhere.
@@ -46,20 +43,18 @@ class Message:
 
     span: Span
     calls: Turn
-    index: int = 0
+    index: int = 0  # type: ignore[assignment]  # hides a method of tuples that nobody calls
     history: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(NamedTuple):
     """``span`` ran ``call``; the call has the id None where the span does not tell it."""
 
     span: Span
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """``span`` was given ``answer``, a result of a call that stands elsewhere."""
 
     span: Span

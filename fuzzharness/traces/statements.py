@@ -1,19 +1,22 @@
 """Statements: what the calls of a recording of spans asked databases for.
 
-Decides which statement belongs to which call: that of a span below the span that ran the call. Only
-OTLP records them. Reads no SQL.
+Decides which statement belongs to which call: that of a span below the span that ran the call, no more
+than a window of spans away from the others of its trace. Only OTLP records them. Reads no SQL.
 """
 
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 
 from fuzzharness.model import Call, Trace
 from fuzzharness.traces import openinference, otel_genai, otlp
+from fuzzharness.traces.assembly import WINDOW
 from fuzzharness.traces.conversation import records
 from fuzzharness.traces.folder import files
 from fuzzharness.traces.leniency import Leniency
@@ -23,12 +26,11 @@ from fuzzharness.traces.source import documents
 from fuzzharness.traces.span import Execution, Span
 from fuzzharness.traces.stream import opened
 
-_READERS = {otel_genai.name: otel_genai.parts, openinference.name: openinference.parts}
+_READERS = {otel_genai.name: otel_genai.execution, openinference.name: openinference.execution}
 _TEXT = ("db.query.text", "db.statement")
 _SYSTEM = ("db.system.name", "db.system")
 
 Run = tuple[str, datetime | None, datetime | None]
-Place = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class Statement:
 
     text: str
     system: str = ""
+
+
+Made = tuple[tuple[str, str], Statement]
 
 
 def run_of(call: Call) -> Run:
@@ -59,7 +64,7 @@ def statements(
 
     def take(node: Node) -> None:
         traced = otlp.traced(node)
-        found.take(traced, [part for part in read(traced, leniency) if isinstance(part, Execution)])
+        found.take(traced, read(traced))
 
     for file in files(os.fspath(path)):
         with closing(opened(file)) as stream:
@@ -70,38 +75,66 @@ def statements(
 
 
 @dataclass(slots=True)
+class _Tracing:
+    """Of one trace the parents of spans, which of them ran calls, and which made statements."""
+
+    touched: int = 0
+    parents: dict[str, str | None] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+    made: dict[str, tuple[Span, Statement]] = field(default_factory=dict)
+
+    def by_run(self) -> Iterator[tuple[Run, Made]]:
+        """Each statement with its place in time, and the run of the nearest span above it that ran a call."""
+        for span, statement in self.made.values():
+            run = next((self.runs[id] for id in self._above(span) if id in self.runs), None)
+            if run is not None:
+                yield run, (_order(span), statement)
+
+    def _above(self, span: Span) -> Iterator[str]:
+        """The id of ``span`` and of those around it, from the inside out."""
+        here: str | None = span.id
+        seen = set[str]()
+        while here is not None and here not in seen:
+            yield here
+            seen.add(here)
+            here = self.parents.get(here)
+
+
 class _Found:
-    """The parents of spans, which of them ran calls, and which made statements."""
+    """The statements of the traces that were let go, and the traces that were heard of lately."""
 
-    parents: dict[Place, str | None] = field(default_factory=dict)
-    runs: dict[Place, Run] = field(default_factory=dict)
-    made: dict[Place, tuple[Span, Statement]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._traces: OrderedDict[str, _Tracing] = OrderedDict()
+        self._made: dict[Run, list[Made]] = {}
+        self._count = 0
 
-    def take(self, traced: Traced, executions: list[Execution]) -> None:
+    def take(self, traced: Traced, execution: Execution | None) -> None:
+        """Take a span in, and let the traces go of which nothing was heard for a while."""
         span = traced.span()
-        self.parents[span.trace, span.id] = span.parent
-        for execution in executions:
-            self.runs[span.trace, span.id] = run_of(execution.call)
+        trace = self._traces.setdefault(span.trace, _Tracing())
+        self._traces.move_to_end(span.trace)
+        self._count += 1
+        trace.touched = self._count
+        trace.parents[span.id] = span.parent
+        if execution:
+            trace.runs[span.id] = run_of(execution.call)
         text = traced.attributes.text(traced.attributes.has(*_TEXT))
         if text:
             system = traced.attributes.text(traced.attributes.has(*_SYSTEM)) or ""
-            self.made[span.trace, span.id] = (span, Statement(text, system))
+            trace.made[span.id] = (span, Statement(text, system))
+        while self._count - next(iter(self._traces.values())).touched >= WINDOW:
+            self._let_go(self._traces.popitem(last=False)[1])
 
     def by_run(self) -> dict[Run, tuple[Statement, ...]]:
-        found: dict[Run, list[Statement]] = {}
-        for span, statement in sorted(self.made.values(), key=lambda made: _order(made[0])):
-            run = next((self.runs[place] for place in self._above(span) if place in self.runs), None)
-            if run is not None:
-                found.setdefault(run, []).append(statement)
-        return {run: tuple(several) for run, several in found.items()}
+        """The statements of each run, as made; to be asked once, after everything was taken."""
+        while self._traces:
+            self._let_go(self._traces.popitem(last=False)[1])
+        found = {run: sorted(made, key=itemgetter(0)) for run, made in self._made.items()}
+        return {run: tuple(statement for _, statement in made) for run, made in found.items()}
 
-    def _above(self, span: Span) -> Iterator[Place]:
-        """The place of ``span`` and of those around it, from the inside out."""
-        here, seen = span.id, set[str]()
-        while here is not None and here not in seen:
-            yield (span.trace, here)
-            seen.add(here)
-            here = self.parents.get((span.trace, here))  # type: ignore[assignment]  # None ends it
+    def _let_go(self, trace: _Tracing) -> None:
+        for run, made in trace.by_run():
+            self._made.setdefault(run, []).append(made)
 
 
 def _order(span: Span) -> tuple[str, str]:

@@ -6,7 +6,6 @@ recording format. Times describe a call; they never say which calls belong toget
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +19,12 @@ def moment(node: Node, what: str = "a time") -> datetime | None:
 
     A time without an offset is taken for UTC. Raises :class:`TraceError`, calling it ``what``.
     """
-    return None if node.absent else _read(_from_iso, node, f"{what}, in ISO 8601")
+    if node.absent:
+        return None
+    try:
+        return _from_iso(node.value)
+    except (ValueError, TypeError, OverflowError):
+        raise node.refuse(f"{what}, in ISO 8601") from None
 
 
 def from_nanoseconds(node: Node, what: str = "a time") -> datetime | None:
@@ -28,18 +32,18 @@ def from_nanoseconds(node: Node, what: str = "a time") -> datetime | None:
 
     Raises :class:`TraceError`, calling it ``what``.
     """
-    return None if node.absent else _read(_from_count, node, f"{what}, in nanoseconds since 1970")
-
-
-def _read(read: Callable[[Any], datetime], node: Node, expected: str) -> datetime:
+    if node.absent:
+        return None
     try:
-        return read(node.value)
+        return _from_count(node.value)
     except (ValueError, TypeError, OverflowError):
-        raise node.refuse(expected) from None
+        raise node.refuse(f"{what}, in nanoseconds since 1970") from None
 
 
 def _from_iso(text: Any) -> datetime:
     found = datetime.fromisoformat(text)
+    if found.tzinfo is UTC:
+        return found
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 

@@ -111,8 +111,8 @@ class Tracing:
         for execution in self.runs():
             id, begun = execution.call.id, order(execution.span)
             places = [] if id is None else self.named.get(id, [])
-            before = sorted((place for place in places if place[0].order < begun), key=_asked_at)
-            for place in before[-1:] or places[:1]:
+            before = [place for place in places if place[0].order < begun] if len(places) > 1 else []
+            for place in sorted(before, key=_asked_at)[-1:] or places[:1]:
                 settle(place, execution)
                 del self.waiting[execution.span.id]
 
@@ -176,10 +176,14 @@ def settle(place: Place, execution: Execution) -> None:
 
 def _merged(asked: Call, ran: Call) -> Call:
     """``asked`` with what running it came to; its own arguments, where it has any."""
-    found = replace(ran, tool=asked.tool, id=ran.id if asked.id is None else asked.id)
-    if asked.args is None and not asked.invalid_args:
-        return found
-    return replace(found, args=asked.args, invalid_args=asked.invalid_args)
+    given = ran if asked.args is None and not asked.invalid_args else asked
+    return replace(
+        ran,
+        tool=asked.tool,
+        args=given.args,
+        invalid_args=given.invalid_args,
+        id=ran.id if asked.id is None else asked.id,
+    )
 
 
 def _any_arguments(asked: Call, ran: Call) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Never
 
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
@@ -24,7 +24,13 @@ class World:
     A tool parameter of a resource's name receives the live resource.
     """
 
-    def __init__(self, **resources: Any) -> None:
+    def __init__(self, *unnamed: Never, **resources: Any) -> None:
+        if unnamed:
+            kinds = ", ".join(type(value).__name__ for value in tuple[Any, ...](unnamed))
+            raise WorldError(
+                f"World was given {kinds} without a name. Expected every resource by the name that a tool "
+                "parameter receives it under. Write fh.World(db=fh.Database(…))."
+            )
         self._resources: dict[str, Resource] = {
             name: value if isinstance(value, Resource) else Value(value) for name, value in resources.items()
         }

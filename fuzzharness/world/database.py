@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 
 from fuzzharness.access import Key
 from fuzzharness.errors import WorldError
-from fuzzharness.world.disposable import on_this_machine
+from fuzzharness.world.disposable import on_this_machine, postgres_hosts
 from fuzzharness.world.layout import Layout
 from fuzzharness.world.resource import Gate
 from fuzzharness.world.store import Setup, Store, first_line
@@ -104,15 +104,21 @@ def _store(engine: Engine, setup: Setup | None, borrowed: bool) -> Store:
 
 def _check_disposable(engine: Engine) -> None:
     """Refuse a database that replaying might cost somebody: one that is not on this machine."""
-    url = engine.url
-    hosts = [url.host, *_listed(url.query.get("host")), *_listed(url.query.get("hostaddr"))]
-    for host in filter(None, hosts):
+    for host in _hosts(engine.url):
         if not on_this_machine(host):
             raise WorldError(
-                f"Database was given {_shown(engine)}, which is on another machine. Expected one on this "
-                "machine (localhost, 127.0.0.1, a socket's folder), since replaying makes and drops "
+                f"Database was given {_shown(engine)}, which is on another machine ({host}). Expected one on "
+                "this machine (localhost, 127.0.0.1, a socket's folder), since replaying makes and drops "
                 "databases there. If the server is there to be thrown away: Database(..., disposable=True)."
             )
+
+
+def _hosts(url: sqlalchemy.URL) -> list[str]:
+    """Where a URL leads, with what the environment adds for PostgreSQL."""
+    asked = {name: ",".join(_listed(url.query.get(name))) for name in ("host", "hostaddr", "service")}
+    if url.get_backend_name() == "postgresql":
+        return [url.host or "", *postgres_hosts({**asked, "host": asked["host"] or url.host})]
+    return [url.host or "", *asked["host"].split(","), *asked["hostaddr"].split(",")]
 
 
 def _listed(value: Any) -> list[str]:

@@ -41,6 +41,12 @@ class Directory:
     def __init__(
         self, files: Mapping[str, Content] | None = None, *, path: str | os.PathLike[str] | None = None
     ) -> None:
+        if files is not None and not isinstance(files, Mapping):
+            raise WorldError(
+                f"Directory was given {files!r} as its files. Expected a mapping of paths to text or bytes, "
+                "such as {'notes.txt': '…'}, since a run starts from what is given here. For one that "
+                "stands at a certain place, where nothing is yet, write fh.Directory(files, path=…)."
+            )
         self._files = dict(files or {})
         self._given = None if path is None else Path(path).absolute()
         self._first: Tree | None = None

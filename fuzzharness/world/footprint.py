@@ -124,8 +124,9 @@ class Reader:
     def _leaves_out_the_key(self, tree: Any, table: str) -> bool:
         """Whether the rows that an insert adds get their keys from the database."""
         named = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
-        key = self._schema.key(table)
-        return isinstance(tree, exp.Insert) and bool(named) and key not in {c.name.lower() for c in named}
+        key = self._schema.columns(table)
+        given = {column.name.lower() for column in named} & {*key, *ROWIDS}
+        return isinstance(tree, exp.Insert) and bool(named) and bool(key) and not given
 
     def _shared(self, parts: list[Part], table: str) -> list[Part]:
         """The rows that are locked because they are referred to."""
@@ -134,9 +135,15 @@ class Reader:
     def _looks(self, tree: Any, table: str) -> Kind | None:
         """How a writing statement looks at what it changes."""
         if isinstance(tree, exp.Insert):
-            replaces = tree.args.get("conflict") is not None or tree.args.get("alternative") is not None
-            return Kind.READ if replaces else None
+            return Kind.READ if _replaces(tree) or self._looks_around(tree, table) else None
         return Kind.CHECK if self._blind(tree, table) else Kind.READ
+
+    def _looks_around(self, tree: Any, table: str) -> bool:
+        """Whether an insert looks at other rows of its table, or gives what is there another key."""
+        conflict = tree.args.get("conflict")
+        moved = set() if conflict is None else set(_set_columns(conflict))
+        again = [t for t in tree.find_all(exp.Table) if t.name.lower() == table]
+        return len(again) > 1 or bool(moved & {*self._schema.columns(table), *ROWIDS})
 
     def _blind(self, tree: Any, table: str) -> bool:
         """Whether an update or delete uses no value it finds, only whether its rows are there."""
@@ -152,8 +159,10 @@ class Reader:
             return None
         parts: dict[Part, None] = {}
         changed = None if not isinstance(tree, exp.Update) else set(_set_columns(tree))
-        if isinstance(tree, exp.Insert) and self._looks(tree, table) is None:
+        if isinstance(tree, exp.Insert) and not _replaces(tree):
             return []
+        if changed and changed & ROWIDS:
+            changed = None
         todo, seen = [(table, changed)], {table}
         while todo:
             parent, columns = todo.pop()
@@ -173,7 +182,7 @@ class Reader:
         kind = Kind.CHECK if checks else Kind.READ
         names = {cte.alias.lower() for cte in tree.find_all(exp.CTE)} - self._schema.tables
         tables = list(tree.find_all(exp.Table))
-        alone = len(tables) == 1 and not list(tree.find_all(exp.Subquery, exp.CTE))
+        alone = len(list(tree.find_all(exp.Query))) == 1 and not list(tree.find_all(exp.CTE))
         parts = []
         for table in sorted({t.name.lower() for t in tables} - names):
             if table == SCHEMA or table in _ALIASES:
@@ -191,26 +200,24 @@ class Reader:
     def _rows(self, tree: Any, table: str) -> tuple[tuple[Any, ...], ...]:
         key = self._schema.columns(table)
         where = tree.args.get("where")
-        if not key or where is None or len(list(tree.find_all(exp.Table))) != 1:
+        if not key or where is None or not _is_alone(tree):
             return ()
         terms = list(where.this.flatten() if isinstance(where.this, exp.And) else [where.this])
-        values = [
-            next(filter(None, (_pinned(term.unnest(), column) for term in terms)), ()) for column in key
-        ]
+        values = [_named(terms, *column) for column in self._schema.keys[table]]
         return tuple(product(*values)) if prod(map(len, values)) <= _MOST_ROWS else ()
 
     def _changed(self, tree: Any, table: str) -> tuple[tuple[Any, ...], ...]:
         """The rows of an update or delete; all of them where it may collide with others."""
         columns = set(_set_columns(tree)) if isinstance(tree, exp.Update) else set()
         unique = self._schema.unique.get(table, frozenset())
-        collides = columns & {*self._schema.columns(table), *unique} or (columns and "*" in unique)
+        collides = columns & {*self._schema.columns(table), *unique, *ROWIDS} or (columns and "*" in unique)
         return () if collides else self._rows(tree, table)
 
     def _inserted(self, tree: Any, table: str) -> tuple[tuple[Any, ...], ...]:
-        key = self._schema.columns(table)
-        if not key or self._schema.unique.get(table):
+        key = self._schema.keys.get(table, ())
+        if not key or self._schema.unique.get(table) or self._looks_around(tree, table):
             return ()
-        values = [_inserted_values(tree, column) for column in key]
+        values = [_inserted_values(tree, *column) for column in key]
         return tuple(zip(*values, strict=True)) if all(values) else ()
 
     def _referenced(self, tree: Any, table: str) -> list[Part]:
@@ -220,15 +227,32 @@ class Reader:
             inserts = isinstance(tree, exp.Insert)
             if not inserts and foreign.column not in _set_columns(tree):
                 continue
-            values = _inserted_values(tree, foreign.column) if inserts else _set_values(tree, foreign.column)
-            by_key = foreign.target in (None, self._schema.key(foreign.table))
-            rows = tuple((value,) for value in values) if by_key else ()
-            parts.append(Part(foreign.table, Kind.CHECK, rows, self._schema.affinities(foreign.table)))
+            affinities = self._schema.affinities(foreign.table)
+            by_key = len(affinities) == 1 and foreign.target in (None, self._schema.key(foreign.table))
+            find = _inserted_values if inserts else _set_values
+            values = find(tree, foreign.column, affinities[0]) if by_key else []
+            rows = tuple((value,) for value in values)
+            parts.append(Part(foreign.table, Kind.CHECK, rows, affinities))
         return parts
 
 
 _MOST_ROWS = 1_000
 """A predicate that names more rows than this is taken to name the table."""
+
+ROWIDS = frozenset({"rowid", "oid", "_rowid_"})
+"""Other names of a key that is the number of the row."""
+
+_SOURCES = (exp.Join, exp.Lateral, exp.Unnest, exp.Values, exp.Subquery)
+"""What has columns of its own beside those of tables."""
+
+_TYPES = exp.DataType.Type
+_CASTS = {
+    "INTEGER": frozenset({_TYPES.SMALLINT, _TYPES.INT, _TYPES.BIGINT}),
+    "TEXT": frozenset({_TYPES.TEXT, _TYPES.VARCHAR}),
+    "UUID": frozenset({_TYPES.UUID}),
+    "BLOB": frozenset[Any](),
+}
+"""Casts that leave a value as a column of that affinity holds it."""
 
 _CHANGING = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 
@@ -240,24 +264,37 @@ def _names(function: Any) -> set[str]:
     return {name.lower() for name in function.sql_names()}
 
 
-def _named(terms: list[Any], column: str) -> tuple[Any, ...]:
+def _replaces(insert: Any) -> bool:
+    """Whether an insert that finds its row there does something else."""
+    return insert.args.get("conflict") is not None or insert.args.get("alternative") is not None
+
+
+def _is_alone(tree: Any) -> bool:
+    """Whether a name of a column in the predicate can only be one of the one table's."""
+    tables = list(tree.find_all(exp.Table))
+    alias = tables[0].args.get("alias") if tables else None
+    renamed = alias is not None and bool(alias.args.get("columns"))
+    return len(tables) == 1 and not renamed and not list(tree.find_all(*_SOURCES))
+
+
+def _named(terms: list[Any], column: str, affinity: str) -> tuple[Any, ...]:
     """The values of ``column`` in rows of which all ``terms`` hold; none where that may be any."""
-    return next(filter(None, (_pinned(term.unnest(), column) for term in terms)), ())
+    return next(filter(None, (_pinned(term.unnest(), column, affinity) for term in terms)), ())
 
 
-def _pinned(term: Any, key: str) -> tuple[Any, ...]:
+def _pinned(term: Any, key: str, affinity: str) -> tuple[Any, ...]:
     if isinstance(term, exp.EQ):
         for column, value in ((term.left, term.right), (term.right, term.left)):
             if isinstance(column, exp.Column) and column.name.lower() == key:
-                found = _literal(value)
+                found = _literal(value, affinity)
                 return () if found is NOTHING else (found,)
     if isinstance(term, exp.In) and isinstance(term.this, exp.Column) and term.this.name.lower() == key:
-        found_all = [_literal(value) for value in term.expressions]
+        found_all = [_literal(value, affinity) for value in term.expressions]
         return () if NOTHING in found_all else tuple(found_all)
     return ()
 
 
-def _inserted_values(tree: Any, column: str) -> list[Any]:
+def _inserted_values(tree: Any, column: str, affinity: str) -> list[Any]:
     schema, values = tree.this, tree.expression
     if not isinstance(schema, exp.Schema) or not isinstance(values, exp.Values):
         return []
@@ -265,8 +302,9 @@ def _inserted_values(tree: Any, column: str) -> list[Any]:
     if column not in columns:
         return []
     place = columns.index(column)
-    rows = [_literal(row.expressions[place]) for row in values.expressions if isinstance(row, exp.Tuple)]
-    return [] if NOTHING in rows else rows
+    rows = [row for row in values.expressions if isinstance(row, exp.Tuple)]
+    found = [_literal(row.expressions[place], affinity) for row in rows]
+    return [] if NOTHING in found else found
 
 
 def _assigned(term: Any) -> list[Any]:
@@ -279,16 +317,16 @@ def _set_columns(tree: Any) -> list[str]:
     return [column.name.lower() for term in tree.expressions for column in _assigned(term)]
 
 
-def _set_values(tree: Any, column: str) -> list[Any]:
+def _set_values(tree: Any, column: str, affinity: str) -> list[Any]:
     terms = [
         term for term in tree.expressions if isinstance(term, exp.EQ) and term.left.name.lower() == column
     ]
-    found = [_literal(term.right) for term in terms]
+    found = [_literal(term.right, affinity) for term in terms]
     return [] if NOTHING in found else found
 
 
-def _literal(value: Any) -> Any:
-    while isinstance(value, (exp.Cast, exp.Paren)):  # a value is compared as the column holds it
+def _literal(value: Any, affinity: str) -> Any:
+    while isinstance(value, exp.Paren) or _keeps(value, affinity):
         value = value.this
     if isinstance(value, exp.Placeholder) and isinstance(value.this, str):
         name = value.this
@@ -296,6 +334,11 @@ def _literal(value: Any) -> Any:
     if isinstance(value, exp.Literal):
         return value.this if value.is_string else _number(value.this)
     return NOTHING
+
+
+def _keeps(value: Any, affinity: str) -> bool:
+    """Whether ``value`` is a cast to what the column holds, which changes no key; another may."""
+    return isinstance(value, exp.Cast) and not value.to.expressions and value.to.this in _CASTS[affinity]
 
 
 def _number(text: str) -> Any:

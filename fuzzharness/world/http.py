@@ -46,7 +46,7 @@ class Http:
 
     ``reset`` brings it to the state that every run starts from: a function, or a path to POST to.
     ``state`` tells that state: a function that returns plain data, or a path to GET JSON from. A tool
-    parameter of the resource's name receives the URL.
+    parameter of the resource's name receives the URL. Both have to be given, or :class:`WorldError`.
 
     GET, HEAD and OPTIONS read what is at their path; anything else may change all of the service. Where
     that is too coarse, ``key(request)`` names what a request touches, be it to read or to change it:
@@ -59,13 +59,15 @@ class Http:
         self,
         url: str,
         *,
-        reset: Callable[[], Any] | str,
-        state: Callable[[], Any] | str,
+        reset: Callable[[], Any] | str | None = None,
+        state: Callable[[], Any] | str | None = None,
         key: Callable[[Any], Hashable] | None = None,
         disposable: bool = False,
     ) -> None:
         self._parts = _parts(url)
-        self._url, self._do_reset, self._ask_state, self._key = url, reset, state, key
+        self._do_reset = _given("reset", reset, "brings the service to the state that every run starts from")
+        self._ask_state = _given("state", state, "tells the state by which endings are compared")
+        self._url, self._key = url, key
         self._opened = False
         if not (disposable or on_this_machine(self.host)):
             raise WorldError(
@@ -221,6 +223,16 @@ def _seams() -> list[ModuleType]:
     from fuzzharness.world import http_exchange
 
     return [http_client, http_exchange]
+
+
+def _given(name: str, value: Any, does: str) -> Any:
+    if callable(value) or (isinstance(value, str) and value):
+        return value
+    raise WorldError(
+        f"Http was given {name}={value!r}. Expected a path of the service, such as '/{name}', or a function "
+        f"without parameters, which {does}: without both nothing can be explored. Add it to the service, or "
+        "write such a function."
+    )
 
 
 def _parts(url: str) -> SplitResult:

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Engine
 from fuzzharness.access import ANY, MISSING, Key, Kind
 from fuzzharness.world.contents import Contents, Start
 from fuzzharness.world.dialects import POSTGRES
+from fuzzharness.world.disposable import postgres_hosts
 from fuzzharness.world.footprint import Reader
 from fuzzharness.world.layout import Layout
 from fuzzharness.world.perturbation import another
@@ -43,7 +44,7 @@ from fuzzharness.world.store import Setup, on_engine, run_setup
 _PREFIX = "fuzzharness_"
 _NUMBERS = count(1)
 _OURS = f"CREATE SCHEMA IF NOT EXISTS {OURS}; GRANT USAGE ON SCHEMA {OURS} TO PUBLIC;"
-_PLACES = ("host", "hostaddr", "port", "dbname", "user")
+_PLACES = ("host", "hostaddr", "port", "dbname", "user", "service")
 _CONNECT: Any = psycopg.Connection.__dict__["connect"].__func__
 """The real one: while a store is open another stands in for it."""
 
@@ -169,10 +170,13 @@ class PostgresStore:
         if not self.gate.inside or issubclass(kind, Watched):
             return
         asked = conninfo_to_dict(conninfo, **{k: v for k, v in options.items() if k in _PLACES})
-        for host in str(asked.get("hostaddr") or asked.get("host") or "").split(","):
+        for host in postgres_hosts(asked):
             if not host.startswith(("/", "@")):
                 self.gate.reach(host)
-        self.gate.escape("a connection to another PostgreSQL database was opened")
+        self.gate.escape(
+            "a connection to another PostgreSQL database was opened",
+            "Give it to the World as fh.Database(url, setup=…)",
+        )
 
     def _leads_here(self, conninfo: str, options: Any) -> bool:
         asked = conninfo_to_dict(conninfo, **{k: v for k, v in options.items() if k in _PLACES})

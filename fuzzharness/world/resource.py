@@ -122,8 +122,8 @@ class Gate(Protocol):
         """Raise :class:`~fuzzharness.errors.NetworkRefused` if calls may not connect to ``host``."""
         ...
 
-    def escape(self, what: str) -> None:
-        """Report something that the world does not cover."""
+    def escape(self, what: str, remedy: str = "") -> None:
+        """Report something that the world does not cover, and what to give so that it does."""
         ...
 
     @property

@@ -6,6 +6,7 @@ are one. How a statement is read is decided in ``footprint``.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -115,18 +116,24 @@ def _as_stored(value: Any, affinity: str) -> Any:
         return _whole_number(value)
     if affinity == "UUID":
         return _uuid(value)
-    if affinity == "TEXT":
-        return value if type(value) is str else ANY
+    if affinity == "TEXT":  # blanks at the end may be cut off
+        return value if type(value) is str and not value.endswith(" ") else ANY
     return value if affinity == "BLOB" and type(value) in (int, str, bytes) else ANY
 
 
 def _whole_number(value: Any) -> Any:
-    if isinstance(value, (int, float)) and value == int(value):
-        return int(value)
-    try:
-        return int(value) if isinstance(value, str) and value.strip() == value else ANY
-    except ValueError:
-        return ANY
+    """Only what is written in digits: how more is read differs between Python, servers and casts."""
+    if isinstance(value, float):
+        number = int(value) if value.is_integer() else None
+    elif isinstance(value, int) or (isinstance(value, str) and _DIGITS.fullmatch(value)):
+        number = int(value)
+    else:
+        number = None
+    return ANY if number is None or abs(number) > _LARGEST else number
+
+
+_DIGITS = re.compile(r"[+-]?[0-9]{1,19}")
+_LARGEST = 2**63 - 1
 
 
 def _uuid(value: Any) -> Any:

@@ -7,8 +7,10 @@ take paths, and announce so, is decided in ``files``.
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
 
@@ -21,6 +23,7 @@ DIRECTORY: Final = "(working directory)"
 HERE: Final = (DIRECTORY,)
 
 _HELD: list[WorkingDirectory] = []
+_BEGAN: list[str | None] = []
 
 
 class WorkingDirectory:
@@ -86,9 +89,15 @@ def begun_in(path: Any, folder: Any = None) -> WorkingDirectory | None:
 
 def _is_relative(path: Any) -> bool:
     try:
-        return path is None or not os.path.isabs(os.fspath(path))
+        return (
+            path is None or not os.path.isabs(os.fspath(path)) or _ITSELF.match(os.fsdecode(path)) is not None
+        )
     except TypeError:
         return False
+
+
+_ITSELF: Final = re.compile(r"//?proc/[^/]+/(task/[^/]+/)?cwd(/|$)")
+"""The working directory, as Linux shows it among the files of a process."""
 
 
 def where() -> str | None:
@@ -101,7 +110,17 @@ def where() -> str | None:
 
 def first() -> str | None:
     """Where calls began, if that is known: what is shown to people is told from there."""
-    return _HELD[0].began_in if _HELD else None
+    return _BEGAN[0] if _BEGAN else None
+
+
+@contextmanager
+def begun() -> Iterator[None]:
+    """Inside, places are told from where the process is now, wherever calls go."""
+    _BEGAN.append(where())
+    try:
+        yield
+    finally:
+        _BEGAN.pop()
 
 
 # -- who asks for it -----------------------------------------------------------------------------------------

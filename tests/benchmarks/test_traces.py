@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
+from hashlib import sha256
+from itertools import chain, count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +24,7 @@ from fuzzharness.traces import read_batches
 
 SIZE_MB = int(os.environ.get("FUZZ_BENCH_MB", "30"))
 LIMIT_MB = 300
+PLAIN = ["account", "balance", "credit", "refund", "order", "the", "of", "7"]
 WORDS = ["account", "balance", "credit", "refund", "order", "the", "of", '"quoted"', "new\nline", "für", "7"]
 
 
@@ -62,10 +65,88 @@ def claude(random: Random, most: int) -> Iterator[dict[str, Any]]:
             yield line("user", block) | {"toolUseResult": {"stdout": result, "stderr": ""}}
 
 
-def written(path: Path, records: Iterator[dict[str, Any]], size: int) -> Path:
+Make = Callable[[Random, int], Iterator[Any]]
+
+SPANS = {
+    "otel-genai.jsonl": 7,
+    "otel-genai-legacy.jsonl": 10,
+    "openinference.jsonl": 6,
+    "langsmith-runs-create-agent.json": 3,
+    "langfuse-observations.json": 11,
+    "openai-agents-trace.jsonl": 5,
+    "mcp-jsonrpc.jsonl": 4.5,
+}
+"""Samples of formats of spans, and how many times the time of parsing they may take."""
+
+SAMPLES = Path(__file__).parents[1] / "unit" / "traces" / "samples"
+ID = re.compile(
+    r"\b((?:call|span|trace)_[0-9A-Za-z]{12,}"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16}|[0-9a-f]{32})\b"
+)
+PROMPT = "tell me the balance"
+BALANCE = re.compile(r"""(\\*["'])balance\1: ?\d+""")
+
+
+def copies(sample: str) -> Make:
+    """The recording ``sample`` again and again, the same conversation in traces and calls of other ids.
+
+    The prompt and each result get up to ``most`` words more, which later requests repeat as they do the rest.
+    """
+
+    def make(random: Random, most: int) -> Iterator[str]:
+        whole = (SAMPLES / sample).read_text(encoding="utf-8")
+        several = json.loads(whole) if sample.endswith(".json") else map(json.loads, whole.splitlines())
+        parts = ID.split("\n".join(map(json.dumps, several)))
+        for number in count():
+            prompt, note = (" ".join(random.choices(PLAIN, k=random.randint(0, most))) for _ in "ab")
+            ids = [_renamed(id, number) for id in parts[1::2]]
+            text = "".join(chain.from_iterable(zip(parts[::2], [*ids, ""], strict=True)))
+            text = BALANCE.sub(rf"\g<0>, \g<1>note\g<1>: \g<1>{note}\g<1>", text).replace(
+                PROMPT, f"{PROMPT} {prompt}"
+            )
+            yield from text.splitlines()
+
+    make.__name__ = sample.partition(".")[0]
+    return make
+
+
+def growing(random: Random, most: int) -> Iterator[dict[str, Any]]:
+    """OpenTelemetry GenAI, conversations of thirty turns: each request repeats what was said before it."""
+
+    def span(trace: int, turn: int, operation: str, **told: Any) -> dict[str, Any]:
+        start = 1_795_351_408_000_000_000 + (trace * 100 + turn) * 1_000_000_000
+        found = {"gen_ai.operation.name": operation, "gen_ai.request.model": "gpt-5.1"}
+        found |= {"gen_ai." + name.replace("__", "."): value for name, value in told.items()}
+        attributes = [{"key": key, "value": {"stringValue": value}} for key, value in found.items()]
+        times = {"startTimeUnixNano": str(start), "endTimeUnixNano": str(start + 1000)}
+        ids = {"traceId": f"{trace:032x}", "spanId": f"{random.getrandbits(64):016x}", "parentSpanId": "1"}
+        spans = [ids | times | {"name": operation, "kind": 1, "attributes": attributes}]
+        return {"resourceSpans": [{"scopeSpans": [{"scope": {"name": "demo"}, "spans": spans}]}]}
+
+    for trace in count(1):
+        said: list[Any] = [{"role": "user", "parts": [{"type": "text", "content": text(random, 80)}]}]
+        for turn in range(30):
+            id, result = f"call_{trace:08x}{turn:016x}", text(random, most)
+            arguments = {"account": trace % 99, "amount": 10, "note": text(random, 10)}
+            call = {"type": "tool_call", "id": id, "name": "add_credit", "arguments": arguments}
+            asked = {"role": "assistant", "parts": [call]}
+            told = {"input__messages": json.dumps(said), "output__messages": json.dumps([asked])}
+            yield span(trace, 2 * turn, "chat", **told)
+            run = {"tool__name": "add_credit", "tool__call__id": id, "tool__call__result": result}
+            yield span(trace, 2 * turn + 1, "execute_tool", **run)
+            answer = {"type": "tool_call_response", "id": id, "result": result}
+            said = [*said, asked, {"role": "tool", "parts": [answer]}]
+
+
+def _renamed(id: str, number: int) -> str:
+    return id[:-12] + sha256(f"{id} {number}".encode()).hexdigest()[:12]
+
+
+def written(path: Path, records: Iterator[Any], size: int) -> Path:
     with path.open("w", encoding="utf-8") as file:
         while size > 0:
-            size -= file.write(json.dumps(next(records)) + "\n")
+            record = next(records)
+            size -= file.write((record if isinstance(record, str) else json.dumps(record)) + "\n")
     return path
 
 
@@ -82,9 +163,29 @@ def seconds(work: Callable[[], object]) -> float:
 @pytest.mark.parametrize("make", [chat, claude])
 @pytest.mark.parametrize(("most", "limit"), [(120, 2.5), (1000, 2)], ids=["0.4 kB", "3.5 kB"])
 def test_reading_recordings_takes_about_twice_the_time_of_parsing_them(
-    make: Callable[[Random, int], Iterator[dict[str, Any]]], most: int, limit: float, tmp_path: Path
+    make: Make, most: int, limit: float, tmp_path: Path
 ) -> None:
-    path = written(tmp_path / "recording.jsonl", make(Random(1), most), 20_000_000)
+    compare(written(tmp_path / "recording.jsonl", make(Random(1), most), 20_000_000), make, most, limit)
+
+
+@pytest.mark.parametrize(("most", "limit"), [(120, 5), (1000, 2.5)], ids=["0.4 kB", "3.5 kB"])
+def test_reading_conversations_that_grow_takes_a_few_times_as_long_as_parsing_them(
+    most: int, limit: float, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "recording.jsonl", growing(Random(1), most), 20_000_000)
+    compare(path, growing, most, limit)
+
+
+@pytest.mark.parametrize("most", [0, 1000], ids=["0.1 kB", "3.5 kB"])
+@pytest.mark.parametrize(("sample", "limit"), SPANS.items())
+def test_reading_spans_takes_a_few_times_as_long_as_parsing_them(
+    sample: str, limit: float, most: int, tmp_path: Path
+) -> None:
+    make = copies(sample)
+    compare(written(tmp_path / "recording.jsonl", make(Random(1), most), 10_000_000), make, most, limit)
+
+
+def compare(path: Path, make: Make, most: int, limit: float) -> None:
 
     def parse() -> None:
         with path.open("rb") as file:
@@ -106,10 +207,8 @@ print(sum(1 for _ in read_batches(sys.argv[1])), resource.getrusage(resource.RUS
 """
 
 
-@pytest.mark.parametrize("make", [chat, claude])
-def test_reading_recordings_of_any_size_takes_less_than_300_mb(
-    make: Callable[[Random, int], Iterator[dict[str, Any]]], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("make", [chat, claude, *map(copies, SPANS)], ids=lambda make: make.__name__)
+def test_reading_recordings_of_any_size_takes_less_than_300_mb(make: Make, tmp_path: Path) -> None:
     path = written(tmp_path / "recording.jsonl", make(Random(1), 600), SIZE_MB * 1_000_000)
     found = subprocess.run([sys.executable, "-c", CHILD, path], capture_output=True, text=True, check=True)
     batches, kilobytes = map(int, found.stdout.split())

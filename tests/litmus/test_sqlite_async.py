@@ -310,3 +310,28 @@ def test_an_engine_of_the_application_is_given_back_as_it_was(where: str, tmp_pa
     assert report.escapes == ()
     assert engine.sync_engine.pool is pool
     assert asyncio.run(look()) == 0
+
+
+async def credits_a_row(amount: int, db: AsyncEngine) -> None:
+    async with db.begin() as connection:
+        found = await connection.execute(sa.text("SELECT balance FROM accounts WHERE id = 7"))
+        changed = {"balance": found.scalar_one() + amount}
+        await connection.execute(sa.text("UPDATE accounts SET balance = :balance WHERE id = 7"), changed)
+
+
+def an_account(connection: sa.Connection) -> None:
+    connection.execute(sa.text("CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER)"))
+    connection.execute(sa.text("INSERT INTO accounts VALUES (7, 100)"))
+
+
+@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
+def test_a_finding_tells_what_each_task_has_written(server: str, request: pytest.FixtureRequest) -> None:
+    url = "sqlite+aiosqlite://"
+    if server == "postgresql":
+        url = request.getfixturevalue("postgres")().replace("+psycopg", "+psycopg_async")
+    batch = fh.Batch(tuple(fh.Call("credits_a_row", {"amount": amount}) for amount in (10, 20)))
+    world = fh.World(db=fh.Database(url, setup=an_account))
+    report = fh.explore(batch, fh.Toolbox({"credits_a_row": credits_a_row}), world)
+    told = report.findings[0].explanation
+    written = [told.index(f"wrote db['accounts'][7] = balance {balance}") for balance in (120, 110)]
+    assert written == sorted(written)

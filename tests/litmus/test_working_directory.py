@@ -137,3 +137,20 @@ def test_classes_come_to_every_ending_of_all_interleavings(
         return {repr((dict(o.state["files"]), o.state["env"], o.results)) for o in report.outcomes}
 
     assert endings("dpor") == endings("bounded")
+
+
+def asks_the_system() -> str:
+    return os.path.basename(os.readlink("/proc/self/cwd"))
+
+
+def only_goes(files: Path) -> None:
+    os.chdir(files / "a")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/cwd"), reason="Linux has it")
+def test_the_link_to_the_working_directory_reads_it(world: fh.World) -> None:
+    batch = fh.Batch((fh.Call("only_goes", {}, "goes"), fh.Call("asks_the_system", {}, "asks")))
+    tools = fh.Toolbox({"only_goes": only_goes, "asks_the_system": asks_the_system})
+    report = fh.explore(batch, tools, world)
+    assert len(report.outcomes) == 2
+    assert report.verdict is fh.Verdict.UNSAFE

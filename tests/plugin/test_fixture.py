@@ -121,6 +121,38 @@ def test_tools_that_are_not_deterministic_cannot_be_judged(shop):
     )
 
 
+def test_a_world_in_which_every_call_fails_cannot_be_judged(shop):
+    shop.makepyfile(
+        """
+        import fuzzharness as fh
+        import shop
+
+        def test_credits(fuzz):
+            fuzz(shop.SAFE, shop.TOOLS, fh.World(accounts={}))
+        """
+    )
+    result = shop.runpytest_subprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["E * fuzzharness.errors.NotJudged: turn-2 cannot be judged: every call fails *KeyError*setup*"]
+    )
+
+
+def test_calls_that_touch_nothing_of_the_world_give_a_warning(shop):
+    shop.makepyfile(
+        """
+        import fuzzharness as fh
+        import shop
+
+        def test_nothing(fuzz):
+            fuzz(fh.Batch((fh.Call("one"), fh.Call("one"))), fh.Toolbox({"one": lambda: 1}), shop.world)
+        """
+    )
+    result = shop.runpytest_subprocess()
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*FuzzWarning: the batch is inconclusive: no call touched anything*"])
+
+
 def test_batches_given_as_before_are_run_first(shop):
     shop.makepyfile(
         """

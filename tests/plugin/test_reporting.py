@@ -101,3 +101,61 @@ def test_the_plugin_keeps_no_attribute_on_config_or_item(suite):
         """
     )
     suite.runpytest_subprocess().assert_outcomes(passed=3, failed=1)
+
+
+INTERRUPTED = """
+import _thread, itertools, os, signal
+import shop
+
+counter = itertools.count()
+
+def add_credit(account, amount, accounts):
+    if next(counter) == 1200:
+        # a call itself cannot interrupt the process, nor can threads that are its own
+        _thread.start_new_thread(os.kill, (os.getpid(), signal.SIGINT))
+    return shop.add_credit(account, amount, accounts)
+
+TOOLS = shop.fh.Toolbox({"add_credit": add_credit})
+BATCH = shop.credits("7", "7", "7", "7")
+
+def test_before(fuzz):
+    fuzz(shop.SAFE, shop.TOOLS, shop.world)
+
+def test_broken_off(fuzz):
+    fuzz(BATCH, TOOLS, shop.world)
+
+def test_after(fuzz):
+    fuzz(shop.SAFE, shop.TOOLS, shop.world)
+"""
+
+
+def test_an_interrupted_search_prints_what_it_found_and_pytest_is_interrupted_as_ever(shop):
+    shop.makepyfile(test_broken_off=INTERRUPTED)
+    result = shop.runpytest_subprocess("--fuzz-report=reports")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*= fuzzharness: interrupted =*",
+            "test_broken_off.py::test_broken_off::turn-1",
+            "  UNSAFE: *",
+            "shared-state, lost-update: 2 calls, 1 preemption*",
+            "pytest 'test_broken_off.py::test_broken_off' --fuzz-replay fz1.*",
+            "fuzzharness: 2 batches, 1 finding, *",
+            "*! KeyboardInterrupt !*",
+        ]
+    )
+    lines = (shop.path / "reports" / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["kind"] for line in lines].count("finished") == 2
+    assert "**Interrupted:**" in (shop.path / "reports" / "summary.md").read_text()
+
+
+def test_an_interrupted_scenario_prints_what_it_found(scenario, credits):
+    tools = INTERRUPTED.split("TOOLS =")[0].replace("import shop\n", "")
+    tools = tools.replace(
+        "return shop.add_credit(account, amount, accounts)",
+        "accounts[account] = accounts[account] + amount",
+    )
+    result = scenario(credits("7", "7", "7", "7"), tools=tools).runpytest_subprocess()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["shared-state, lost-update: *", "fuzzharness: 1 batch, 1 finding, *"])

@@ -61,6 +61,4 @@ def test_a_scenario_fails_with_the_difference(scenario, credits):
     project.runpytest_subprocess().assert_outcomes(passed=1)
     result = project.runpytest_subprocess("--fuzz-strict-replay")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["*NOT AS EXPECTED: not as recorded: call_1B add_credit differs: recorded 'refused',*"]
-    )
+    result.stdout.fnmatch_lines(["*NOT AS EXPECTED: not as recorded: call_1B add_credit differs:*"])

@@ -110,6 +110,30 @@ def test_a_batch_of_which_nothing_was_compared_is_not_as_expected(write):
     assert result.stdout.splitlines()[-1].endswith(": all as expected")
 
 
+BROKEN = """
+def add_credit(account, amount, accounts):
+    raise LookupError("no such table: accounts")
+"""
+
+
+@pytest.mark.parametrize(
+    ("recorded", "code"),
+    [(None, FINDINGS), ("credited", FINDINGS), ("LookupError: no such table: accounts", CLEAN)],
+    ids=["not recorded", "recorded otherwise", "recorded as that"],
+)
+def test_a_batch_of_which_every_call_fails_is_as_expected_only_if_it_is_recorded_so(write, recorded, code):
+    answers = [] if recorded is None else [told(id, recorded) for id in "ab"]
+    result = fuzzharness("run", write(RACE, *answers, tools=BROKEN))
+    assert result.exit_code == code
+    lines = result.stdout.splitlines()
+    assert ("  INCONCLUSIVE: nothing was compared" in lines) is (code == FINDINGS)
+    assert lines[-1].endswith("1 not as expected" if code else "all as expected, 1 inconclusive")
+    if code == FINDINGS:
+        assert "turn-1: nothing was compared: every call fails in the recorded order" in lines[-2]
+        assert "raised LookupError: no such table: accounts" in lines[-2]
+        assert "Look at the setup of the World" in lines[-2]
+
+
 def test_the_last_line_names_batches_that_were_not_decided(write):
     result = fuzzharness("run", write(SAFE), "--strategy", "bounded", "--max-executions", "1")
     assert result.exit_code == CLEAN
@@ -144,6 +168,13 @@ def test_a_folder_is_searched_and_its_scenarios_run_in_order(write):
     titles = [line for line in result.stdout.splitlines() if line.endswith("::turn-1")]
     assert titles == ["a/a.scenario.toml::turn-1", "b/b.scenario.toml::turn-1"]
     assert result.stdout.splitlines()[-1] == "2 batches, 0 findings, 2 runs: all as expected"
+
+
+def test_the_last_line_says_how_many_batches_of_one_call_are_left_out(write):
+    path = write(*(turn(call("7", n, f"c{n}")) for n in range(2)), SAFE)
+    last = fuzzharness("run", path).stdout.splitlines()[-1]
+    assert last.startswith("1 batch, 0 findings, ")
+    assert last.endswith(": all as expected; 2 batches of one call left out")
 
 
 def test_a_recording_is_run_with_tools_and_world_given(write):
@@ -489,6 +520,25 @@ def test_results_that_are_not_as_recorded_are_told_and_fail_only_under_strict_re
     ]
 
 
+@pytest.mark.parametrize("results", [("120", "130"), ("110", "120")], ids=["no ending", "the race"])
+def test_a_recording_that_holds_the_race_is_told_as_that(write, folder, results):
+    recorded = [told(id, result) for id, result in zip("ab", results, strict=True)]
+    path = write(RACE, *recorded, tools=CREDITS, more=EXPECTED)
+    result = fuzzharness("run", path, "--strict-replay", "--report", "reports")
+    text = " ".join(result.stdout.split())
+    last = json.loads((folder / "reports/events.jsonl").read_text().splitlines()[-1])["report"]
+    happened = last["fidelity"].get("happened")
+
+    assert ("The world or the tools are not what was recorded" in text) is (happened is None)
+    assert result.exit_code == (FINDINGS if happened is None else CLEAN)
+    assert (happened is None) is (results == ("120", "130"))
+    if happened is not None:
+        assert happened["fingerprint"] in last["findings"]
+        assert "The recording ended as in the finding lost-update" in text
+        assert f"({happened['token']}): the race happened" in text
+        assert "the race happened" in (folder / "reports/summary.md").read_text()
+
+
 def test_a_scenario_may_ask_for_strict_replay_itself(write):
     more = "[settings]\nstrict_replay = true\n"
     path = write(SAFE, told("a", "110"), told("b", "130"), tools=CREDITS, more=more)
@@ -543,3 +593,38 @@ def test_batches_made_of_one_that_is_expected_to_be_unsafe_may_be_anything(write
 def test_that_there_are_no_more_is_said(write):
     result = fuzzharness("run", write(turn(call("7", 10, "a"))), "--mutate", "9")
     assert "turn-1: 9 mutations were asked for, there are 2" in result.stderr
+
+
+# How the recording is read
+
+
+READ = "run", "session.jsonl", "--tools", "tools.py", "--world", "world.py:world"
+
+
+@pytest.fixture
+def broken(folder):
+    """A recording with a line that is malformed, beside its tools and world."""
+    (folder / "tools.py").write_text(TOOLS)
+    (folder / "world.py").write_text(WORLD)
+    lines = [json.dumps(RACE), '{"role": "assistant", "tool_calls": 7}']
+    (folder / "session.jsonl").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_malformed_recording_is_read_leniently_where_the_error_says_how():
+    line = one_paragraph(fuzzharness(*READ))
+    assert "--lenient" in line
+    assert "lenient=True" not in line
+    result = fuzzharness(*READ, "--lenient", "--format", "openai-chat")
+    assert result.exit_code == FINDINGS
+    command = next(line for line in result.stdout.splitlines() if line.startswith("fuzzharness replay "))
+    assert command.endswith(" --format openai-chat --lenient")
+    assert fuzzharness(*shlex.split(command)[1:]).exit_code == FINDINGS
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_format_that_is_not_recognised_is_named_by_an_option(folder):
+    (folder / "session.jsonl").write_text('{"what": 1}\n')
+    line = one_paragraph(fuzzharness(*READ))
+    assert "name its format with --format if" in line
+    assert "there is no format 'openai'" in one_paragraph(fuzzharness(*READ, "--format", "openai"))

@@ -46,10 +46,43 @@ def test_it_says_what_was_read_kept_left_out_and_written() -> None:
         "read      3 batches of 6 calls (openai-chat)",
         "kept      2 batches of 5 calls",
         "left out  1 batch too small",
+        "before    1 batch of 1 call, written only to be run before those kept, not explored",
         "wrote     turns.jsonl",
     ]
     assert result.stderr == ""
-    assert [batch.id for batch in fh.load_trace("turns.jsonl").batches] == ["turn-1", "turn-3"]
+    batches = fh.load_trace("turns.jsonl").batches
+    assert [batch.id for batch in batches if not batch.before] == ["turn-1", "turn-3"]
+
+
+TOOLS = """
+def deposit(amount, balance):
+    balance["now"] = balance.get("now", 0) + amount
+    return balance["now"]
+"""
+
+
+def test_what_is_kept_replays_on_the_state_that_was_recorded() -> None:
+    deposits = [[5], [10, 20], [1]]
+    balance, messages = 0, []
+    for turn, amounts in enumerate(deposits):
+        calls = [{"id": f"{turn}{n}", "type": "function"} for n in range(len(amounts))]
+        for call, amount in zip(calls, amounts, strict=True):
+            call["function"] = {"name": "deposit", "arguments": json.dumps({"amount": amount})}
+        messages.append({"role": "assistant", "tool_calls": calls})
+        for call, amount in zip(calls, amounts, strict=True):
+            balance += amount
+            messages.append({"role": "tool", "tool_call_id": call["id"], "content": str(balance)})
+    Path("session.json").write_text(json.dumps(messages))
+    Path("tools.py").write_text(TOOLS)
+    Path("world.py").write_text("import fuzzharness as fh\n\nworld = fh.World(balance={})\n")
+
+    assert importing("session.json", "-o", "turns.jsonl", "--batches", "2+").exit_code == CLEAN
+    words = ["run", "turns.jsonl", "--tools", "tools.py", "--world", "world.py:world", "--strict-replay"]
+    result = CliRunner(env={"COLUMNS": "100"}).invoke(main, words)
+    assert result.stdout.startswith("turns.jsonl::turn-2\n")
+    assert "turns.jsonl::turn-1" not in result.stdout
+    assert "fidelity" not in result.stdout
+    assert "not as recorded" not in result.stdout
 
 
 def test_secrets_are_masked_and_the_rest_stays_unless_asked() -> None:
@@ -200,3 +233,20 @@ def test_on_a_terminal_there_is_a_bar_of_which_nothing_stays() -> None:
     assert "a.jsonl: 20 batches read" in shown
     assert "50%" in shown
     assert shown.endswith("\x1b[2K")
+
+
+def test_a_format_that_it_is_not_is_told_with_the_one_it_looks_like() -> None:
+    result = importing(CHAT, "-o", "out.jsonl", "--format", "gemini")
+    assert result.exit_code == USAGE
+    assert "holds no tool call in the format gemini: it looks like openai-chat" in " ".join(
+        result.stderr.split()
+    )
+
+
+def test_several_are_told_in_the_plural() -> None:
+    calls = [
+        {"id": n, "type": "function", "function": {"name": "f", "arguments": json.dumps({"email": m})}}
+        for n, m in {"a": "ada@example.com", "b": "bob@example.com"}.items()
+    ]
+    Path("two.json").write_text(json.dumps([{"role": "assistant", "tool_calls": calls}]))
+    assert "replaced  2 emails\n" in importing("two.json", "-o", "out.jsonl", "--pseudonymise").stdout

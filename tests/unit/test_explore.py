@@ -87,6 +87,36 @@ def test_ctrl_c_leaves_nothing_behind_and_tells_what_was_found() -> None:
     assert (live, type(live)) == ({"x": 0}, dict)
 
 
+def test_the_serial_orders_of_six_calls_on_one_key_are_told_of_as_they_are_run() -> None:
+    heard: list[events.Event] = []
+    settings = fh.Settings(strategy="serial", max_executions=1)
+    fh.explore(batch(6), TOOLS, fh.World(ctx={"x": 0}), settings, on_event=heard.append)
+    names = [type(event).__name__ for event in heard]
+    told = [event for event in heard if isinstance(event, events.SerialProgressed)]
+    assert told == [events.SerialProgressed(6, orders, 720) for orders in range(10, 721, 10)]
+    assert names[1:73] == ["SerialProgressed"] * 72
+    assert names[73] == "BaselineReached"
+
+
+def test_ctrl_c_within_the_serial_orders_gives_only_the_reason_that_is_known() -> None:
+    heard: list[events.Event] = []
+
+    def listen(event: events.Event) -> None:
+        heard.append(event)
+        if isinstance(event, events.SerialProgressed) and event.orders == 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fh.explore(batch(6), TOOLS, fh.World(ctx={"x": 0}), on_event=listen)
+    finished = heard[-1]
+    assert isinstance(finished, events.Finished)
+    assert finished.report.verdict is fh.Verdict.INCONCLUSIVE
+    assert finished.report.reasons == (
+        "the search was interrupted after 30 serial orders, before any interleaving was run",
+    )
+    assert finished.report.notes == ()
+
+
 def test_no_thread_and_no_affinity_is_left_behind() -> None:
     before = _thread._count(), os.sched_getaffinity(0), threading.enumerate()
     fh.explore(batch(3), TOOLS, fh.World(ctx={"x": 0}))
@@ -249,3 +279,8 @@ def test_the_bounded_search_agrees_with_brute_force(program: list[list[Op]]) -> 
     }
     assert found == endings
     assert len({tuple(p) for p in permutations(range(len(program)))}) == report.serial_orders
+
+
+def test_a_setting_given_as_a_parameter_is_told_where_it_belongs() -> None:
+    with pytest.raises(fh.SettingsError, match=r"fh.Settings\(strategy=…\)"):
+        fh.explore(batch(2), TOOLS, fh.World(ctx={"x": 0}), strategy="dpor")  # type: ignore[arg-type]  # the mistake

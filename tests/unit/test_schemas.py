@@ -124,6 +124,7 @@ def valid(schema: Any) -> jsonschema.Draft202012Validator:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("schema", SCHEMAS, ids=json.dumps)
 def test_every_value_that_is_drawn_is_valid_and_json(schema: Any) -> None:
     validator = valid(schema)
@@ -265,6 +266,7 @@ DEFINITIONS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("schemas", DEFINITIONS.values(), ids=DEFINITIONS)
 def test_calls_of_a_tool_are_drawn_as_its_definition_says(schemas: Any) -> None:
     validator = valid(ORDER)

@@ -1,5 +1,7 @@
 """Settings: what they may be."""
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -34,3 +36,19 @@ def test_an_unknown_name_gets_a_hint() -> None:
 
 def test_changes_leave_the_rest() -> None:
     assert fh.Settings(seed=3).but(budget=1.5) == fh.Settings(seed=3, budget=1.5)
+
+
+def test_an_unknown_name_gets_the_hint_when_settings_are_made_too() -> None:
+    with pytest.raises(fh.SettingsError, match="Did you mean 'max_executions'"):
+        fh.Settings(max_execution=1)  # type: ignore[call-arg]  # the mistake
+
+
+@pytest.mark.parametrize("ignore", [("",), (1,)])
+def test_a_pattern_that_says_nothing_is_refused(ignore: Any) -> None:
+    with pytest.raises(fh.SettingsError, match="patterns that are not empty"):
+        fh.Settings(ignore=ignore)
+
+
+def test_settings_can_be_copied_and_sent_to_another_process() -> None:
+    settings = fh.Settings(seed=3, ignore=("db.*",))
+    assert copy.deepcopy(settings) == pickle.loads(pickle.dumps(settings)) == settings

@@ -56,7 +56,7 @@ def imported(tmp_path: Path) -> Callable[..., tuple[Summary, list[str]]]:
         output.parent.mkdir(exist_ok=True)
         summary = import_recordings(paths, output, selection, SECRETLY, **options)
         kept = fh.load_trace(output).batches if output.exists() else ()
-        return summary, [batch.id or "" for batch in kept]
+        return summary, [batch.id or "" for batch in kept if not batch.before]
 
     return imported
 
@@ -83,6 +83,40 @@ def test_small_batches_are_left_out(imported: Any) -> None:
     summary, ids = imported(CHAT, selection=Selection(at_least=2))
     assert ids == ["turn-1", "turn-3"]
     assert (summary.read, summary.kept, summary.left.small) == (3, 2, 1)
+
+
+def written(folder: Path, selection: Selection, *recordings: Path) -> list[tuple[str, bool]]:
+    """The batches that an import of ``recordings`` writes, and whether they are only to be run before."""
+    output = folder / "kept.jsonl"
+    import_recordings(recordings, output, selection, SECRETLY)
+    again = folder / "again.jsonl"
+    import_recordings([output], again, Selection(), SECRETLY)
+    first, second = ([(b.id or "", b.before) for b in fh.load_trace(f).batches] for f in (output, again))
+    assert first == second
+    return first
+
+
+TURNS = [batch(add(1)), batch(add(1), add(2)), batch(add(3)), batch(add(4), add(5)), batch(add(6))]
+
+
+@pytest.mark.parametrize(
+    "selection", [Selection(at_least=2), Selection(dedupe=True), Selection(sample=2, seed=3)], ids=str
+)
+def test_what_is_left_out_before_a_batch_that_is_kept_is_written_to_be_run_before_it(
+    selection: Selection, write: Any, tmp_path: Path
+) -> None:
+    found = written(tmp_path, selection, write(*TURNS))
+    kept = [id for id, before in found if not before]
+    assert 0 < len(kept) < len(TURNS)
+    assert [id for id, _ in found] == [f"turn-{n}" for n in range(1, int(kept[-1][-1]) + 1)]
+
+
+def test_what_is_left_out_of_a_recording_of_which_nothing_is_kept_is_not_written(
+    write: Any, tmp_path: Path
+) -> None:
+    one, other = write(TURNS[0], name="one.jsonl"), write(*TURNS[2:4], name="other.jsonl")
+    found = written(tmp_path, Selection(at_least=2), one, other)
+    assert found == [("other-turn-1", True), ("other-turn-2", False)]
 
 
 ALIKE = batch(add(7, 10), add(7, 20))
@@ -284,12 +318,12 @@ def test_a_scenario_is_written_that_needs_only_tools_and_world(tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("filled_in")
-@pytest.mark.parametrize(("paths", "selection"), [([CHAT], Selection(2)), ([CHAT, CHAT], Selection())])
-def test_where_batches_are_missing_none_runs_before_another(
-    paths: list[Path], selection: Selection, tmp_path: Path
+@pytest.mark.parametrize(("paths", "before"), [([CHAT], True), ([CHAT, CHAT], False)])
+def test_of_several_recordings_none_runs_before_another(
+    paths: list[Path], before: bool, tmp_path: Path
 ) -> None:
-    import_recordings(paths, tmp_path / "shop.jsonl", selection, SECRETLY, scenario=True)
-    assert not load_scenario(tmp_path / "shop.scenario.toml").before
+    import_recordings(paths, tmp_path / "shop.jsonl", Selection(2), SECRETLY, scenario=True)
+    assert load_scenario(tmp_path / "shop.scenario.toml").before is before
 
 
 def test_a_scenario_that_is_there_is_not_written_over(tmp_path: Path) -> None:

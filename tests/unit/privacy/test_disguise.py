@@ -89,7 +89,7 @@ def text_of(batches: list[Batch]) -> str:
     plain = "".join(native_lines.whole(batch, batch.id or "x") for batch in batches)
     decoded = [
         base64.urlsafe_b64decode(match[0] + "=" * (-len(match[0]) % 4)).decode(errors="replace")
-        for match in re.finditer(r"[\w-]{16,}", plain)
+        for match in re.finditer(r"[A-Za-z0-9_-]{16,}", plain)
         if len(match[0]) % 4 != 1
     ]
     together = "\n".join([plain, *decoded])

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -124,6 +125,7 @@ def test_that_a_tool_returned_none_is_not_that_nothing_is_known(recording: fh.Re
     assert [call.match for call in replayed.fidelity.calls] == [fh.Match.DIFFERS]
 
 
+@pytest.mark.filterwarnings("ignore::fuzzharness.FuzzWarning")
 def test_arguments_that_are_not_json_are_kept_as_invalid(recording: fh.Recording, path: Path) -> None:
     recording.tool(lambda value: str(value), name="put")(value=b"x")
     assert (only(path).args, only(path).invalid_args) == (None, "{'value': b'x'}")
@@ -366,7 +368,8 @@ def test_half_a_line_at_the_end_is_passed_over_and_cut_off_when_recording_goes_o
             recording.tools(TOOLS)["add"](amount=amount)
         with path.open("a") as stream:
             stream.write('{"open": "turn-7", "ca')
-        assert len(fh.load_trace(path).batches) == amount
+        trace = fh.load_trace(path)
+        assert (len(trace.batches), trace.skipped) == (amount, 1)
     assert [batch.id for batch in fh.load_trace(path).batches] == ["turn-1", "turn-2"]
 
 
@@ -467,3 +470,47 @@ def test_every_line_may_wait_for_the_disk(path: Path) -> None:
     with fh.record(path, fsync=True) as recording:
         recording.tools(TOOLS)["add"](amount=1)
     assert only(path).result == 1
+
+
+# What a runner forgets
+
+
+def put(key: str, db: Any) -> None:
+    """Takes a resource that is not JSON."""
+
+
+def test_an_argument_that_is_not_json_is_warned_of_once_for_tool_and_parameter(
+    recording: fh.Recording,
+) -> None:
+    tools = recording.tools({"put": put, "again": put})
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        for name in tools:
+            tools[name]("a", object())
+            tools[name]("b", object())
+    told = [str(warning.message) for warning in seen]
+    assert [text.partition(",")[0] for text in told] == [f"{n} is called with db" for n in ("put", "again")]
+    assert all(text.endswith('resources=("db",)') for text in told)
+    assert {warning.filename for warning in seen} == {__file__}
+
+
+@pytest.mark.parametrize("resources", [("bd",), ("db", "key", "other"), "db"])
+def test_a_resource_that_no_tool_has_as_a_parameter_is_refused(
+    recording: fh.Recording, resources: Any
+) -> None:
+    with pytest.raises(fh.RecordingError, match=r"is no name of a parameter\. .*key, db"):
+        recording.tools({"put": put}, resources=resources)
+    with pytest.raises(fh.RecordingError):
+        recording.tool(put, resources=resources)
+
+
+def test_a_resource_of_one_tool_of_several_is_taken(recording: fh.Recording) -> None:
+    assert recording.tools({**TOOLS, "put": put}, resources=("db",)).keys() == {*TOOLS, "put"}
+
+
+def test_a_call_unlike_the_one_that_the_batch_says_is_warned_of(recording: fh.Recording, path: Path) -> None:
+    tools = recording.tools(TOOLS)
+    unlike = pytest.warns(fh.FuzzWarning, match=r"batch says add\(amount=1\), and add\(amount=5\) is called")
+    with recording.batch([fh.Call("add", {"amount": 1})]), unlike:
+        tools["add"](amount=5)
+    assert only(path).args == {"amount": 1}

@@ -1,5 +1,7 @@
 """The report folder: whole or not at all."""
 
+from pathlib import Path
+
 import pytest
 
 import fuzzharness as fh
@@ -84,3 +86,8 @@ def test_an_interrupted_run_is_kept_and_marked(tmp_path):
     folder.write("line")
     folder.close(interrupted=True)
     assert "Interrupted" in (tmp_path / "summary.md").read_text()
+
+
+def test_a_folder_where_the_system_makes_no_file_is_refused_at_once():
+    with pytest.raises(fh.SettingsError, match="/proc takes no file"):
+        ReportFolder(Path("/proc/x")).check()

@@ -8,7 +8,15 @@ from dataclasses import replace
 import pytest
 
 from fuzzharness.access import ANY, MISSING, Place
-from fuzzharness.events import BaselineReached, Finished, Found, OutcomeReached, Progressed, Started
+from fuzzharness.events import (
+    BaselineReached,
+    Finished,
+    Found,
+    OutcomeReached,
+    Progressed,
+    SerialProgressed,
+    Started,
+)
 from fuzzharness.finding import Change, Comparison, Deviation, Escape, Fidelity, Match, Renamed
 from fuzzharness.model import Outcome, Raised, Returned, Unfinished
 from fuzzharness.report.jsonl import kind, line, outcome_fields, safe
@@ -18,6 +26,7 @@ HEAD = {"schema", "kind", "source"}
 FIELDS = {
     "started": {"batch", "settings"},
     "baseline-reached": {"orders", "endings", "outcome"},
+    "serial-progressed": {"calls", "orders", "limit"},
     "progressed": {"executions", "limit", "endings"},
     "outcome-reached": {"execution", "token", "outcome"},
     "found": {"finding"},
@@ -38,6 +47,7 @@ def events(report, finding):
         OutcomeReached(finding.outcome, 3, finding.schedule.token),
         Found(finding),
         Finished(report),
+        SerialProgressed(6, 10, 720),
     ]
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from fuzzharness.events import Progressed
+from fuzzharness.events import Progressed, SerialProgressed
 from fuzzharness.report.progress import Progress
 
 
@@ -54,3 +54,11 @@ def test_on_a_terminal_one_line_is_kept_up_to_date_and_then_erased(clock, out):
         progress(Progressed(100, 5000, 1))
     assert "100 of at most 5,000 runs" in out.getvalue()
     assert out.getvalue().endswith("\x1b[2K")
+
+
+def test_the_serial_orders_give_signs_of_life_too(clock, out):
+    progress = Progress(Console(file=out), clock)
+    with progress.over("x::turn-1"):
+        clock.now = 31.0
+        progress(SerialProgressed(6, 310, 720))
+    assert out.getvalue() == "x::turn-1: 310 of at most 720 serial orders of 6 calls\n"

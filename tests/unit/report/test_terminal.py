@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+import fuzzharness as fh
 from fuzzharness.access import Access, Kind, Step
 from fuzzharness.finding import Change
 from fuzzharness.model import Batch, Call
@@ -125,3 +126,18 @@ def test_no_color_is_honoured_on_a_terminal(report, monkeypatch):
 
 def test_the_width_is_held_between_80_and_120():
     assert [width_for(columns) for columns in (40, 80, 100, 400)] == [80, 80, 100, 120]
+
+
+def test_a_report_is_rendered_for_whoever_explores_without_a_command_line(report, finding):
+    lines = fh.render(report, width=100).splitlines()
+    assert lines[0] == "turn-1"
+    assert lines[1].startswith("  UNSAFE: 1 finding")
+    assert any(line.startswith("differs") for line in lines)
+    assert finding.explanation.split()[0] in fh.render(report)
+    assert lines[-1] == f"fh.replay({finding.schedule.token!r}, batch, tools, world)"
+
+
+def test_printing_a_report_says_in_one_line_what_it_is_and_how_to_see_more(report):
+    assert str(report) == (
+        f"'turn-1' is unsafe: 1 finding, {report.coverage}; print(fuzzharness.render(report)) shows it whole"
+    )

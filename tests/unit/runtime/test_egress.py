@@ -17,6 +17,7 @@ import fuzzharness as fh
 from fuzzharness.access import Place
 
 HERE = os.path.relpath(__file__)
+BATCH = fh.Batch((fh.Call("tool"), fh.Call("tool")))
 
 
 def last_line(tool: Callable[..., Any]) -> Place:
@@ -98,6 +99,47 @@ def test_what_is_touched_outside_is_told_once_with_tool_and_line(
     (escape,) = escapes(tool, again=3)
     assert (escape.what, escape.tool) == (what.format(outside=outside), "tool")
     assert escape.place == last_line(touch)
+
+
+def variable(outside: Path) -> None:  # noqa: ARG001  # as the others
+    os.environ["REGION"] = "eu"
+
+
+def directory(outside: Path) -> None:
+    os.chdir(outside)
+
+
+REMEDIES = {
+    write: "fh.Directory(",
+    remove: "fh.Directory(",
+    database: "fh.Database(url, setup=…)",
+    variable: "fh.Environment()",
+    directory: "fh.Environment()",
+}
+
+
+@pytest.mark.parametrize(("touch", "remedy"), REMEDIES.items(), ids=[tool.__name__ for tool in REMEDIES])
+def test_the_reason_names_the_resource_that_would_cover_it(
+    outside: Path, touch: Callable[[Path], None], remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGION", "us")
+    monkeypatch.chdir(Path.cwd())
+    report = fh.explore(BATCH, fh.Toolbox({"tool": lambda: touch(outside)}), fh.World())
+    assert [remedy in reason for reason in report.reasons if "outside the world" in reason] == [True]
+
+
+def test_the_reason_of_a_connection_names_http(server: tuple[str, int]) -> None:
+    tools = fh.Toolbox({"tool": lambda: socket.create_connection(server).close()})
+    report = fh.explore(BATCH, tools, fh.World())
+    assert any("fh.Http(url, reset=…, state=…)" in reason for reason in report.reasons)
+
+
+def test_a_place_is_one_and_the_same_after_a_tool_has_gone_elsewhere(
+    outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path.cwd())
+    report = fh.explore(BATCH, fh.Toolbox({"tool": lambda: directory(outside)}), fh.World())
+    assert [escape.place for escape in report.escapes] == [last_line(directory)]
 
 
 def test_a_connection_is_told_once_with_where_it_went(escapes: Any, server: tuple[str, int]) -> None:

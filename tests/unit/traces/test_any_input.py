@@ -180,12 +180,14 @@ def test_any_json_value(path: Path, value: Any, format: str | None) -> None:
     check(path, json.dumps(value).encode(), format)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=300)
 @given(messages=st.lists(values, min_size=1, max_size=4), format=st.sampled_from(FORMATS))
 def test_any_json_lines(path: Path, messages: list[Any], format: str | None) -> None:
     check(path, "\n".join(map(json.dumps, messages)).encode(), format)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=500)
 @given(document=mutations(), format=st.sampled_from(FORMATS))
 def test_any_mutation_of_a_sample(path: Path, document: str, format: str | None) -> None:

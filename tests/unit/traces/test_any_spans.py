@@ -120,6 +120,7 @@ def read(path: Path, format: str | None, lenient: bool) -> Trace | str:
         return str(error)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sample", SAMPLES)
 @settings(deadline=None, max_examples=60)
 @given(data=st.data())

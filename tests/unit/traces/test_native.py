@@ -98,6 +98,7 @@ def test_any_trace_is_read_as_it_was_written(path: Path, trace: Trace) -> None:
     assert written(path, [native_lines.whole(batch, batch.id or "") for batch in trace.batches]) == trace
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(trace=traces())
 def test_a_batch_written_as_it_happens_reads_as_one_written_whole(path: Path, trace: Trace) -> None:
@@ -110,6 +111,7 @@ def test_a_batch_written_as_it_happens_reads_as_one_written_whole(path: Path, tr
             assert (one.result, one.error, one.opaque) == (other.result, other.error, other.opaque)
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(trace=traces())
 def test_every_line_is_as_the_schema_says(trace: Trace) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 import types
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,37 @@ def test_a_call_that_switches_to_wal_mode_does_not_spoil_the_next_run(run_once: 
     assert seen.state["db"]["accounts"][7]["balance"] == 2
 
 
+@pytest.mark.parametrize(("before", "after"), [("DELETE", "WAL"), ("WAL", "DELETE")])
+def test_a_switch_of_the_journal_mode_is_no_ground_for_safety(
+    before: str, after: str, explore: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {before}")
+        connection.execute("CREATE TABLE accounts (id INTEGER PRIMARY KEY)")
+
+    def switch() -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA journal_mode({after})")
+
+    def ask() -> Any:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("SELECT 1 FROM accounts").fetchall()
+            return connection.execute("PRAGMA journal_mode").fetchone()
+
+    def same() -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA journal_mode = {before}")
+
+    def world() -> fh.World:
+        return fh.World(db=fh.Database(f"sqlite:///{path}"))
+
+    report = explore(world(), switch, ask)
+    assert not report.exhausted
+    assert any("WAL mode" in reason for reason in report.reasons)
+    assert explore(world(), same, ask).reasons == ()
+
+
 def test_two_connections_of_one_call_see_each_other_as_two_clients(run_once: Run) -> None:
     def tool(db: sa.Engine) -> list[Any]:
         query = sa.text("SELECT balance FROM accounts WHERE id = 7")
@@ -323,6 +355,27 @@ def test_a_commit_apart_from_its_last_statement_is_a_step_of_its_own(release: bo
     world = fh.World(db=fh.Database("sqlite://", setup=fill), ctx={"paid": 0})
     report = explore(world, pay, look)
     assert {o.results["look-1"].value for o in report.outcomes} == {(0, 100), (0, 1), (1, 100), (1, 1)}
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
+@pytest.mark.parametrize("writes", [1, 2, 3])
+def test_a_transaction_and_a_write_of_another_row_come_in_either_order(
+    writes: int, end: str, explore: Run
+) -> None:
+    def many(db: sa.Engine) -> None:
+        with db.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("BEGIN")
+            for balance in range(writes):
+                connection.exec_driver_sql("UPDATE accounts SET balance = ? WHERE id = 7", (balance,))
+            connection.exec_driver_sql(end)
+
+    def one(db: sa.Engine) -> None:
+        with db.begin() as connection:
+            connection.exec_driver_sql("UPDATE accounts SET balance = 0 WHERE id = 8")
+
+    report = explore(fh.World(db=fh.Database("sqlite://", setup=fill)), many, one)
+    assert (report.verdict, report.exhausted, report.reasons) == (fh.Verdict.SAFE, True, ())
+    assert report.executions == (1 if writes == 1 else 2)  # the lock is held over a gate
 
 
 def test_a_statement_that_fails_half_way_is_noted_with_what_it_wrote(run_once: Run) -> None:

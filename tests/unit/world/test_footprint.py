@@ -155,6 +155,32 @@ CASES: list[tuple[str, Any, set[Any]]] = [
      {("read", "t", 7), ("write", "t", 7), ("check", "child", "*")}),
     ("REPLACE INTO t (id, x) VALUES (7, 1)", (),
      {("read", "t", 7), ("write", "t", 7), ("check", "child", "*")}),
+    # a statement that looks beyond the row that it names
+    ("INSERT INTO t (id, x) VALUES (7, (SELECT max(x) FROM t))", (),
+     {("read", "t", "*"), ("write", "t", "*")}),
+    ("INSERT INTO t (id, x) VALUES (7, 1) ON CONFLICT (id) DO UPDATE SET x = (SELECT max(x) FROM t)", (),
+     {("read", "t", "*"), ("write", "t", "*"), ("check", "child", "*")}),
+    ("INSERT INTO t (id, x) VALUES (7, 1) ON CONFLICT (id) DO UPDATE SET id = 9", (),
+     {("read", "t", "*"), ("write", "t", "*"), ("check", "child", "*")}),
+    ("UPDATE t SET rowid = 9 WHERE id = 7", (),
+     {("check", "t", "*"), ("write", "t", "*"), ("check", "child", "*")}),
+    # a predicate on what is not the table's
+    ("UPDATE t SET x = v.x FROM (VALUES (7, 1)) AS v (id, x) WHERE v.id = 7", (),
+     {("read", "t", "*"), ("write", "t", "*")}),
+    ("SELECT * FROM (VALUES (1)) AS v (id) WHERE id = 1 AND EXISTS (SELECT 1 FROM t)", (),
+     {("read", "t", "*")}),
+    ("SELECT * FROM t CROSS JOIN (VALUES (7)) AS v (id) WHERE v.id = 7", (), {("read", "t", "*")}),
+    # casts, to what the column holds and to something else
+    ("SELECT x FROM t WHERE id = CAST(? AS BIGINT)", ("7",), {("read", "t", 7)}),
+    ("SELECT x FROM named WHERE name = CAST(? AS TEXT)", ("7",), {("read", "named", "7")}),
+    ("SELECT x FROM named WHERE name = CAST(? AS INTEGER)", ("07",), {("read", "named", "*")}),
+    ("SELECT x FROM named WHERE name = CAST(? AS VARCHAR(1))", ("ab",), {("read", "named", "*")}),
+    # numbers that are no keys, or are read differently by others
+    ("SELECT x FROM t WHERE id = ?", (float("inf"),), {("read", "t", "*")}),
+    ("SELECT x FROM t WHERE id = ?", (float("nan"),), {("read", "t", "*")}),
+    ("SELECT x FROM t WHERE id = ?", ("1_0",), {("read", "t", "*")}),
+    ("SELECT x FROM pair WHERE a = 1 AND b = ?", ("9223372036854775809",), {("read", "pair", "*")}),
+    ("SELECT x FROM named WHERE name = ?", ("ann ",), {("read", "named", "*")}),
     ("CREATE TABLE new (x)", (), ALL),
     ("DROP TABLE t", (), ALL),
     ("VACUUM", (), ALL),
@@ -197,3 +223,19 @@ def test_what_a_statement_does_to_its_transaction_and_connection(
     footprint = reader.read(sql)
     names = ("writes", "simple", "locks", "commits", "undoes", "alters", "reshapes", "leaves")
     assert {name for name in names if getattr(footprint, name)} == flags
+
+
+@pytest.mark.parametrize(
+    ("sql", "appends"),
+    [
+        ("INSERT INTO t (x) VALUES (1)", True),
+        ("INSERT INTO t (id, x) VALUES (7, 1)", False),
+        ("INSERT INTO t (rowid, x) VALUES (7, 1)", False),
+        ("INSERT INTO pair (a, b, x) VALUES (1, 2, 3)", False),
+        ("INSERT INTO folded (name, x) VALUES ('a', 1)", False),
+    ],
+)
+def test_rows_are_appended_only_where_the_database_makes_their_keys(
+    sql: str, appends: bool, reader: Reader
+) -> None:
+    assert reader.read(sql).appends is appends

@@ -21,6 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import fuzzharness as fh
 
+pytestmark = pytest.mark.long
+
 Run = Callable[..., Any]
 Server = Any  # of tests/conftest.py, which no test can import
 
@@ -392,3 +394,55 @@ def test_a_wrong_password_is_named_but_not_shown(own_postgres: Server, explore: 
         explore(world(url.replace("postgres:@", "keeper:wrong@")), add)
     assert "wrong" not in str(caught.value)
     assert balances(explore(world(url.replace("postgres:@", "keeper:right@")), add)) == {101}
+
+
+@pytest.mark.parametrize(
+    ("url", "surroundings"),
+    [
+        ("postgresql+psycopg:///shop", {"PGHOST": "db.example.com"}),
+        ("postgresql+psycopg:///shop", {"PGHOST": "localhost,db.example.com"}),
+        ("postgresql+psycopg://localhost/shop", {"PGHOSTADDR": "192.0.2.1"}),
+        ("postgresql+psycopg:///shop", {"PGSERVICE": "production"}),
+        ("postgresql+psycopg://?service=production", {}),
+        ("postgresql+psycopg://localhost/shop?hostaddr=192.0.2.1", {}),
+        ("postgresql+psycopg_async://localhost/shop?host=db.example.com", {}),
+    ],
+)
+def test_a_server_that_only_the_environment_names_is_refused_too(
+    url: str, surroundings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(fh.WorldError, match=r"on another machine.*disposable=True"):
+        fh.Database(url)
+    assert fh.Database(url, disposable=True)
+
+
+@pytest.mark.parametrize(
+    ("conninfo", "surroundings"),
+    [
+        ("dbname=other", {"PGHOST": "db.example.com"}),
+        ("host=localhost dbname=other", {"PGHOSTADDR": "192.0.2.1"}),
+        ("service=production", {}),
+    ],
+)
+def test_a_call_that_the_environment_leads_elsewhere_is_refused(
+    conninfo: str, surroundings: dict[str, str], postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere() -> str:
+        for name, value in surroundings.items():
+            monkeypatch.setenv(name, value)
+        try:
+            psycopg.connect(conninfo, connect_timeout=2)
+        except fh.FuzzHarnessError as error:
+            return type(error).__name__
+        except psycopg.Error:
+            return "asked"
+        return "connected"
+
+    batch = fh.Batch((fh.Call("elsewhere", {}),))
+    world = fh.World(db=fh.Database(postgres()))
+    report = fh.explore(batch, fh.Toolbox({"elsewhere": elsewhere}), world)
+    assert [getattr(o.results["call-1"], "value", o.results["call-1"]) for o in report.outcomes] == [
+        "NetworkRefused"
+    ]

@@ -112,3 +112,17 @@ def test_what_has_no_other_value_is_not_perturbed(value: Any, key: tuple[Any, ..
     assert not world.perturb("v", key)
     assert not world.perturb("nothing", key)
     world.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: fh.World(fh.Directory({})), r"Directory without a name. Expected .* fh.World\(db="),  # type: ignore[arg-type]  # the mistake
+        (lambda: fh.Directory("recordings"), "'recordings' as its files. Expected a mapping"),  # type: ignore[arg-type]  # the mistake
+        (lambda: fh.Http("http://localhost:1", reset=None, state="/s"), "reset=None. Expected a path"),
+        (lambda: fh.Http("http://localhost:1", reset="/r"), "state=None. Expected a path"),
+    ],
+)
+def test_a_mistake_in_a_world_is_told_in_words(make: Callable[[], Any], words: str) -> None:
+    with pytest.raises(fh.WorldError, match=words):
+        make()

@@ -1,0 +1,224 @@
+"""The sieve: what it lets pass unseen has nothing that looking through everything would find."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fuzzharness import Batch, Call
+from fuzzharness.privacy import Disguise, personal, sieve
+from fuzzharness.privacy.base64_text import hidden
+from fuzzharness.privacy.sieve import Sight, sight
+from fuzzharness.privacy.span import Span
+from fuzzharness.traces import native_lines
+
+SECRETS = [
+    *(
+        "hunter2-Tr0ub4dor",
+        "p4ss:w0rd",
+        "4711",
+        "x7",
+        "Falke",
+        "geheimnisvoll",
+        "größe-ß",
+        "日本語",
+        '"q\\"z/9',
+    ),
+    *("sk-proj-abcDEF123456ghiJKL", "AKIAIOSFODNN7EXAMPLE", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
+    *("xoxb-123456789012-abcdefGHIJ", "key-0123456789abcdef0123456789abcdef", "eyJhbGciOi.eyJzdWIi.dozjgNry"),
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq\n-----END RSA PRIVATE KEY-----",
+    *("https://hooks.slack.com/services/T0/B0/x", "SG.abcdefghijk.lmnopqrstuv", "hf_abcdefghijklmnopqrst"),
+]
+NAMES = [
+    "password",
+    "PassWord",
+    "api key",
+    "apiKey",
+    "API-KEY",
+    "access_key",
+    "user.token",
+    "pin",
+    "cvv2",
+    "secret",
+]
+NAMES += [
+    "credentials",
+    "auth",
+    "Cookies",
+    "one\ttime/code",
+    "pa\u017f\u017fword",
+    "to\u212aen",
+    "s\u0131gnature",
+    "sig",
+    "pwd",
+]
+JOINTS = [
+    "",
+    " ",
+    "=",
+    ": ",
+    "://",
+    "@",
+    ":",
+    '"',
+    "'",
+    "\\",
+    "/",
+    "\n",
+    "\x1b",
+    "\x7f",
+    "ü",
+    "\u2028",
+    "_",
+    "Bearer ",
+]
+JOINTS += [
+    "a",
+    "n",
+    "u0070",
+    "\\u0070",
+    "basic ",
+    "12345678",
+    "the/path/of/it/all",
+    "postgres://u:",
+    "\ud800",
+]
+
+words = st.lists(st.sampled_from(SECRETS + NAMES + JOINTS * 2), max_size=6).map("".join)
+
+
+def escaped(text: str) -> str:
+    """``text`` as JSON that escapes whatever it may."""
+    return '["' + "".join(f"\\u{ord(c):04x}" for c in text if ord(c) < 65536) + '"]'
+
+
+def in_base64(text: str) -> str:
+    return base64.b64encode(text.encode("utf-8", "replace")).decode()
+
+
+def wrapped(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        texts.map(lambda text: json.dumps([text])),
+        texts.map(lambda text: json.dumps({"a": text}, ensure_ascii=False, indent=2)),
+        texts.map(lambda text: json.dumps({text: 1})),
+        texts.map(lambda text: json.dumps([text]).replace("/", "\\/")),
+        st.tuples(st.sampled_from(NAMES), texts).map(lambda pair: json.dumps({pair[0]: pair[1]})),
+        texts.map(escaped),
+        texts.map(in_base64),
+        texts.map(lambda text: f"\n{in_base64(text).rstrip('=')} of"),
+    )
+
+
+texts = st.recursive(words, wrapped, max_leaves=3)
+leaves = texts | st.sampled_from([True, None, 4711, 12, 1234567, 47.11, 10**25]) | st.sampled_from(SECRETS)
+names = st.sampled_from(["note", "to", *NAMES]) | texts
+values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=2),
+    max_leaves=4,
+)
+calls = st.builds(
+    Call, st.sampled_from(["save", "credentials"]), st.dictionaries(names, values, max_size=2), texts, values
+)
+batches = st.lists(
+    st.lists(calls, min_size=1, max_size=2).map(lambda found: Batch(tuple(found), "turn-1")), max_size=4
+)
+
+
+@pytest.fixture(params=["re", "re2"], autouse=True)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Either engine, the sieve being made anew for it."""
+    if request.param == "re2":
+        pytest.importorskip("re2")
+    else:
+        monkeypatch.setitem(sys.modules, "re2", None)
+    sieve._caught.cache_clear()
+    personal._rough.cache_clear()
+    yield request.param
+    sieve._caught.cache_clear()
+    personal._rough.cache_clear()
+
+
+def disguised(found: list[Batch], *, through_the_sieve: bool) -> list[Batch]:
+    work = Disguise(b"a secret of these tests")
+    texts = [native_lines.calls(batch) for batch in found]
+    seen = [work.look(b, text if through_the_sieve else None) for b, text in zip(found, texts, strict=True)]
+    work.settle()
+    return [
+        work.batch(batch, sight) if not through_the_sieve or work.concerns(text, sight) else batch
+        for batch, text, sight in zip(found, texts, seen, strict=True)
+    ]
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(found=batches)
+def test_it_never_lets_a_secret_pass(found: list[Batch]) -> None:
+    assert disguised(found, through_the_sieve=True) == disguised(found, through_the_sieve=False)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "def key(self) -> str:\n    return self.name  # passes the token on",
+        'https://h.example/a:b?q=1, "C:\\\\temp", für alle: 12:30 @ home',
+        {"order_id": "#W1234567", "items": [{"key": 1, "pinned": True, "max": 47.11}], "user": "a_b_1234"},
+        json.dumps({"status": "pending", "uuid": "8f14e45f-ceea-467f-9f0b-2c5b0a3f2f11"}, indent=2),
+        "/home/dev/project/fuzzharness/privacy/secrets.py:12: one of the ways-of_doing_it_without_any",
+    ],
+)
+def test_it_lets_pass_what_calls_are_full_of(result: Any) -> None:
+    assert (
+        sight(native_lines.calls(Batch((Call("tool", {"path": "a/b"}, "toolu_01", result),)))) is Sight.CLEAR
+    )
+
+
+@pytest.mark.parametrize("before", ["", " ", "\n", "\x1f", "\\", "ü", "{\n", "="])
+def test_base64_is_seen_behind_any_character(before: str) -> None:
+    text = "the quick brown für alle"
+    data = json.dumps(before + in_base64(text), ensure_ascii=False).encode()
+    assert text in hidden(data)
+
+
+PARTS = [
+    "4556 7375 8689 9855",
+    "GB33 BUKB 2020 1555 5555 55",
+    "84.12.211.77",
+    "2001:db8::1",
+    "+44 20 7946 0958",
+]
+PARTS += [
+    "(415) 555-2671",
+    "415.555.2671",
+    "536-22-8726",
+    "17b Thistle Wood Street",
+    "1 Elm St",
+    "a@b.example",
+]
+PARTS += [
+    "Lindenstraße 7",
+    "Am-Weg 1",
+    "Sommerallee 12 a",
+    "a%40b.example",
+    "\u0664\u0665\u0665\u0666737586899855",
+    "12:30:01",
+    "v1.2.3.4",
+]
+PARTS += [" ", "x", "-", ".", "1", "ü", "\n", ": ", "Street"]
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@given(text=st.lists(st.sampled_from(PARTS), max_size=6).map("".join))
+def test_the_rough_form_of_personal_data_never_lets_any_pass(text: str) -> None:
+    assert list(personal.personal(text.ljust(100))) == list(_looked_through(text.ljust(100)))
+
+
+def _looked_through(text: str) -> Iterator[Span]:
+    for kind, pattern, check in personal._COMPILED:
+        yield from (Span(m.start(), m.end(), kind) for m in pattern.finditer(text) if check(m[0]))
