@@ -24,6 +24,14 @@ def literal(value: object) -> str:
     return without_addresses(_ordered(value, _DEEPEST) if "{" in text else text)
 
 
+def described(value: Any) -> str:
+    """``literal(value)``; never raises, whatever its ``__repr__`` does."""
+    try:
+        return literal(value)
+    except Exception as error:
+        return f"<{type(value).__qualname__} whose repr raises {type(error).__name__}>"
+
+
 def _ordered(value: Any, depth: int) -> str:
     kind = type(value)
     if not depth or kind not in _BRACKETS or not value:

@@ -24,8 +24,8 @@ class Call:
     ``args`` is the mapping of argument names to JSON values, or ``None`` when the recording had
     text there that is not a JSON object; that text is then kept in ``invalid_args``. ``result`` is
     what the recording says the call returned (never used to run it), ``error`` whether it failed,
-    ``opaque`` whether that is only the text of a value that is not JSON. The ``id`` is as recorded, a number
-    only where the format counts its calls (JSON-RPC).
+    ``opaque`` whether that is only the text of a value, None or one that is not JSON. The ``id`` is as
+    recorded, a number only where the format counts its calls (JSON-RPC).
     """
 
     tool: str

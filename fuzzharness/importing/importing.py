@@ -27,6 +27,7 @@ from fuzzharness.privacy.rules import Rule
 from fuzzharness.traces import native_lines, read_batches
 from fuzzharness.traces.folder import files
 from fuzzharness.traces.formats import READERS
+from fuzzharness.traces.reading import Reading
 
 SCENARIO: Final = ".scenario.toml"
 
@@ -42,6 +43,8 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
+Read = tuple[Batch, str, int]
+"""A batch, the name of its file, and which of all files that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,8 @@ def import_recordings(
     summary = Summary()
     disguise = disguising.start()
     with Spool(output.absolute().parent) as spool:
-        batches = _read(paths, format, lenient, summary, listener)
+        reading = read_batches(*paths, format=format, lenient=lenient)
+        batches = _read(reading, paths, summary, listener)
         try:
             chosen = set(_chosen(_spooled(batches, spool, disguise), selection, summary))
         except TraceError:
@@ -117,7 +121,7 @@ def import_recordings(
         disguise.settle()
         if chosen:
             wanted = _wanted(spool, chosen)
-            _write(wanted, output, beside, disguise, summary, several=len(paths) > 1)
+            _write(wanted, output, beside, disguise, summary, several=len(reading.files) > 1)
     summary.replaced = disguise.counts
     return summary
 
@@ -137,20 +141,14 @@ def _check_output(output: Path, paths: Iterable[Path], beside: Path | None) -> N
         )
 
 
-def _read(
-    paths: Sequence[Path], format: str | None, lenient: bool, summary: Summary, listener: Listener
-) -> Iterator[tuple[Batch, str, int]]:
-    readings = [read_batches(path, format, lenient) for path in paths]
-    size, done = sum(reading.size for reading in readings), 0
-    for number, (path, reading) in enumerate(zip(paths, readings, strict=True)):
-        for batch in reading:
-            summary.read += 1
-            summary.read_calls += len(batch.calls)
-            yield batch, path.name, number
-            listener(Progress(path, summary.read, done + reading.consumed, size))
-        done += reading.size
-        summary.skipped += reading.skipped
-        summary.formats |= dict.fromkeys((reading.format or "").split(", "))
+def _read(reading: Reading, paths: Sequence[Path], summary: Summary, listener: Listener) -> Iterator[Read]:
+    for batch in reading:
+        summary.read += 1
+        summary.read_calls += len(batch.calls)
+        yield batch, Path(reading.file).name, reading.files.index(reading.file)
+        listener(Progress(Path(reading.file), summary.read, reading.consumed, reading.size))
+    summary.skipped = reading.skipped
+    summary.formats |= dict.fromkeys((reading.format or "").split(", "))
     if not summary.read:
         raise TraceError(
             f"there is no tool call in {', '.join(map(str, paths))}. Expected an assistant message with at "
@@ -178,7 +176,7 @@ def _looks_like(path: Path) -> str | None:
         return None
 
 
-def _spooled(read: Iterable[tuple[Batch, str, int]], spool: Spool, disguise: Disguise) -> Iterator[Batch]:
+def _spooled(read: Iterable[Read], spool: Spool, disguise: Disguise) -> Iterator[Batch]:
     """Every batch, once it is on the spool; ``disguise`` sees all, for names that it tells only there."""
     for batch, file, recording in read:
         calls = native_lines.calls(batch)
@@ -223,7 +221,7 @@ def _write(
         for kept, before in wanted:
             told, name = disguise.text(f"{kept.id}"), disguise.text(kept.file)
             id = _free(f"{Path(name).stem}-{told}" if several else told, taken)
-            source = {"file": name, "batch": told}
+            source = {"file": name} if several else {"file": name, "batch": told}
             stream.write(native_lines.around(_calls(kept, disguise), id, source, before))
             _count(kept, before, summary)
         if other is not None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fuzzharness.access import MISSING
 from fuzzharness.finding import Deviation
-from fuzzharness.oracle.readings import fields, readings, said, texts
+from fuzzharness.oracle.readings import fields, readings, said, texts, writes
 
 Path = tuple[object, ...]
 Pair = tuple[Any, Any]
@@ -27,8 +27,9 @@ def closest(recorded: Any, replayed: Any) -> tuple[Pair, tuple[Deviation, ...]]:
         pairs = [pair for pair in pairs if pair == (recorded, replayed) or not any(map(_is_scalar, pair))]
     found = [(pair, tuple(deviations(*pair))) for pair in pairs]
     best = min(found, key=lambda each: (bool(each[1]), not _parted(*each[0]), len(each[1])))
-    as_text = isinstance(recorded, str) and recorded in texts(replayed)
-    return ((recorded, recorded), ()) if best[1] and as_text else best
+    if best[1] and isinstance(recorded, str) and (recorded in texts(replayed) or writes(recorded, replayed)):
+        return (recorded, recorded), ()
+    return best
 
 
 def deviations(recorded: Any, replayed: Any, path: Path = ()) -> Iterator[Deviation]:

@@ -126,7 +126,7 @@ class _Reading:
             shape.append(value if isinstance(value, (Item, Mark)) else frozen(value))
 
     def _is_new_time(self, value: Any, path: tuple[Any, ...]) -> bool:
-        if not path or str(value) in self._naming.texts or not is_time(field_of(path)):
+        if not path or not is_time(field_of(path)) or str(value) in self._naming.texts:
             return False
         if isinstance(value, str):
             return is_iso(value)

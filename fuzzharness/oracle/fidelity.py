@@ -24,6 +24,8 @@ from fuzzharness.oracle.readings import readings
 _ERROR_FIRST: Final = re.compile(
     r"\W*(error|exception|failed|failure|traceback|\w*(Error|Exception)\b)", re.I
 )
+_TYPED: Final = re.compile(r"(?:\w+\.)*(?!Tool)(\w+(?:Error|Exception)): (.*)", re.S)
+"""The text of an error as a traceback ends and :func:`fuzzharness.record` writes it: type, then message."""
 _ERROR_WORD: Final = re.compile(r"error|exception|failed|failure|traceback", re.I)
 
 
@@ -97,12 +99,21 @@ def _tells(recorded: Any, raised: Raised, flagged: bool) -> bool:
         return any(_has(text, raised.type) for text in texts)
     forms = {raised.message, repr(raised.message)[1:-1], json.dumps(raised.message)[1:-1]}
     for text in texts:
+        if typed := _TYPED.fullmatch(text.strip()):
+            if typed[1] == raised.type and _opens(typed[2], raised.message.strip()):
+                return True
+            continue
         if text.strip() in forms:
             return True
         speaks = flagged or _has(text, raised.type) or _ERROR_WORD.search(text)
         if speaks and any(_has(text, form) for form in forms):
             return True
     return False
+
+
+def _opens(text: str, message: str) -> bool:
+    """Whether ``text`` is ``message``, or goes on with another sentence or line."""
+    return text.startswith(message) and re.match(r"\.?(\s*\Z|\s*\n|\. )", text[len(message) :]) is not None
 
 
 def _texts(recorded: Any) -> Iterator[str]:

@@ -11,11 +11,12 @@ import ast
 import datetime
 import enum
 import json
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fuzzharness.literal import literal
+from fuzzharness.literal import described, literal, without_addresses
 
 _DEEPEST: Final = 3
 """So often something is taken out of what it is wrapped in."""
@@ -42,7 +43,10 @@ def readings(value: Any) -> list[Any]:
 
 def texts(value: Any) -> set[str]:
     """The texts that a runner may have made of ``value``, which is as :func:`plain` keeps it."""
-    found = {str(value), literal(value)}
+    try:
+        found = {str(value), literal(value)}
+    except ValueError:  # a whole number of more digits than Python writes
+        return set()
     if isinstance(value, enum.Enum):
         found.update({str(value.value), value.name})
     if isinstance(value, datetime.date | datetime.time):
@@ -54,6 +58,15 @@ def texts(value: Any) -> set[str]:
     if isinstance(value, Mapping) and _CLASS in value:
         found.update(_of_object(value))
     return found
+
+
+def writes(text: str, value: Any) -> bool:
+    """Whether ``text`` is what ``repr`` makes of ``value``, whose objects are as :func:`plain` keeps them.
+
+    Of an object without a ``__repr__`` of its own such a text has the class alone.
+    """
+    text = without_addresses(text)
+    return len(text) <= _LONGEST and re.fullmatch(_repr(value), text) is not None
 
 
 def fields(value: Mapping[Any, Any]) -> dict[str, Any]:
@@ -116,6 +129,22 @@ def _of_object(value: Mapping[Any, Any]) -> tuple[str, str]:
     own = fields(value)
     named = [f"{name}={literal(item)}" for name, item in own.items()]
     return f"{value[_CLASS]}({', '.join(named)})", " ".join(named)
+
+
+def _repr(value: Any) -> str:
+    """A pattern of the texts that ``repr`` makes of ``value``."""
+    kind = type(value)
+    if kind is dict and isinstance(value.get(_CLASS), str):
+        name = re.escape(value[_CLASS].rpartition(".")[2])
+        own = ", ".join(f"{re.escape(key)}={_repr(item)}" for key, item in fields(value).items())
+        return rf"(?:[\w.<>]*?\b{name}\({own}\)|<[\w.<>]*?\b{name} object>)"
+    if kind is dict:
+        return r"\{" + ", ".join(f"{_repr(key)}: {_repr(item)}" for key, item in value.items()) + r"\}"
+    if kind is list:
+        return r"\[" + ", ".join(map(_repr, value)) + r"\]"
+    if kind is tuple:
+        return r"\(" + ", ".join(map(_repr, value)) + (r",\)" if len(value) == 1 else r"\)")
+    return re.escape(described(value))
 
 
 def _name(key: Any) -> str:

@@ -169,7 +169,7 @@ def record(path: str | os.PathLike[str], *, fsync: bool = False) -> Recording:
     ``@recording``.
 
     Every line leaves the process before its call goes on: a process that is killed loses at most what was
-    in flight. A result that is not JSON is kept as its text and marked ``opaque``. Without
+    in flight. A result that is not JSON, or None, is kept as its text and marked ``opaque``. Without
     :meth:`Recording.batch` the calls that are in flight together count as a batch, marked ``inferred``.
     Calls that a tool makes itself are not recorded, unless it opens a batch for them. An existing recording
     is gone on with.

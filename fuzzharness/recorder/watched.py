@@ -15,11 +15,11 @@ from functools import partial, wraps
 from typing import Any
 
 from fuzzharness.errors import FuzzWarning, RecordingError
-from fuzzharness.literal import without_addresses
+from fuzzharness.literal import described, without_addresses
 from fuzzharness.model import Call
 from fuzzharness.recorder.turns import Turn, Turns, Within
 from fuzzharness.tools.toolbox import Tool, is_async
-from fuzzharness.traces.native_lines import described, recordable
+from fuzzharness.traces.native_lines import recordable
 
 
 def watched(tool: Tool, name: str, turns: Turns, resources: Collection[str]) -> Tool:
@@ -112,7 +112,7 @@ def _end(turns: Turns, turn: Turn, id: str | int, ending: Call) -> None:
 
 
 def _returned(value: Any) -> Call:
-    plain = recordable(value)
+    plain = value is not None and recordable(value)  # no result is one that was not recorded
     return Call("", None, result=value if plain else described(value), opaque=not plain)
 
 

@@ -32,15 +32,17 @@ def load_trace(path: str | os.PathLike[str], *, format: str | None = None, lenie
 
     Raises :class:`fuzzharness.TraceError`, which names the file and the line or the JSON path.
     """
-    reading = read_batches(path, format, lenient)
+    reading = read_batches(path, format=format, lenient=lenient)
     batches = tuple(reading)
     return Trace(batches, reading.format, reading.skipped)
 
 
-def read_batches(path: str | os.PathLike[str], format: str | None = None, lenient: bool = False) -> Reading:
+def read_batches(*paths: str | os.PathLike[str], format: str | None = None, lenient: bool = False) -> Reading:
     """The batches that :func:`load_trace` would return, one at a time, whatever the size of the files.
 
-    Raises :class:`fuzzharness.TraceError` for ``path`` and ``format`` at once, for content as soon
+    Several ``paths`` are read as one directory is: a batch that stands in two of them is read once.
+
+    Raises :class:`fuzzharness.TraceError` for ``paths`` and ``format`` at once, for content as soon
     as the batches before it have been taken.
     """
-    return Reading(os.fspath(path), format, lenient)
+    return Reading([os.fspath(path) for path in paths], format, lenient)

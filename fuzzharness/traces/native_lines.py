@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from fuzzharness.literal import literal
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces.document import DEPTH_LIMIT, DIGIT_LIMIT, encoded
 from fuzzharness.traces.native import KIND, VERSION
@@ -111,14 +110,6 @@ def _line(value: Mapping[str, Any]) -> str:
 def recordable(value: Any) -> bool:
     """Whether ``value`` can stand in a line as it is: plain JSON, lists for tuples, within bounds."""
     return _plain(value, _DEEPEST)
-
-
-def described(value: Any) -> str:
-    """The text of a value that is not JSON; never raises, whatever its ``__repr__`` does."""
-    try:
-        return literal(value)
-    except Exception as error:
-        return f"<{type(value).__qualname__} whose repr raises {type(error).__name__}>"
 
 
 def _plain(value: Any, depth: int) -> bool:

@@ -7,7 +7,7 @@ batches), repeats (which of them are new). Holds one document at a time, never a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count, groupby
 from operator import itemgetter
 
@@ -25,18 +25,18 @@ from fuzzharness.traces.stream import Stream, opened
 
 
 class Reading(Iterator[Batch]):
-    """The batches at ``path``, in order, each under its own id if no other has it, else ``turn-N``."""
+    """The batches at ``paths``, in order, each under its own id if no other has it, else ``turn-N``."""
 
-    def __init__(self, path: str, format: str | None, lenient: bool) -> None:
-        self._forced = None if format is None else named(format, Place(path))
-        self._files = files(path)
+    def __init__(self, paths: Sequence[str], format: str | None, lenient: bool) -> None:
+        self._forced = None if format is None else named(format, Place(paths[0]))
+        self.files = list(dict.fromkeys(file for path in paths for file in files(path)))
         self._leniency = Leniency(lenient)
         self._repeats = Repeats()
         self._formats: dict[str, None] = {}
         self._done = 0
         self._stream: Stream | None = None
         self._batches = self._numbered()
-        self.size = sum(map(size, self._files))
+        self.size = sum(map(size, self.files))
 
     def __next__(self) -> Batch:
         return next(self._batches)
@@ -45,6 +45,11 @@ class Reading(Iterator[Batch]):
     def format(self) -> str | None:
         """The name of the format, or of all formats seen so far, with commas between."""
         return ", ".join(self._formats) or None
+
+    @property
+    def file(self) -> str:
+        """The file in which the latest batch stands."""
+        return self._repeats.file
 
     @property
     def skipped(self) -> int:
@@ -57,7 +62,7 @@ class Reading(Iterator[Batch]):
         return self._done + (self._stream.consumed if self._stream else 0)
 
     def _numbered(self) -> Iterator[Batch]:
-        found = self._all() if len(self._files) > 1 else self._one(self._files[0])
+        found = self._all() if len(self.files) > 1 else self._one(self.files[0])
         taken: set[str] = set()
         for number, batch in enumerate(chain(found, self._repeats.rest()), 1):
             object.__setattr__(batch, "id", _free(batch.id, number, taken))  # nobody has it yet
@@ -65,7 +70,7 @@ class Reading(Iterator[Batch]):
 
     def _all(self) -> Iterator[Batch]:
         refused: TraceError | None = None
-        for file in self._files:
+        for file in self.files:
             try:
                 yield from self._one(file)
             except TraceError as error:
@@ -82,16 +87,16 @@ class Reading(Iterator[Batch]):
             found = records(documents(self._stream, self._leniency), self._leniency)
             reader, found = recognise(found, Place(file), self._forced)
             self._formats[reader.name] = None
-            yield from self._read(reader, found)
+            yield from self._read(reader, found, file)
         finally:
             self._stream.close()
             self._done += self._stream.size
             self._stream = None
 
-    def _read(self, reader: Reader, found: Iterable[Record]) -> Iterator[Batch]:
+    def _read(self, reader: Reader, found: Iterable[Record], file: str) -> Iterator[Batch]:
         for conversation, run in groupby(found, key=itemgetter(0)):
             batches = reader.batches(map(itemgetter(1), run), self._leniency)
-            yield from self._repeats.pass_over(batches, conversation.whole)
+            yield from self._repeats.pass_over(batches, conversation.whole, file)
 
 
 def _free(id: str | None, number: int, taken: set[str]) -> str:

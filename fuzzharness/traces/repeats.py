@@ -6,6 +6,7 @@ twice, a resumed session begins with a copy of the former. Knows no recording fo
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from fuzzharness.model import Batch, Call
 from fuzzharness.traces.digests import Digests
 
 HELD: Final = 1000
+_COUNTED: Final = re.compile(r"(?:[\w.-]*[_:.-])?\d{1,4}")
+"""Ids such as ``0``, ``call_1`` and ``functions.add:2``, which some servers count anew in each answer."""
 
 
 @dataclass(slots=True)
@@ -23,21 +26,25 @@ class Repeats:
 
     Two batches are the same where ids, tools, arguments and results are, or where one of them lacks
     results and the rest is the same; the one with more results is kept, in the place of the first.
-    Where calls have no ids, or numbers that another session counts again, all batches before them in their
+    Where calls have no ids, or such as another session counts again, all batches before them in their
     conversation must be the same too, since an agent may well ask the same again; so where batches have ids,
     as in a recording of ours, which says nothing twice. One list of messages is one history: it is no repeat
     of itself. A batch that lacks results is held until they come, while at most ``HELD`` batches wait
     behind it.
     """
 
+    file: str = ""
+    """Where the batch stood that was handed out last."""
     _seen: Digests = field(default_factory=Digests)
     _line: deque[_Held] = field(default_factory=deque)
     _open: dict[int, _Held] = field(default_factory=dict)
 
-    def pass_over(self, conversation: Iterable[Batch], whole: bool = False) -> Iterator[Batch]:
+    def pass_over(
+        self, conversation: Iterable[Batch], whole: bool = False, file: str = ""
+    ) -> Iterator[Batch]:
         """The batches of one conversation that are new, and those that were held before them.
 
-        ``whole``: it is one list of messages.
+        ``whole``: it is one list of messages. ``file``: where they stand.
         """
         before = 0
         times: Counter[int] = Counter()
@@ -48,7 +55,8 @@ class Repeats:
             if whole:
                 times[asked] += 1
                 asked = hash((asked, times[asked]))
-            if self._is_new(batch, asked):
+            if self._is_new(batch, asked, file):
+                self.file = file
                 yield batch
             elif self._line:
                 yield from self._ready(HELD)
@@ -57,7 +65,7 @@ class Repeats:
         """The batches that are still held, when nothing more follows."""
         return self._ready(0)
 
-    def _is_new(self, batch: Batch, asked: int) -> bool:
+    def _is_new(self, batch: Batch, asked: int, file: str) -> bool:
         """Whether ``batch`` can leave at once; else it is held, or a repeat."""
         missing = len(batch.calls) - sum(map(_is_answered, batch.calls))
         full = asked if missing else hash((asked, *map(_hash, batch.calls)))
@@ -71,7 +79,7 @@ class Repeats:
         self._seen.add(full)
         self._seen.add(asked)
         if missing or self._line:
-            self._hold(_Held(batch, asked, missing))
+            self._hold(_Held(batch, asked, missing, file))
             return False
         return True
 
@@ -84,6 +92,7 @@ class Repeats:
         while self._line and (not self._line[0].missing or len(self._line) > limit):
             held = self._line.popleft()
             self._open.pop(held.asked, None)
+            self.file = held.file
             yield held.batch
 
 
@@ -92,11 +101,14 @@ class _Held:
     batch: Batch
     asked: int
     missing: int
+    file: str
 
 
 def _is_told_apart(call: Call) -> bool:
     """Whether the id of a call, or its time where ids are counted, is that of no other."""
-    return call.id is not None and (isinstance(call.id, str) or call.started_at is not None)
+    if isinstance(call.id, str) and _COUNTED.fullmatch(call.id) is None:
+        return True
+    return call.id is not None and call.started_at is not None
 
 
 def _is_answered(call: Call) -> bool:

@@ -116,7 +116,7 @@ def test_what_is_left_out_of_a_recording_of_which_nothing_is_kept_is_not_written
 ) -> None:
     one, other = write(TURNS[0], name="one.jsonl"), write(*TURNS[2:4], name="other.jsonl")
     found = written(tmp_path, Selection(at_least=2), one, other)
-    assert found == [("other-turn-1", True), ("other-turn-2", False)]
+    assert found == [("other-turn-2", True), ("other-turn-3", False)]
 
 
 ALIKE = batch(add(7, 10), add(7, 20))
@@ -209,10 +209,20 @@ def test_batches_of_several_files_bear_the_names_of_both(imported: Any, write: A
     one, other = write(batch(add(1)), name="a.jsonl"), write(batch(add(2)), name="b.jsonl")
     third = write(batch(add(3)), name="more/a.jsonl")
     summary, ids = imported(one, other, third)
-    assert ids == ["a-turn-1", "b-turn-1", "a-turn-1-2"]
+    assert ids == ["a-turn-1", "b-turn-2", "a-turn-3"]
     assert summary.read == 3
     lines = (tmp_path / "out" / "turns.jsonl").read_text().splitlines()[1:]
-    assert [json.loads(line)["source"]["file"] for line in lines] == ["a.jsonl", "b.jsonl", "a.jsonl"]
+    assert [json.loads(line)["source"] for line in lines] == [{"file": f"{n}.jsonl"} for n in "aba"]
+
+
+def test_a_batch_that_stands_in_several_files_is_imported_once(
+    imported: Any, write: Any, tmp_path: Path
+) -> None:
+    one, other = write(batch(add(1)), name="a.jsonl"), write(batch(add(1)), batch(add(2)), name="b.jsonl")
+    summary, ids = imported(one, other)
+    assert (summary.read, ids) == (2, ["a-turn-1", "b-turn-2"])
+    again, same = imported(tmp_path / "*.jsonl")
+    assert (again.read, same) == (2, ids)
 
 
 def test_names_of_files_and_ids_are_in_disguise_too(tmp_path: Path) -> None:
@@ -318,7 +328,10 @@ def test_a_scenario_is_written_that_needs_only_tools_and_world(tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("filled_in")
-@pytest.mark.parametrize(("paths", "before"), [([CHAT], True), ([CHAT, CHAT], False)])
+@pytest.mark.parametrize(
+    ("paths", "before"),
+    [([CHAT], True), ([CHAT, SAMPLES / "anthropic-messages.json"], False), ([CHAT, CHAT], True)],
+)
 def test_of_several_recordings_none_runs_before_another(
     paths: list[Path], before: bool, tmp_path: Path
 ) -> None:

@@ -116,6 +116,15 @@ def test_a_result_that_is_not_json_is_kept_as_its_text_and_flagged(
     assert (only(path).result, only(path).opaque) == ("{'when': {1, 2}}", True)
 
 
+def test_that_a_tool_returned_none_is_not_that_nothing_is_known(recording: fh.Recording, path: Path) -> None:
+    look = recording.tool(lambda: None, name="look")
+    assert look() is None
+    assert (only(path).result, only(path).opaque) == ("None", True)
+    (batch,) = fh.load_trace(path).batches
+    replayed = fh.explore(batch, fh.Toolbox({"look": lambda: 5}), fh.World(context={}))
+    assert [call.match for call in replayed.fidelity.calls] == [fh.Match.DIFFERS]
+
+
 @pytest.mark.filterwarnings("ignore::fuzzharness.FuzzWarning")
 def test_arguments_that_are_not_json_are_kept_as_invalid(recording: fh.Recording, path: Path) -> None:
     recording.tool(lambda value: str(value), name="put")(value=b"x")

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 import fuzzharness
 from fuzzharness import Batch, Call, Trace
+from fuzzharness.literal import described
 from fuzzharness.traces import load_trace, native_lines
 
 Load = Callable[..., Trace]
@@ -248,7 +249,7 @@ def nested(depth: int) -> Any:
 )
 def test_what_is_not_json_is_not_recordable_and_yet_has_a_text(value: Any) -> None:
     assert not native_lines.recordable(value)
-    assert native_lines.described(value)
+    assert described(value)
 
 
 def test_a_text_is_found_whatever_repr_does() -> None:
@@ -256,4 +257,4 @@ def test_a_text_is_found_whatever_repr_does() -> None:
         def __repr__(self) -> str:
             raise ZeroDivisionError
 
-    assert native_lines.described(Odd()).endswith("whose repr raises ZeroDivisionError>")
+    assert described(Odd()).endswith("whose repr raises ZeroDivisionError>")

@@ -57,6 +57,13 @@ def test_ids_that_a_provider_uses_again_do_not_make_a_repeat(load: Load) -> None
     assert results(load([ask, say, other, say, ask, says("call_0", "3")])) == [["1"], ["1"], ["3"]]
 
 
+def test_ids_that_are_counted_do_not_make_a_repeat_in_lines_of_messages(load: Load) -> None:
+    ask, say = asks("call_0", "call_1"), [says("call_0"), says("call_1")]
+    assert results(load(lines(ask, *say, ask, *say))) == [["1", "1"], ["1", "1"]]
+    requests = [{"messages": [ask]}, {"messages": [ask, *say, ask]}]
+    assert results(load(lines(*requests))) == [["1", "1"], [None, None]]
+
+
 def test_calls_without_ids_are_repeats_where_all_before_them_are(load: Load) -> None:
     ask = {"role": "model", "parts": [{"functionCall": {"name": "status", "args": {}}}]}
     response = {"name": "status", "response": {"output": "busy"}}
