@@ -65,6 +65,23 @@ def anomaly_of(trail: Trail) -> Witness | None:
     return None
 
 
+def last_writes(trail: Trail, early: Event, late: Event) -> tuple[Event, Event]:
+    """Of two calls that write blindly what each left there: to open a file writes, and not yet the text."""
+    events = events_of(trail)
+    last = [e for e in events if _is_again(e, late)][-1]
+    return [e for e in events if _is_again(e, early) and e.step < last.step][-1], last
+
+
+def _is_again(event: Event, before: Event) -> bool:
+    """Whether ``event`` is the access ``before`` once more, at any step."""
+    return (event.call, event.resource, event.key, event.kind) == (
+        before.call,
+        before.resource,
+        before.key,
+        before.kind,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Did:
     """The reads and writes of one call in order; reads of values before mere checks, since they tell more."""
@@ -113,6 +130,16 @@ def non_repeatable_read(mine: Did, theirs: Did) -> Found:
                     yield first, between, second
 
 
+def circular_flow(mine: Did, theirs: Did) -> Found:
+    """G1c: a writes x, b writes x over it, a reads there what b wrote instead of its own."""
+    for write, over in _pairs(mine.writes, theirs.writes):
+        for read in mine.reads:
+            in_order = write.step < over.step < read.step
+            again = any(over.step < own.step <= read.step and own.same(read) for own in mine.writes)
+            if in_order and over.same(read) and write.same(read) and not again:
+                yield write, over, read
+
+
 def read_skew(mine: Did, theirs: Did) -> Found:
     """A5A: a reads x before and y after b writes both."""
     for old, change in _pairs(mine.reads, theirs.writes):
@@ -149,6 +176,7 @@ PATTERNS: tuple[tuple[str, Pattern], ...] = (
     ("read-skew", read_skew),
     ("write-skew", write_skew),
     ("dirty-write", dirty_write),
+    ("circular-information-flow", circular_flow),
 )
 """In the order they are looked for: a read of something half done tells more than what came of it."""
 

@@ -27,7 +27,7 @@ def explain(diagnosis: Diagnosis, ran: Ran, baseline: Ran, changes: Sequence[Cha
     told = _Story(ran, baseline)
     events = diagnosis.witness.events if diagnosis.witness is not None else ()
     sentences = [told.sentence(event, first=n == 0) for n, event in enumerate(events)]
-    sentences.append(_moral(diagnosis, told))
+    sentences.append(_moral(diagnosis, told, changes))
     sentences.append(told.recorded_order(events))
     sentences.append(_ending(changes))
     sentences.append(_only(diagnosis))
@@ -59,7 +59,7 @@ class _Story:
         if access is None or access.value is None:
             return ""
         if event.kind is Kind.CHECK:
-            found = "nothing" if access.value in (MISSING, False) else "it"
+            found = "it" if _is_there(access) else "nothing"
             return "" if ANY in event.key else f" and found {found}"
         accesses = [a for step in self.ran.steps for a in step.accesses]
         others = [a.value for a in accesses if (a.resource, a.key) == (access.resource, access.key)]
@@ -72,10 +72,10 @@ class _Story:
         there = _nth(self.baseline, self.ran, event)
         if there is None or there.value == access.value or there.value is None:
             return ""
-        if event.kind is Kind.CHECK and ANY in event.key:
-            return ""
         if event.kind is Kind.CHECK:
-            found = there.value is not MISSING
+            found = _is_there(there)
+            if ANY in event.key or found == _is_there(access):
+                return ""
             return " (in the recorded order it is there)" if found else " (not so before)"
         return f" (in the recorded order it reads {brief(there.value, [access.value])})"
 
@@ -107,6 +107,10 @@ def _access(ran: Ran, event: Event) -> Access | None:
         if (access.resource, access.kind) == (event.resource, event.kind) and access.key == event.key:
             return access
     return None
+
+
+def _is_there(access: Access) -> bool:
+    return access.value is not MISSING and access.value is not False
 
 
 def _nth(baseline: Ran, ran: Ran, event: Event) -> Access | None:
@@ -157,7 +161,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
 
 
-def _moral(diagnosis: Diagnosis, told: _Story) -> str:
+def _moral(diagnosis: Diagnosis, told: _Story, changes: Sequence[Change]) -> str:
     witness = diagnosis.witness
     if diagnosis.anomaly == REFUSED:
         return (
@@ -166,8 +170,25 @@ def _moral(diagnosis: Diagnosis, told: _Story) -> str:
     if witness is None:
         return "No serial order ends like this, and no known pattern of reads and writes accounts for it."
     a, b = (told.name(call) for call in witness.calls)
+    if diagnosis.anomaly == "last-writer-wins":
+        kept = _kept(told.ran, witness.events, changes)
+        if kept:
+            return f"Both are kept, each behind what was there: what differs is the order of the {kept}."
     text = _MORALS.get(diagnosis.anomaly)
     return text.format(a=a, b=b) if text else f"The order in which {a} and {b} meet there decides the ending."
+
+
+def _kept(ran: Ran, events: Sequence[Event], changes: Sequence[Change]) -> str:
+    """Of what the ending holds the same, in another order, if two calls append; nothing if they do not."""
+    texts = [getattr(_access(ran, event), "value", None) for event in events]
+    where = (events[0].resource, *events[0].key)
+    texts += next(([c.here, c.baseline] for c in changes if c.path == where), [None])
+    if not all(isinstance(text, str) for text in texts):
+        return ""
+    early, late, here, before = (str(text) for text in texts)
+    if not early or not late.startswith(early) or sorted(here) != sorted(before):
+        return ""
+    return "lines" if sorted(here.splitlines()) == sorted(before.splitlines()) else "parts"
 
 
 _MORALS = {
@@ -177,6 +198,9 @@ _MORALS = {
     "read-skew": "{a} saw one part from before {b} and another from after it; the two never stood together.",
     "write-skew": "Each decided on what the other was about to change, and neither saw the other's write.",
     "dirty-write": "What is left is part {a} and part {b}; neither of them wrote it whole.",
+    "circular-information-flow": (
+        "{a} does not read back what it wrote itself, but what {b} has put there since."
+    ),
     "last-writer-wins": "Neither looks at what was there: whoever comes last decides, and here that is {b}.",
     "stale-read": "{a} uses the value that {b} should have put there before.",
     "future-read": "{b} uses a value that {a}, later in the recorded order, has already changed.",

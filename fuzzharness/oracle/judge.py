@@ -12,7 +12,7 @@ from functools import cached_property
 from fuzzharness.access import Kind, Touch
 from fuzzharness.finding import Mode, Renamed
 from fuzzharness.model import Raised
-from fuzzharness.oracle.anomaly import REFUSED, UNNAMED, Event, Witness, anomaly_of, events_of
+from fuzzharness.oracle.anomaly import REFUSED, UNNAMED, Event, Witness, anomaly_of, events_of, last_writes
 from fuzzharness.oracle.benign import Likeness, told
 from fuzzharness.oracle.compare import as_tree, key_of, without
 from fuzzharness.oracle.experiment import Spot, follows_value, hands_over
@@ -124,7 +124,7 @@ class Judge:
             return Diagnosis(Mode.CONTEXT, "order-dependent", benign, None)
         changed = [w for w in late if not w.events[0].writes or not w.events[1].writes]
         if not changed:
-            witness = Witness("last-writer-wins", late[0].calls, late[0].events)
+            witness = Witness("last-writer-wins", late[0].calls, last_writes(ran.trail, *late[0].events))
             return _shown(Mode.SHARED_STATE, "last-writer-wins", benign, witness)
         telling = next((w for w in changed if self._differs(ran, _reader(w).call)), changed[0])
         mode = Mode.CONTEXT if self._uses_value(ran, telling) else Mode.TIMING
@@ -133,13 +133,13 @@ class Judge:
     def _inverted(self, ran: Ran) -> list[Witness]:
         """Conflicts between two calls that happened against the recorded order, strongest first."""
         events = events_of(ran.trail)
-        found: dict[tuple[int, int, bool], Witness] = {}
+        found: dict[tuple[int, int, bool, bool], Witness] = {}
         for n, early in enumerate(events):
             for late in events[n + 1 :]:
                 against = early.call > late.call and early.same(late)
                 if against and (early.writes or late.writes):
                     by_value = Kind.READ in (early.kind, late.kind)
-                    sign = (late.call, early.call, by_value)
+                    sign = (late.call, early.call, by_value, by_value and early.writes)
                     found.setdefault(sign, Witness("", (early.call, late.call), (early, late)))
         return sorted(found.values(), key=lambda w: (_strength(w), w.calls))
 
