@@ -17,7 +17,6 @@ from fuzzharness.traces.digests import Digests
 
 HELD: Final = 1000
 _COUNTED: Final = re.compile(r"(?:[\w.-]*[_:.-])?\d{1,4}")
-"""Ids such as ``0``, ``call_1`` and ``functions.add:2``, which some servers count anew in each answer."""
 
 
 @dataclass(slots=True)
@@ -104,11 +103,14 @@ class _Held:
     file: str
 
 
+def is_counted(id: str | int | None) -> bool:
+    """Whether an id is one that the next answer may bear again: ``0``, ``call_1``, ``functions.add:2``."""
+    return isinstance(id, int) or (id is not None and _COUNTED.fullmatch(id) is not None)
+
+
 def _is_told_apart(call: Call) -> bool:
     """Whether the id of a call, or its time where ids are counted, is that of no other."""
-    if isinstance(call.id, str) and _COUNTED.fullmatch(call.id) is None:
-        return True
-    return call.id is not None and call.started_at is not None
+    return call.id is not None and (not is_counted(call.id) or call.started_at is not None)
 
 
 def _is_answered(call: Call) -> bool:
@@ -116,7 +118,7 @@ def _is_answered(call: Call) -> bool:
 
 
 def _asked(call: Call) -> tuple[Any, ...]:
-    counted = call.started_at if isinstance(call.id, int) else None
+    counted = call.started_at if is_counted(call.id) else None
     return call.id, counted, call.tool, call.invalid_args or repr(call.args)
 
 

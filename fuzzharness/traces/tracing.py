@@ -14,6 +14,7 @@ from typing import Any
 
 from fuzzharness.model import Call
 from fuzzharness.traces.lineage import Lineage
+from fuzzharness.traces.repeats import is_counted
 from fuzzharness.traces.span import Execution, Message, Span
 
 _LATE = datetime.max.replace(tzinfo=UTC)
@@ -62,6 +63,7 @@ class Tracing:
     def __init__(self) -> None:
         self.messages: dict[Key, Asked] = {}
         self.named: dict[Id, list[Place]] = {}
+        self._counted: dict[Key, list[Span]] = {}
         self.waiting: dict[str, Execution] = {}
         self.lineage = Lineage()
         self.rooted = False
@@ -70,12 +72,24 @@ class Tracing:
         """Take a message that a model put out; spans around that of the model may repeat it."""
         ids = tuple(call.id for call in message.calls)
         key = (message.span.id, message.index) if None in ids else tuple(map(_content, message.calls))
+        if all(map(is_counted, ids)):
+            key = self._again(key, message.span)
         place = (*order(message.span), message.index)
         known = self.messages.get(key)
         if known is None:
             self.ask(key, place, message.calls)
         else:
             known.order = max(known.order, place)
+
+    def _again(self, key: Key, span: Span) -> Key:
+        """``key``, or another where messages alike, whose ids count anew, were put out at other times."""
+        spans = self._counted.setdefault(key, [])
+        number = next((n for n, known in enumerate(spans) if not _apart(known, span)), len(spans))
+        if number == len(spans):
+            spans.append(span)
+        elif order(span) > order(spans[number]):
+            spans[number] = span  # the one within tells more of when it was
+        return (*key, number) if number else key
 
     def ask(self, key: Key, place: Key, calls: Iterable[Call]) -> Asked:
         """Begin a batch of ``calls``."""
@@ -157,6 +171,13 @@ class Tracing:
 def order(span: Span) -> Key:
     """Spans by when they began; those that do not say so last."""
     return (span.started_at or _LATE, span.id)
+
+
+def _apart(one: Span, other: Span) -> bool:
+    """Whether one of two spans was over when the other began."""
+    first, second = sorted((one, other), key=order)
+    over, begun = first.ended_at, second.started_at
+    return over is not None and begun is not None and over <= begun and one.id != other.id
 
 
 def _asked_at(place: Place) -> Key:

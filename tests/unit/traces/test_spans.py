@@ -239,6 +239,19 @@ def test_ids_that_count_anew_in_each_message_name_the_calls_of_the_latest(step: 
     assert results(load(export(*spans[::step]))) == [[1], [2]]
 
 
+@pytest.mark.parametrize("step", [1, -1])
+def test_messages_alike_whose_ids_count_anew_are_as_many_as_were_put_out(step: int, load: Load) -> None:
+    asked = ("call_0", "add", {"v": 1})
+    spans = [
+        chat("around", 0, asked, endTimeUnixNano="90000000"),
+        chat("m1", 5, asked),
+        ran("r1", 20, "call_0", given={"gen_ai.tool.call.result": 1}),
+        chat("m2", 50, asked),
+        ran("r2", 70, "call_0", given={"gen_ai.tool.call.result": 1}),
+    ]
+    assert results(load(export(*spans[::step]))) == [[1], [1]]
+
+
 def test_message_that_a_proxy_tells_in_a_trace_of_its_own_is_read_once(load: Load) -> None:
     asked = ("a", "add", {"v": 1})
     spans = [chat("p", 1, asked, traceId="t0"), chat("m", 0, asked), ran("r", 20, "a")]
