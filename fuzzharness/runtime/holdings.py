@@ -34,31 +34,37 @@ _HELD: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
 )
 
 
+def holds(value: Any) -> bool:
+    """Whether ``value`` is such an object. Looks at none of its content."""
+    return _reader(value) is not None
+
+
 def holding(value: Any) -> Any:
     """What ``value`` holds, in containers of its own; None where it is no such object, or does not tell."""
+    read = _reader(value)
     try:
-        return _holding(value)
+        return None if read is None else read(value)
     except Exception:  # whatever a library says: closed, released, changed by a thread meanwhile
         return None
 
 
-def _holding(value: Any) -> Any:
+def _reader(value: Any) -> Callable[[Any], Any] | None:
     if isinstance(value, (str, bytes, type, *_ELSEWHERE)):
         return None
-    for kind, read in _HELD:
-        if isinstance(value, kind):
-            return read(value)
-    return _buffer(value)
+    found = next((read for kind, read in _HELD if isinstance(value, kind)), None)
+    return _buffer if found is None and _is_buffer(value) else found
+
+
+def _is_buffer(value: Any) -> bool:
+    try:
+        with memoryview(value) as view:
+            return not view.readonly
+    except Exception:  # no buffer, or one that is released
+        return False
 
 
 def _buffer(value: Any) -> Any:
-    try:
-        view = memoryview(value)
-    except TypeError:
-        return None
-    with view:
-        if view.readonly:
-            return None
+    with memoryview(value) as view:
         if view.nbytes > _COMPARED:
             return view.format, view.shape
         return view.format, view.shape, hashlib.blake2b(view.tobytes()).hexdigest()

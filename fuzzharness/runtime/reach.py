@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from typing import Any
 
-from fuzzharness.runtime.holdings import holding
+from fuzzharness.runtime.holdings import holds
 from fuzzharness.runtime.places import is_library
 from fuzzharness.runtime.stores import Stores, names_of, stores_of, words_of
 from fuzzharness.world.objects import base_class
@@ -224,7 +224,7 @@ def is_state(value: Any) -> bool:
     """Whether a value is data of the application, rather than its code or an object of a library."""
     if isinstance(value, (*_SCALARS, *_CONTAINERS)) or is_object(value):
         return True
-    return holding(value) is not None
+    return holds(value)
 
 
 def is_object(value: Any) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from fuzzharness.model import Batch, Call
+from fuzzharness.traces.history import Histories
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.span import Execution, Message, Part, Span, Told
@@ -25,17 +26,19 @@ _ADVICE = "Sort the recording by trace, or load it with lenient=True to leave su
 
 
 def assemble(
-    spans: Iterable[Node], read: Callable[[Node], Iterable[Part]], leniency: Leniency
+    spans: Iterable[Node], read: Callable[[Node, Histories], Iterable[Part]], leniency: Leniency
 ) -> Iterator[Batch]:
     """The batches in what ``read`` makes of ``spans``, without ids: trace by trace, in order.
+
+    ``read`` is given what the spans before have told of histories, to go on from there.
 
     A recording of up to :data:`WINDOW` spans is read whole before the first batch. Raises
     :class:`TraceError` where ``read`` does, and at a span of a trace that was let go.
     """
-    found = _Assembly()
+    found, histories = _Assembly(), Histories(leniency)
 
     def take(node: Node) -> None:
-        found.take(list(read(node)), node)
+        found.take(list(read(node, histories)), node)
 
     for _ in leniency.each(take, spans):
         if found.waits_long:

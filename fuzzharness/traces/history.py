@@ -8,7 +8,7 @@ same trace was given, so that it cannot say more. Knows no format.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from fuzzharness.traces import provider
@@ -36,6 +36,21 @@ def parts(span: Span, unread: Unread, leniency: Leniency) -> Iterator[Part]:
             yield Message(span, calls, index, history=True)
         for answer in provider.answers(message):
             yield Told(span, answer)
+
+
+def chat(
+    span: Span,
+    put_out: Iterable[Node],
+    given: Callable[[], Unread],
+    histories: Histories,
+    leniency: Leniency,
+) -> Iterator[Part]:
+    """What a model ``put_out``, and what is new of what it was ``given``. Raises :class:`TraceError`."""
+    for index, message in enumerate(put_out):
+        yield Message(span, provider.calls(message, leniency), index)
+    histories.begin()
+    yield from parts(span, given(), leniency)
+    histories.keep()
 
 
 class _Known(NamedTuple):

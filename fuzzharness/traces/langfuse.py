@@ -7,6 +7,7 @@ for them, in the shape of its provider; a ``TOOL`` ran one and does not name its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import history, provider
@@ -15,7 +16,7 @@ from fuzzharness.traces.history import Histories, Unread
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.reader import Fit
-from fuzzharness.traces.span import Chat, Execution, Message, Part, Span
+from fuzzharness.traces.span import Chat, Execution, Part, Span
 from fuzzharness.traces.times import moment
 
 name = "langfuse"
@@ -47,9 +48,7 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
-    histories = Histories(leniency)
-
-    def parts(record: Node) -> Iterator[Part]:
+    def parts(record: Node, histories: Histories) -> Iterator[Part]:
         return _parts(record.object("an observation, an object"), leniency, histories)
 
     several = leniency.each(_observations, records)
@@ -70,11 +69,11 @@ def _parts(record: Node, leniency: Leniency, histories: Histories) -> Iterator[P
     yield span
     if kind == "GENERATION":
         yield Chat(span)
-        for index, message in enumerate(_messages(record.get("output"))):
-            yield Message(span, provider.calls(message, leniency), index)
-        histories.begin()
-        yield from history.parts(span, _given(record.get("input"), span, histories), leniency)
-        histories.keep()
+        put_out, given = (
+            _messages(record.get("output")),
+            partial(_given, record.get("input"), span, histories),
+        )
+        yield from history.chat(span, put_out, given, histories, leniency)
 
 
 def _messages(node: Node) -> list[Node]:

@@ -8,6 +8,7 @@ their graph, since each may have a parent of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import arguments, history, provider
@@ -16,7 +17,7 @@ from fuzzharness.traces.history import Histories, Unread
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.reader import Fit
-from fuzzharness.traces.span import Chat, Execution, Message, Part, Span
+from fuzzharness.traces.span import Chat, Execution, Part, Span
 from fuzzharness.traces.times import moment
 
 name = "langsmith-runs"
@@ -34,9 +35,7 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
-    histories = Histories(leniency)
-
-    def parts(record: Node) -> Iterator[Part]:
+    def parts(record: Node, histories: Histories) -> Iterator[Part]:
         return _parts(record.object("a run, an object"), leniency, histories)
 
     return assemble(records, parts, leniency)
@@ -50,11 +49,8 @@ def _parts(run: Node, leniency: Leniency, histories: Histories) -> Iterator[Part
     yield span
     if kind == "llm":
         yield Chat(span)
-        for index, message in enumerate(_put_out(run)):
-            yield Message(span, provider.calls(message, leniency), index)
-        histories.begin()
-        yield from history.parts(span, _given(run, span, histories), leniency)
-        histories.keep()
+        put_out, given = _put_out(run), partial(_given, run, span, histories)
+        yield from history.chat(span, put_out, given, histories, leniency)
 
 
 def _span(run: Node) -> Span:

@@ -8,15 +8,16 @@ Completions keep the message, which then tells ids and order, the ``response`` s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import history, provider
 from fuzzharness.traces.assembly import assemble
-from fuzzharness.traces.history import Histories
+from fuzzharness.traces.history import Histories, Unread
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.reader import Fit
-from fuzzharness.traces.span import Chat, Execution, Message, Part, Span
+from fuzzharness.traces.span import Chat, Execution, Part, Span
 from fuzzharness.traces.times import moment
 
 name = "openai-agents-trace"
@@ -32,9 +33,7 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
-    histories = Histories(leniency)
-
-    def parts(record: Node) -> Iterator[Part]:
+    def parts(record: Node, histories: Histories) -> Iterator[Part]:
         return _parts(record.object("a trace or a span, an object"), leniency, histories)
 
     return assemble(records, parts, leniency)
@@ -54,16 +53,17 @@ def _parts(record: Node, leniency: Leniency, histories: Histories) -> Iterator[P
     if kind in _MODELS:
         yield Chat(span)
     if kind == "generation":
-        for index, message in enumerate(_messages(data.get("output"))):
-            yield Message(span, provider.calls(message, leniency), index)
-        histories.begin()
-        if data.has("input"):
-            yield from history.parts(span, histories.messages(span, "input", data.get("input")), leniency)
-        histories.keep()
+        put_out, given = _messages(data.get("output")), partial(_given, data, span, histories)
+        yield from history.chat(span, put_out, given, histories, leniency)
 
 
 def _messages(node: Node) -> list[Node]:
     return [] if node.absent else provider.messages(node)
+
+
+def _given(data: Node, span: Span, histories: Histories) -> Unread:
+    """What is new in the input, if there is one."""
+    return histories.messages(span, "input", data.get("input")) if data.has("input") else Unread(0, [])
 
 
 def _span(record: Node, agent: bool) -> Span:

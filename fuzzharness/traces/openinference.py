@@ -36,9 +36,7 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
-    histories = Histories(leniency)
-
-    def read(node: Node) -> Iterator[Part]:
+    def read(node: Node, histories: Histories) -> Iterator[Part]:
         return _parts(otlp.traced(node), leniency, histories)
 
     return assemble(otlp.spans(records, leniency), read, leniency)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Pairs = list[tuple[Key, Kind]]
 
+_MOST_KNOWN = 4_096
+
 HALF_READ: Final = (
     "a query is left half read over other accesses, and whom that keeps waiting is not explored"
 )
@@ -96,14 +98,14 @@ class WatchedCursor(sqlite3.Cursor):
 
     def _switches(self, sql: str) -> bool:
         """Whether a statement would lead the file, for all connections, into WAL mode or out of it."""
-        asked = _JOURNAL_MODE.search(sql)
+        asked = _journal_mode(sql)
         if asked is None:
             return False
         try:
             (mode,) = sqlite3.Connection.execute(self.connection, "PRAGMA main.journal_mode").fetchone()
         except sqlite3.Error:  # another connection keeps it for itself, as none does in WAL mode
             mode = ""
-        return (asked["mode"].lower() == "wal") is not (str(mode).lower() == "wal")
+        return (asked == "wal") is not (str(mode).lower() == "wal")
 
     @property
     def left(self) -> bool:
@@ -203,4 +205,8 @@ def _is_unseen(sql: str) -> bool:
     return _UNSEEN.search(sql) is not None
 
 
-_MOST_KNOWN = 4_096
+@lru_cache(maxsize=4096)
+def _journal_mode(sql: str) -> str | None:
+    """The journal mode that a statement asks for, in lower case."""
+    asked = _JOURNAL_MODE.search(sql)
+    return None if asked is None else asked["mode"].lower()

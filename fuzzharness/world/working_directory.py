@@ -31,7 +31,6 @@ class WorkingDirectory:
 
     def __init__(self, resource: str, gate: Gate, peek: Peeks) -> None:
         self.resource, self.gate, self._peek = resource, gate, peek
-        self.began_in = where()
         self._was_left = False
         self._unseen: dict[str, None] = {}
 
