@@ -41,7 +41,7 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     def entries(record: Node) -> list[Turn | Answer]:
         return list(_entries(record, leniency))
 
-    return join(entry for found in leniency.each(entries, records) for entry in found)
+    return join((entry for found in leniency.each(entries, records) for entry in found), leniency)
 
 
 def _entries(record: Node, leniency: Leniency) -> Iterator[Turn | Answer]:
@@ -72,6 +72,7 @@ def call(node: Node, started: datetime | None = None) -> Call:
 
 def answer(node: Node, ended: datetime | None = None) -> Answer:
     """What a ``tool_result`` block says. Raises :class:`TraceError`."""
-    id = node.get("tool_use_id").name("the id of the call that was answered")
+    id = node.get("tool_use_id")
+    key = id.name("the id of the call that was answered")
     error = node.get("is_error").flag("whether the call failed")
-    return Answer(id, payload(node.get("content")), error, ended)
+    return Answer(key, payload(node.get("content")), error, ended, id)

@@ -8,6 +8,7 @@ lines.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -129,8 +130,8 @@ class _Session:
         self._chain(record)
         if results:
             ended = moment(record.get("timestamp"), "the time of the line")
-            for answer in self._leniency.each(partial(anthropic_messages.answer, ended=ended), results):
-                self.turns.answer(answer)
+            found = self._leniency.each(partial(anthropic_messages.answer, ended=ended), results)
+            deque(self._leniency.each(self.turns.answer, found), maxlen=0)
 
 
 def _relayed(record: Node) -> Node:

@@ -62,7 +62,7 @@ def _holds_content(candidate: Node) -> bool:
 
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of one conversation; see :class:`fuzzharness.traces.reader.Reader`."""
-    for batch in join(_Unnamed().entries(records, leniency)):
+    for batch in join(_Unnamed().entries(records, leniency), leniency):
         yield Batch(tuple(_as_recorded(call) for call in batch.calls))
 
 
@@ -114,7 +114,7 @@ class _Unnamed:
         else:
             tool.name("the name of the tool that answered")
             key = waiting.pop(0) if waiting else _OURS
-        return Answer(key, *_result(node.get("response").value))
+        return Answer(key, *_result(node.get("response").value), at=id if _is_named(id) else tool)
 
 
 def _result(response: Any) -> tuple[Any, bool]:

@@ -44,7 +44,7 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     def entry(record: Node) -> Turn | Answer:
         return _entry(record, leniency)
 
-    return join(leniency.each(entry, records))
+    return join(leniency.each(entry, records), leniency)
 
 
 def _entry(record: Node, leniency: Leniency) -> Turn | Answer:
@@ -84,7 +84,8 @@ def _call(node: Node) -> Call:
 
 
 def _answer(body: Node) -> Answer:
-    id = body.get("tool_call_id").name("the id of the call that was answered")
+    id = body.get("tool_call_id")
+    key = id.name("the id of the call that was answered")
     status = body.get("status")
     error = not status.absent and status.one_of(("success", "error"), "the status of a result") == "error"
-    return Answer(id, payload(body.get("content")), error)
+    return Answer(key, payload(body.get("content")), error, at=id)

@@ -13,10 +13,12 @@ from typing import Any
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import provider
+from fuzzharness.traces.digests import Digests
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import MISSING, Node
 from fuzzharness.traces.reader import Fit
 from fuzzharness.traces.times import moment
+from fuzzharness.traces.turn import WHOLE
 
 name = "mcp-jsonrpc"
 
@@ -67,10 +69,15 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
+    asked = Digests()
+
     def entries(record: Node) -> list[Entry]:
         direction = record.peek("direction")
         way = direction if isinstance(direction, str) else None
-        return [entry for message, at in _messages(record) for entry in _entries(message, at, way)]
+        found = list(_messages(record))
+        for message, _ in found:
+            _check_asked(message, asked)
+        return [entry for message, at in found for entry in _entries(message, at, way)]
 
     found = (entry for several in leniency.each(entries, records) for entry in several)
     return _joined(found)
@@ -101,6 +108,17 @@ def _entries(message: Node, at: datetime | None, way: str | None) -> Iterator[En
         yield _Answered(_id(message.get("params").get("requestId")), "cancelled", True, at)
     elif (method is MISSING or method is None) and not id.absent:
         yield _answer(message, _id(id), at, way)
+
+
+def _check_asked(message: Node, asked: Digests) -> None:
+    """Raise :class:`TraceError` where ``message`` answers a request that neither side has made before it."""
+    id, method = message.get("id"), message.get("method")
+    if not isinstance(id.value, (str, int)):
+        return
+    if not method.absent:
+        asked.add(hash(id.value))
+    elif hash(id.value) not in asked:
+        raise id.refuse("the id of a request that stands before its response", WHOLE)
 
 
 def _id(node: Node) -> Id:

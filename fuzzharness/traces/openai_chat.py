@@ -39,7 +39,7 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     def entry(record: Node) -> Turn | Answer:
         return _entry(record, leniency)
 
-    return join(leniency.each(entry, records))
+    return join(leniency.each(entry, records), leniency)
 
 
 def _entry(record: Node, leniency: Leniency) -> Turn | Answer:
@@ -47,8 +47,9 @@ def _entry(record: Node, leniency: Leniency) -> Turn | Answer:
     if role not in _ROLES:
         record.object("a message, an object").get("role").one_of(_ROLES, "the role of a message")
     if role == "tool":
-        id = record.get("tool_call_id").name("the id of the call that was answered")
-        return Answer(id, payload(record.get("content")))
+        id = record.get("tool_call_id")
+        key = id.name("the id of the call that was answered")
+        return Answer(key, payload(record.get("content")), at=id)
     if not isinstance(record.peek("content"), str):
         for node in blocks(record.get("content")):
             block(node)

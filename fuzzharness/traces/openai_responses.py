@@ -51,7 +51,7 @@ def _fit_item(item: Node) -> Fit:
 
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of one conversation; see :class:`fuzzharness.traces.reader.Reader`."""
-    return join(_entries(records, leniency))
+    return join(_entries(records, leniency), leniency)
 
 
 def _entries(records: Iterable[Node], leniency: Leniency) -> Iterator[Turn | Answer]:
@@ -122,5 +122,6 @@ def _call(item: Node) -> Call:
 
 
 def _answer(item: Node) -> Answer:
-    id = item.get("call_id").name("the id of the call that was answered")
-    return Answer(id, payload(item.get("output"), _TEXT))
+    id = item.get("call_id")
+    key = id.name("the id of the call that was answered")
+    return Answer(key, payload(item.get("output"), _TEXT), at=id)

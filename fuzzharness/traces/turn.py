@@ -13,19 +13,28 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from fuzzharness.model import Batch, Call
+from fuzzharness.traces.digests import Digests
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 
 LOOKBACK: Final = 1000
 
 
+_BEFORE: Final = "the id of a call that stands before its result"
+WHOLE: Final = (
+    "Give the recording from where the conversation begins, or load it with lenient=True to leave such "
+    "results out and count them."
+)
+
+
 class Answer(NamedTuple):
-    """What the recording says came back for the call ``id``, and when."""
+    """What the recording says came back for the call ``id``, which stands ``at`` a place, and when."""
 
     id: str | int
     result: Any
     error: bool = False
     ended_at: datetime | None = None
+    at: Node | None = None
 
 
 Turn = tuple[Call, ...]
@@ -50,16 +59,10 @@ def turn(read: Callable[[Node], Call], nodes: Iterable[Node], leniency: Leniency
     return tuple(leniency.each(read_new, nodes))
 
 
-def join(entries: Iterable[Turn | Answer]) -> Iterator[Batch]:
+def join(entries: Iterable[Turn | Answer], leniency: Leniency) -> Iterator[Batch]:
     """The batches of one conversation, one for each turn that has calls; see :class:`Turns`."""
     turns = Turns()
-    for entry in entries:
-        if isinstance(entry, Answer):
-            turns.answer(entry)
-        elif entry:
-            turns.close(turns.open(entry))
-        else:
-            continue
+    for _ in leniency.each(turns.take, entries):
         yield from turns.ready()
     yield from turns.rest()
 
@@ -75,15 +78,22 @@ class Open:
 class Turns:
     """The turns of one conversation that wait for answers, in their order.
 
-    An answer goes to the latest call before it that has its id. Recordings are often cut or
-    repeat themselves: an answer without a call, or a second one for a call, is passed over. A turn
-    leaves as a batch without id when all its answers have come, or when ``LOOKBACK`` later ones
-    wait behind it.
+    An answer goes to the latest call before it that has its id. Recordings repeat themselves: a second
+    one for a call is passed over. A turn leaves as a batch without id when all its answers have come, or
+    when ``LOOKBACK`` later ones wait behind it.
     """
 
     def __init__(self) -> None:
         self._line: deque[Open] = deque()
         self._calls: dict[str | int, tuple[Open, int]] = {}
+        self._over = Digests()
+
+    def take(self, entry: Turn | Answer) -> None:
+        """A whole turn, or an answer. Raises :class:`TraceError`."""
+        if isinstance(entry, Answer):
+            self.answer(entry)
+        elif entry:
+            self.close(self.open(entry))
 
     def open(self, calls: Turn = ()) -> Open:
         """A turn with ``calls``, to which others may be added until it is closed."""
@@ -107,12 +117,15 @@ class Turns:
         turn.missing -= 1
 
     def answer(self, answer: Answer) -> None:
-        """Give ``answer`` to the call that waits for it, if one does."""
+        """Give ``answer`` to the call that waits for it. Raises :class:`TraceError` where none ever did."""
         found = self._calls.pop(answer.id, None)
         if found is not None:
             turn, position = found
             _give(turn.calls[position], answer)
             turn.missing -= 1
+            self._over.add(hash(answer.id))
+        elif answer.at is not None and hash(answer.id) not in self._over:
+            raise answer.at.refuse(_BEFORE, WHOLE)
 
     def ready(self, limit: int = LOOKBACK) -> Iterable[Batch]:
         """The turns at the head that need not wait any more."""
@@ -129,6 +142,7 @@ class Turns:
             for call in turn.calls if turn.missing else ():
                 if call.id is not None and self._calls.get(call.id, (None,))[0] is turn:
                     del self._calls[call.id]
+                    self._over.add(hash(call.id))
             if turn.calls:
                 yield Batch(tuple(turn.calls))
 

@@ -50,7 +50,7 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     def entries(record: Node) -> list[Turn | Answer]:
         return list(_entries(record, leniency))
 
-    return join(entry for found in leniency.each(entries, records) for entry in found)
+    return join((entry for found in leniency.each(entries, records) for entry in found), leniency)
 
 
 def _entries(record: Node, leniency: Leniency) -> Iterator[Turn | Answer]:
@@ -111,11 +111,12 @@ def _tool(node: Node) -> str:
 
 
 def _answer(part: Node) -> Answer:
-    id = part.get("toolCallId").name("the id of the call that was answered")
+    id = part.get("toolCallId")
+    key = id.name("the id of the call that was answered")
     if part.get("output").value is MISSING:
         error = part.get("isError").flag("whether the call failed")
-        return Answer(id, _value(part.get("result")), error)
-    return Answer(id, *_output(part.get("output")))
+        return Answer(key, _value(part.get("result")), error, at=id)
+    return Answer(key, *_output(part.get("output")), at=id)
 
 
 def _output(output: Node) -> tuple[Any, bool]:

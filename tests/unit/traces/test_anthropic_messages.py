@@ -77,11 +77,6 @@ def test_result_without_content_is_none(load: Load) -> None:
     )
 
 
-def test_result_without_a_call_is_passed_over(load: Load) -> None:
-    trace = load([user(result("of a message that was cut off")), asks(use()), user(result())])
-    assert (only_call(trace).result, trace.skipped) == ("1", 0)
-
-
 @pytest.mark.parametrize(
     ("recorded", "text"), [('{"v": ', '{"v": '), ("", ""), ([1], "[1]"), (None, "null"), (7, "7")]
 )

@@ -67,8 +67,8 @@ def test_a_list_may_hold_whole_conversations(load: Load) -> None:
 
 def test_results_are_not_joined_across_conversations(load: Load) -> None:
     late = {"role": "tool", "tool_call_id": "call_A", "content": "of another session"}
-    trace = load(lines({"messages": OPENAI}, {"messages": [late]}))
-    assert trace.batches[0].calls[0].result is None
+    trace = load(lines({"messages": OPENAI}, {"messages": [late]}), lenient=True)
+    assert (trace.batches[0].calls[0].result, trace.skipped) == (None, 1)
 
 
 @pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)

@@ -110,10 +110,6 @@ def test_new_session_or_an_id_used_again_begins_anew(load: Load) -> None:
     assert ids(load(lines([call(1), call(1), answer(1)]))) == [[1], [1]]
 
 
-def test_result_without_a_call_is_passed_over(load: Load) -> None:
-    assert ids(load(lines([answer(7), call(1), answer(1), answer(1)]))) == [[1]]
-
-
 @pytest.mark.parametrize(
     ("message", "complaint"),
     [

@@ -50,11 +50,6 @@ def test_call_without_a_result_has_none(load: Load) -> None:
     assert load([asks(call())]).batches[0].calls[0].result is None
 
 
-def test_result_without_a_call_is_passed_over(load: Load) -> None:
-    trace = load([answer("of a message that was cut off"), asks(call()), answer()])
-    assert (trace.batches[0].calls[0].result, trace.skipped) == ("1", 0)
-
-
 def test_second_result_of_a_call_is_passed_over(load: Load) -> None:
     assert load([asks(call()), answer(content="1"), answer(content="2")]).batches[0].calls[0].result == "1"
 
