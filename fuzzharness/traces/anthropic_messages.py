@@ -12,7 +12,7 @@ from datetime import datetime
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import arguments
-from fuzzharness.traces.content import block_type, of_type, only, payload
+from fuzzharness.traces.content import block_type, of_type, only, payload_at
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import MISSING, Node
 from fuzzharness.traces.reader import Fit
@@ -61,18 +61,17 @@ def _entries(record: Node, leniency: Leniency) -> Iterator[Turn | Answer]:
 
 def call(node: Node, started: datetime | None = None) -> Call:
     """The call that a ``tool_use`` block asks for. Raises :class:`TraceError`."""
-    id = node.get("id").name("the id of the call")
-    given = node.get("input")
-    if given.value is MISSING:
-        raise given.refuse("the input of the call, an object")
-    args, invalid = arguments.from_value(given.value)
-    tool = node.get("name").name("the name of the tool")
+    id = node.name_at("id", "the id of the call")
+    given = node.peek("input")
+    if given is MISSING:
+        raise node.get("input").refuse("the input of the call, an object")
+    args, invalid = arguments.from_value(given)
+    tool = node.name_at("name", "the name of the tool")
     return Call(tool, args, id, started_at=started, invalid_args=invalid)
 
 
 def answer(node: Node, ended: datetime | None = None) -> Answer:
     """What a ``tool_result`` block says. Raises :class:`TraceError`."""
-    id = node.get("tool_use_id")
-    key = id.name("the id of the call that was answered")
-    error = node.get("is_error").flag("whether the call failed")
-    return Answer(key, payload(node.get("content")), error, ended, id)
+    id = node.name_at("tool_use_id", "the id of the call that was answered")
+    error = node.value.get("is_error") is not None and node.get("is_error").flag("whether the call failed")
+    return Answer(id, payload_at(node, "content"), error, ended, node, "tool_use_id")

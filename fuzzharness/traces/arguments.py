@@ -32,6 +32,12 @@ def from_value(value: Any) -> Arguments:
     return Arguments(None, value if isinstance(value, str) else json.dumps(value))
 
 
+def at(node: Node, member: str) -> Arguments:
+    """As :func:`from_node` of the ``member`` of the object at ``node``."""
+    value = node.value.get(member)
+    return from_text(value) if isinstance(value, str) else from_node(node.get(member))
+
+
 def from_node(node: Node) -> Arguments:
     """The arguments at ``node``, JSON in a string or already read. Raises :class:`TraceError` if missing."""
     if node.value is MISSING:

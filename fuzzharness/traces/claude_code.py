@@ -8,13 +8,13 @@ lines.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from typing import Final
 
+from fuzzharness.errors import TraceError
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import anthropic_messages
 from fuzzharness.traces.content import block_type, of_type
@@ -66,13 +66,14 @@ class _Session:
         self._messages: dict[Hashable, _Message] = {}
         self._roots: dict[str, str] = {}
         self._seen = Digests()
+        self._unmarked = count()
 
     def take(self, record: Node) -> None:
         """Add what ``record`` says. Raises :class:`TraceError`."""
-        kind = block_type(record)
+        kind = record.peek("type")
         if kind not in _ROLES:
             record = _relayed(record)
-            kind = block_type(record)
+            kind = record.peek("type")
         if kind not in _ROLES:
             return
         content = record.get("message").object("the message of the line, an object").get("content")
@@ -95,7 +96,7 @@ class _Session:
 
     def _message(self, record: Node) -> _Message:
         """The message that a line of an assistant belongs to; the one before it in its chain ends there."""
-        chain, key = self._chain(record), _key(record)
+        chain, key = self._chain(record), _key(record) or f"line {next(self._unmarked)}"
         message = self._messages.get(chain)
         if message is None or message.key != key:
             if message is not None and message.turn is not None:
@@ -130,8 +131,11 @@ class _Session:
         self._chain(record)
         if results:
             ended = moment(record.get("timestamp"), "the time of the line")
-            found = self._leniency.each(partial(anthropic_messages.answer, ended=ended), results)
-            deque(self._leniency.each(self.turns.answer, found), maxlen=0)
+            for result in results:
+                try:
+                    self.turns.answer(anthropic_messages.answer(result, ended))
+                except TraceError:
+                    self._leniency.leave_out()
 
 
 def _relayed(record: Node) -> Node:
@@ -145,10 +149,12 @@ def _relayed(record: Node) -> Node:
     return Node(context | inner.value, inner)
 
 
-def _key(record: Node) -> str:
+def _key(record: Node) -> str | None:
     value = record.value
-    marks = value["message"].get("id"), value.get("requestId"), value.get("uuid")
-    return next((mark for mark in marks if isinstance(mark, str)), str(id(record)))
+    for mark in (value["message"].get("id"), value.get("requestId"), value.get("uuid")):
+        if isinstance(mark, str):
+            return mark
+    return None
 
 
 def _check_copy(call: Call, turn: Open, record: Node) -> None:

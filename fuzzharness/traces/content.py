@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from fuzzharness.errors import TraceError
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 
@@ -33,9 +34,19 @@ def block(node: Node) -> Node:
 
 def of_type(kind: str, content: Node, leniency: Leniency) -> list[Node]:
     """The blocks of ``content`` with that ``type``, all being made sure to be blocks."""
-    if isinstance(content.value, str):
-        return []
-    return [node for node in leniency.each(block, blocks(content)) if node.value["type"] == kind]
+    if not isinstance(content.value, list):
+        return blocks(content)
+    found = []
+    for n, item in enumerate(content.value):
+        stated = item.get("type") if isinstance(item, dict) else None
+        if not stated or not isinstance(stated, str):
+            try:
+                block(Node(item, content, n))
+            except TraceError:
+                leniency.leave_out()
+        elif stated == kind:
+            found.append(Node(item, content, n))
+    return found
 
 
 def block_type(node: Node) -> str | None:
@@ -49,6 +60,12 @@ def only(content: Node, types: Collection[str]) -> bool:
     if not isinstance(content.value, list):
         return content.absent or isinstance(content.value, str)
     return all(block_type(node) in types for node in content.items())
+
+
+def payload_at(node: Node, member: str) -> Any:
+    """As :func:`payload` of the ``member`` of the object at ``node``."""
+    value = node.value.get(member)
+    return value if isinstance(value, str) else payload(node.get(member))
 
 
 def payload(content: Node, text: Collection[str] = ("text",)) -> Any:

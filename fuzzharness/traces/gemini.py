@@ -114,7 +114,8 @@ class _Unnamed:
         else:
             tool.name("the name of the tool that answered")
             key = waiting.pop(0) if waiting else _OURS
-        return Answer(key, *_result(node.get("response").value), at=id if _is_named(id) else tool)
+        told = "id" if _is_named(id) else "name"
+        return Answer(key, *_result(node.get("response").value), at=node, key=told)
 
 
 def _result(response: Any) -> tuple[Any, bool]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import arguments
-from fuzzharness.traces.content import payload
+from fuzzharness.traces.content import payload_at
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import MISSING, Node
 from fuzzharness.traces.reader import Fit
@@ -84,8 +84,7 @@ def _call(node: Node) -> Call:
 
 
 def _answer(body: Node) -> Answer:
-    id = body.get("tool_call_id")
-    key = id.name("the id of the call that was answered")
+    id = body.name_at("tool_call_id", "the id of the call that was answered")
     status = body.get("status")
     error = not status.absent and status.one_of(("success", "error"), "the status of a result") == "error"
-    return Answer(key, payload(body.get("content")), error, at=id)
+    return Answer(id, payload_at(body, "content"), error, at=body, key="tool_call_id")

@@ -22,14 +22,18 @@ class Leniency:
     lenient: bool = False
     skipped: int = 0
 
+    def leave_out(self) -> None:
+        """Count a part whose :class:`TraceError` is being handled; if strict, raise that again."""
+        if not self.lenient:
+            raise
+        self.skipped += 1
+
     def each(self, read: Callable[[_Part], _Value], parts: Iterable[_Part]) -> Iterator[_Value]:
         """``read(part)`` of each part; a :class:`TraceError` of ``read`` ends it only if strict."""
         for part in parts:
             try:
                 value = read(part)
             except TraceError:
-                if not self.lenient:
-                    raise
-                self.skipped += 1
+                self.leave_out()
             else:
                 yield value

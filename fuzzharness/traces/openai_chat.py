@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import arguments
-from fuzzharness.traces.content import block, blocks, only, payload
+from fuzzharness.traces.content import block, blocks, only, payload_at
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import MISSING, Node
 from fuzzharness.traces.reader import Fit
@@ -47,29 +47,29 @@ def _entry(record: Node, leniency: Leniency) -> Turn | Answer:
     if role not in _ROLES:
         record.object("a message, an object").get("role").one_of(_ROLES, "the role of a message")
     if role == "tool":
-        id = record.get("tool_call_id")
-        key = id.name("the id of the call that was answered")
-        return Answer(key, payload(record.get("content")), at=id)
-    if not isinstance(record.peek("content"), str):
+        id = record.name_at("tool_call_id", "the id of the call that was answered")
+        return Answer(id, payload_at(record, "content"), at=record, key="tool_call_id")
+    if not isinstance(record.value.get("content"), str):
         for node in blocks(record.get("content")):
             block(node)
     return _turn(record, leniency) if role == "assistant" else ()
 
 
 def _turn(record: Node, leniency: Leniency) -> Turn:
-    if record.peek("function_call") not in (None, MISSING):
+    message = record.value
+    if message.get("function_call") is not None:
         raise record.get("function_call").refuse("tool_calls, as the format has had since late 2023")
-    if record.peek("tool_calls") in (None, MISSING):
+    if message.get("tool_calls") is None:
         return ()
     return turn(_call, record.get("tool_calls").items("a list of tool calls"), leniency)
 
 
 def _call(node: Node) -> Call:
-    id = node.object("a tool call, an object").get("id").name("the id of the call")
-    if node.peek("type") == "custom":
+    id = node.object("a tool call, an object").name_at("id", "the id of the call")
+    if node.value.get("type") == "custom":
         custom = node.get("custom").object("the custom call, an object")
         text = custom.get("input").text("the input of the call, a string")
         return Call(custom.get("name").name("the name of the tool"), None, id, invalid_args=text)
     function = node.get("function").object("the function call, an object with name and arguments")
-    args, invalid = arguments.from_node(function.get("arguments"))
-    return Call(function.get("name").name("the name of the tool"), args, id, invalid_args=invalid)
+    args, invalid = arguments.at(function, "arguments")
+    return Call(function.name_at("name", "the name of the tool"), args, id, invalid_args=invalid)

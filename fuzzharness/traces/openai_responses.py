@@ -122,6 +122,5 @@ def _call(item: Node) -> Call:
 
 
 def _answer(item: Node) -> Answer:
-    id = item.get("call_id")
-    key = id.name("the id of the call that was answered")
-    return Answer(key, payload(item.get("output"), _TEXT), at=id)
+    id = item.name_at("call_id", "the id of the call that was answered")
+    return Answer(id, payload(item.get("output"), _TEXT), at=item, key="call_id")

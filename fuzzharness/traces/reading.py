@@ -8,7 +8,7 @@ batches), repeats (which of them are new). Holds one document at a time, never a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, count, groupby
+from itertools import chain, groupby
 from operator import itemgetter
 
 from fuzzharness.errors import TraceError
@@ -100,7 +100,8 @@ class Reading(Iterator[Batch]):
 
 
 def _free(id: str | None, number: int, taken: set[str]) -> str:
-    names = chain([id] if id else [], (f"turn-{n}" for n in count(number)))
-    name = next(name for name in names if name not in taken)
+    name = id or f"turn-{number}"
+    while name in taken:
+        name, number = f"turn-{number}", number + 1
     taken.add(name)
     return name

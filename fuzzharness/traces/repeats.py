@@ -48,8 +48,9 @@ class Repeats:
         before = 0
         times: Counter[int] = Counter()
         for batch in conversation:
-            told_apart = batch.id is None and all(map(_is_told_apart, batch.calls))
-            asked = hash((0 if told_apart else before, *map(_asked, batch.calls)))
+            counted = [is_counted(call.id) for call in batch.calls]
+            alone = batch.id is None and all(map(_is_told_apart, batch.calls, counted))
+            asked = hash((0 if alone else before, *map(_asked, batch.calls, counted)))
             before = hash((before, asked))
             if whole:
                 times[asked] += 1
@@ -105,21 +106,23 @@ class _Held:
 
 def is_counted(id: str | int | None) -> bool:
     """Whether an id is one that the next answer may bear again: ``0``, ``call_1``, ``functions.add:2``."""
-    return isinstance(id, int) or (id is not None and _COUNTED.fullmatch(id) is not None)
+    if not isinstance(id, str):
+        return id is not None
+    return id[-1:].isdigit() and _COUNTED.fullmatch(id) is not None
 
 
-def _is_told_apart(call: Call) -> bool:
+def _is_told_apart(call: Call, counted: bool) -> bool:
     """Whether the id of a call, or its time where ids are counted, is that of no other."""
-    return call.id is not None and (not is_counted(call.id) or call.started_at is not None)
+    return call.id is not None and (not counted or call.started_at is not None)
 
 
 def _is_answered(call: Call) -> bool:
     return call.result is not None or call.error or call.ended_at is not None
 
 
-def _asked(call: Call) -> tuple[Any, ...]:
-    counted = call.started_at if is_counted(call.id) else None
-    return call.id, counted, call.tool, call.invalid_args or repr(call.args)
+def _asked(call: Call, counted: bool) -> tuple[Any, ...]:
+    at = call.started_at if counted else None
+    return call.id, at, call.tool, call.invalid_args or repr(call.args)
 
 
 def _hash(call: Call) -> int:

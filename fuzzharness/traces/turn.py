@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from fuzzharness.errors import TraceError
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces.digests import Digests
 from fuzzharness.traces.leniency import Leniency
@@ -28,13 +29,14 @@ WHOLE: Final = (
 
 
 class Answer(NamedTuple):
-    """What the recording says came back for the call ``id``, which stands ``at`` a place, and when."""
+    """What came back for the call ``id``, and when; ``at`` is the object whose ``key`` has the id."""
 
     id: str | int
     result: Any
     error: bool = False
     ended_at: datetime | None = None
     at: Node | None = None
+    key: str = ""
 
 
 Turn = tuple[Call, ...]
@@ -46,24 +48,30 @@ def turn(read: Callable[[Node], Call], nodes: Iterable[Node], leniency: Leniency
     Raises :class:`TraceError` where ``read`` does, and where a call has the id of one before it,
     which stands in the member ``id``; lenient reading leaves such a call out.
     """
-    taken: set[str | int | None] = set()
-
-    def read_new(node: Node) -> Call:
-        call = read(node)
-        if call.id in taken:
-            raise node.get(id).refuse("an id that no other call of the message has")
-        if call.id is not None:
-            taken.add(call.id)
-        return call
-
-    return tuple(leniency.each(read_new, nodes))
+    calls: dict[object, Call] = {}
+    for node in nodes:
+        try:
+            call = read(node)
+            key = object() if call.id is None else call.id
+            if key in calls:
+                raise node.get(id).refuse("an id that no other call of the message has")
+        except TraceError:
+            leniency.leave_out()
+        else:
+            calls[key] = call
+    return tuple(calls.values())
 
 
 def join(entries: Iterable[Turn | Answer], leniency: Leniency) -> Iterator[Batch]:
     """The batches of one conversation, one for each turn that has calls; see :class:`Turns`."""
     turns = Turns()
-    for _ in leniency.each(turns.take, entries):
-        yield from turns.ready()
+    for entry in entries:
+        if entry:
+            try:
+                turns.take(entry)
+            except TraceError:
+                leniency.leave_out()
+            yield from turns.ready()
     yield from turns.rest()
 
 
@@ -92,7 +100,7 @@ class Turns:
         """A whole turn, or an answer. Raises :class:`TraceError`."""
         if isinstance(entry, Answer):
             self.answer(entry)
-        elif entry:
+        else:
             self.close(self.open(entry))
 
     def open(self, calls: Turn = ()) -> Open:
@@ -125,7 +133,7 @@ class Turns:
             turn.missing -= 1
             self._over.add(hash(answer.id))
         elif answer.at is not None and hash(answer.id) not in self._over:
-            raise answer.at.refuse(_BEFORE, WHOLE)
+            raise answer.at.get(answer.key).refuse(_BEFORE, WHOLE)
 
     def ready(self, limit: int = LOOKBACK) -> Iterable[Batch]:
         """The turns at the head that need not wait any more."""

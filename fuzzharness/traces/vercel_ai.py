@@ -111,12 +111,11 @@ def _tool(node: Node) -> str:
 
 
 def _answer(part: Node) -> Answer:
-    id = part.get("toolCallId")
-    key = id.name("the id of the call that was answered")
+    id = part.name_at("toolCallId", "the id of the call that was answered")
     if part.get("output").value is MISSING:
         error = part.get("isError").flag("whether the call failed")
-        return Answer(key, _value(part.get("result")), error, at=id)
-    return Answer(key, *_output(part.get("output")), at=id)
+        return Answer(id, _value(part.get("result")), error, at=part, key="toolCallId")
+    return Answer(id, *_output(part.get("output")), at=part, key="toolCallId")
 
 
 def _output(output: Node) -> tuple[Any, bool]:
