@@ -27,11 +27,8 @@ class Kept:
     def replace(self, functions: Collection[tuple[Any, Any]]) -> None:
         """For each ``(original, stand_in)``: let the stand-in be used wherever the original is kept."""
         new = {id(old): (old, stand_in) for old, stand_in in functions}
-        holders = gc.get_referrers(*(old for old, _ in functions))
-        inner = [h for h in holders if isinstance(h, (tuple, staticmethod)) or _is_namespace(h)]
-        spaces = gc.get_referrers(*inner) if inner else []
-        classes = gc.get_referrers(*(s for s in spaces if _is_namespace(s)))
-        for holder in {id(h): h for h in (*holders, *spaces, *classes)}.values():
+        idents = frozenset(new)
+        for holder in (*_callables(idents), *_classes(idents)):
             self._undo += _put(holder, new)
         for name in _SETS:
             self._undo += _add(getattr(os, name, set()), new)
@@ -45,9 +42,34 @@ class Kept:
 _New = dict[int, tuple[Any, Any]]
 
 
-def _is_namespace(value: Any) -> bool:
-    """Whether a dict may be that of a class, or of the keyword defaults of a function."""
-    return isinstance(value, dict) and "__spec__" not in value
+def _callables(idents: frozenset[int]) -> Iterator[Any]:
+    """The partials of the process, and its functions with one of ``idents`` for a default."""
+    partials = {functools.partial, *functools.partial.__subclasses__()}
+    kinds = partials | {types.FunctionType}
+    for found in [thing for thing in gc.get_objects() if type(thing) in kinds]:
+        if (
+            type(found) in partials
+            or _among(idents, found.__defaults__ or ())
+            or (found.__kwdefaults__ and _among(idents, found.__kwdefaults__.values()))
+        ):
+            yield found
+
+
+def _classes(idents: frozenset[int]) -> Iterator[type]:
+    """The classes of the process with one of ``idents`` for an attribute, or with a static method."""
+    seen, ahead = set[type](), [object]
+    while ahead:
+        for owner in type.__subclasses__(ahead.pop()):
+            if owner not in seen:
+                seen.add(owner)
+                ahead.append(owner)
+                values = vars(owner).values()
+                if _among(idents, values) or staticmethod in map(type, values):
+                    yield owner
+
+
+def _among(idents: frozenset[int], values: Collection[Any]) -> bool:
+    return not idents.isdisjoint(map(id, values))
 
 
 def _put(holder: Any, new: _New) -> Iterator[Undo]:
