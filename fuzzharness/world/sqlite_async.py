@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from functools import cache, partial
 from inspect import getclosurevars
 from types import SimpleNamespace
@@ -156,12 +156,15 @@ def _give_back() -> None:
     _FOUND.clear()
 
 
-def connections_to(file: str, known: object) -> int:
-    """How many open connections of aiosqlite lead to ``file``, beside those that the pool ``known`` keeps."""
+def kinds() -> tuple[type, ...]:
+    """What connections of aiosqlite are, if anybody has imported it."""
     core = sys.modules.get("aiosqlite.core")
-    if not file or core is None:
-        return 0
-    found = [o for o in gc.get_objects() if isinstance(o, core.Connection) and _leads_to(o, file)]
+    return () if core is None else (core.Connection,)
+
+
+def connections_to(file: str, living: Iterable[Any], known: object) -> int:
+    """How many of the ``living`` ones of aiosqlite lead to ``file``; not those of the pool ``known``."""
+    found = [o for o in living if isinstance(o, kinds()) and _leads_to(o, file)]
     adapted = [[r for r in gc.get_referrers(o) if hasattr(r, "_execute_mutex")] for o in found]
     return sum(
         not any(sqlite_connect.keeps(known, record) for one in pair for record in gc.get_referrers(one))

@@ -11,7 +11,7 @@ import os
 import re
 import sqlite3
 import sqlite3.dbapi2
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
@@ -69,11 +69,19 @@ def restore(target: str) -> None:
         _REPLACED.restore()
 
 
-def connections_to(file: str, known: object) -> int:
-    """How many open connections lead to ``file`` itself, beside those that the pool ``known`` keeps."""
-    if not file:
-        return 0
-    found = [o for o in gc.get_objects() if isinstance(o, sqlite3.Connection) and _leads_to(o, file)]
+def living(kinds: Collection[type]) -> list[Any]:
+    """The objects of the process of these ``kinds`` and of what derives from them: one look at the heap."""
+    every, ahead = set[type](), list(kinds)
+    while ahead:
+        kind = ahead.pop()
+        every.add(kind)
+        ahead += type.__subclasses__(kind)
+    return [thing for thing in gc.get_objects() if type(thing) in every]
+
+
+def connections_to(file: str, living: Iterable[Any], known: object) -> int:
+    """How many of the ``living`` connections lead to ``file``, beside those that the pool ``known`` keeps."""
+    found = [o for o in living if isinstance(o, sqlite3.Connection) and _leads_to(o, file)]
     return sum(not any(keeps(known, record) for record in gc.get_referrers(o)) for o in found)
 
 

@@ -149,11 +149,14 @@ class SqliteStore:
         engine.pool = CallPool(self._connect, engine)
         sqlite_connect.redirect(self._target or self._path, self._make)
         sqlite_async.serve(self.gate)
-        for module in (sqlite_connect, sqlite_async):
-            for _ in range(module.connections_to(self._target, known=self._found_pool)):
-                self.gate.escape(
-                    f"a connection to {self._target} was open before: what it does cannot be seen"
-                )
+        for _ in range(self._open_before() if self._target else 0):
+            self.gate.escape(f"a connection to {self._target} was open before: what it does cannot be seen")
+
+    def _open_before(self) -> int:
+        """How many connections lead to the file itself, beside those of the engine's own pool."""
+        found = sqlite_connect.living({sqlite3.Connection, *sqlite_async.kinds()})
+        modules = (sqlite_connect, sqlite_async)
+        return sum(module.connections_to(self._target, found, known=self._found_pool) for module in modules)
 
     def _first_time(self) -> None:
         with self._engine.connect():
