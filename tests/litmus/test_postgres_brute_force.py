@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import fuzzharness as fh
 from fuzzharness.oracle.compare import key_of
 
-PROPERTY = settings(deadline=None, max_examples=12, derandomize=True, database=None)
+PROPERTY = settings(deadline=None, max_examples=5, derandomize=True, database=None)
 MOST = 300
 
 OPERATIONS: dict[str, str] = {

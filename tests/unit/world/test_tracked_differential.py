@@ -120,7 +120,7 @@ def words(value: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_random_operations_give_equal_results_and_leave_equal_values(kind: str, data: st.DataObject) -> None:
     make, starts, operations = KINDS[kind]
