@@ -43,13 +43,14 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
 
 
 def _entry(record: Node, leniency: Leniency) -> Turn | Answer:
-    role = record.peek("role")
+    message = record.value
+    role = message.get("role") if isinstance(message, dict) else None
     if role not in _ROLES:
         record.object("a message, an object").get("role").one_of(_ROLES, "the role of a message")
     if role == "tool":
         id = record.name_at("tool_call_id", "the id of the call that was answered")
-        return Answer(id, payload_at(record, "content"), at=record, key="tool_call_id")
-    if not isinstance(record.value.get("content"), str):
+        return Answer(id, payload_at(record, "content"), False, None, record, "tool_call_id")
+    if not isinstance(message.get("content"), str):
         for node in blocks(record.get("content")):
             block(node)
     return _turn(record, leniency) if role == "assistant" else ()

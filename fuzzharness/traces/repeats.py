@@ -6,7 +6,6 @@ twice, a resumed session begins with a copy of the former. Knows no recording fo
 
 from __future__ import annotations
 
-import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +15,9 @@ from fuzzharness.model import Batch, Call
 from fuzzharness.traces.digests import Digests
 
 HELD: Final = 1000
-_COUNTED: Final = re.compile(r"(?:[\w.-]*[_:.-])?\d{1,4}")
+_COUNTED: Final = 4
+_DIGITS: Final = "0123456789"
+_SEPARATORS: Final = "_:.-"
 
 
 @dataclass(slots=True)
@@ -48,9 +49,8 @@ class Repeats:
         before = 0
         times: Counter[int] = Counter()
         for batch in conversation:
-            counted = [is_counted(call.id) for call in batch.calls]
-            alone = batch.id is None and all(map(_is_told_apart, batch.calls, counted))
-            asked = hash((0 if alone else before, *map(_asked, batch.calls, counted)))
+            told_apart, calls = _asked(batch)
+            asked = hash((0 if told_apart else before, *calls))
             before = hash((before, asked))
             if whole:
                 times[asked] += 1
@@ -67,9 +67,9 @@ class Repeats:
 
     def _is_new(self, batch: Batch, asked: int, file: str) -> bool:
         """Whether ``batch`` can leave at once; else it is held, or a repeat."""
-        missing = len(batch.calls) - sum(map(_is_answered, batch.calls))
+        missing = sum(not _is_answered(call) for call in batch.calls)
         full = asked if missing else hash((asked, *map(_hash, batch.calls)))
-        held = self._open.get(asked)
+        held = self._open.get(asked) if self._open else None
         if held is not None and missing < held.missing:
             held.batch, held.missing = batch, missing
             self._seen.add(full)
@@ -108,21 +108,23 @@ def is_counted(id: str | int | None) -> bool:
     """Whether an id is one that the next answer may bear again: ``0``, ``call_1``, ``functions.add:2``."""
     if not isinstance(id, str):
         return id is not None
-    return id[-1:].isdigit() and _COUNTED.fullmatch(id) is not None
-
-
-def _is_told_apart(call: Call, counted: bool) -> bool:
-    """Whether the id of a call, or its time where ids are counted, is that of no other."""
-    return call.id is not None and (not counted or call.started_at is not None)
+    digits = len(id) - len(id.rstrip(_DIGITS))
+    return 0 < digits <= _COUNTED and (digits == len(id) or id[-1 - digits] in _SEPARATORS)
 
 
 def _is_answered(call: Call) -> bool:
     return call.result is not None or call.error or call.ended_at is not None
 
 
-def _asked(call: Call, counted: bool) -> tuple[Any, ...]:
-    at = call.started_at if counted else None
-    return call.id, at, call.tool, call.invalid_args or repr(call.args)
+def _asked(batch: Batch) -> tuple[bool, list[Any]]:
+    """Whether each id, or the time where ids are counted, is that of no other call; and what was asked."""
+    told_apart, calls = batch.id is None, []
+    for call in batch.calls:
+        counted = is_counted(call.id)
+        at = call.started_at if counted else None
+        told_apart = told_apart and call.id is not None and (not counted or at is not None)
+        calls.append((call.id, at, call.tool, call.invalid_args or repr(call.args)))
+    return told_apart, calls
 
 
 def _hash(call: Call) -> int:

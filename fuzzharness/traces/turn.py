@@ -158,5 +158,7 @@ class Turns:
 def _give(call: Call, answer: Answer) -> None:
     """Set what came back. ``call`` is nobody's yet, and to make another one takes ten times as long."""
     object.__setattr__(call, "result", answer.result)
-    object.__setattr__(call, "error", answer.error)
-    object.__setattr__(call, "ended_at", answer.ended_at)
+    if answer.error:
+        object.__setattr__(call, "error", True)
+    if answer.ended_at is not None:
+        object.__setattr__(call, "ended_at", answer.ended_at)
