@@ -48,6 +48,8 @@ def _entries(record: Node, leniency: Leniency) -> Iterator[Turn | Answer]:
     role = record.peek("role")
     if role not in _ROLES:
         record.object("a message, an object").get("role").one_of(_ROLES, "the role of a message")
+    if isinstance(record.value.get("content"), str):
+        return
     content = record.get("content")
     if content.absent:
         raise content.refuse("text, or a list of content blocks")

@@ -8,7 +8,6 @@ have times, but one for all their calls: no call here has times.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -36,7 +35,7 @@ def fit(record: Node) -> Fit:
     if not _is_content(record):
         return Fit.NO
     parts = record.get("parts").items()
-    called = any(not _either(part, *names).absent for part in parts for names in (_CALL, _ANSWER))
+    called = any(not part.either(*names).absent for part in parts for names in (_CALL, _ANSWER))
     return Fit.CERTAIN if called or record.get("role").value == "model" else Fit.POSSIBLE
 
 
@@ -46,7 +45,7 @@ def _listed(record: Node, member: str, test: Any) -> bool:
 
 
 def _is_event(record: Node) -> bool:
-    return not record.get("author").absent and not _either(record, "invocationId", "invocation_id").absent
+    return not record.get("author").absent and not record.either("invocationId", "invocation_id").absent
 
 
 def _is_content(record: Node) -> bool:
@@ -63,15 +62,14 @@ def _holds_content(candidate: Node) -> bool:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of one conversation; see :class:`fuzzharness.traces.reader.Reader`."""
     for batch in join(_Unnamed().entries(records, leniency), leniency):
-        yield Batch(tuple(_as_recorded(call) for call in batch.calls))
+        for call in batch.calls:
+            if isinstance(call.id, str) and call.id.startswith(_OURS):
+                object.__setattr__(call, "id", None)  # nobody has it yet
+        yield batch
 
 
-def _is_named(id: Node) -> bool:
-    return not id.absent and id.value != ""
-
-
-def _as_recorded(call: Call) -> Call:
-    return replace(call, id=None) if isinstance(call.id, str) and call.id.startswith(_OURS) else call
+def _is_named(node: Node) -> bool:
+    return node.value.get("id") not in (None, "")
 
 
 class _Unnamed:
@@ -84,13 +82,11 @@ class _Unnamed:
     def entries(self, records: Iterable[Node], leniency: Leniency) -> Iterator[Turn | Answer]:
         for contents in leniency.each(_contents, records):
             for parts in leniency.each(_parts, contents):
-                calls = [_either(part, *_CALL) for part in parts]
-                found = turn(self._call, [node for node in calls if not node.absent], leniency)
+                found = turn(self._call, _held(parts, *_CALL), leniency)
                 if found:
                     self._expect(found)
                     yield found
-                answers = [_either(part, *_ANSWER) for part in parts]
-                yield from leniency.each(self._answer, [node for node in answers if not node.absent])
+                yield from leniency.each(self._answer, _held(parts, *_ANSWER))
 
     def _expect(self, calls: Turn) -> None:
         self._open = {}
@@ -98,24 +94,22 @@ class _Unnamed:
             self._open.setdefault(call.tool, []).append(str(call.id))
 
     def _call(self, node: Node) -> Call:
-        id = node.object("a function call, an object").get("id")
-        key = id.name("the id of the call") if _is_named(id) else f"{_OURS}{next(self._numbers)}"
-        tool, given = node.get("name").name("the name of the tool"), node.get("args")
-        args, invalid = arguments.from_value({}) if given.absent else arguments.from_node(given)
+        named = _is_named(node.object("a function call, an object"))
+        key = node.name_at("id", "the id of the call") if named else f"{_OURS}{next(self._numbers)}"
+        tool, given = node.name_at("name", "the name of the tool"), node.value.get("args")
+        args, invalid = arguments.from_value({}) if given is None else arguments.from_node(node.get("args"))
         return Call(tool, args, key, invalid_args=invalid)
 
     def _answer(self, node: Node) -> Answer:
-        tool = node.object("a function response, an object").get("name")
-        id = node.get("id")
-        waiting = self._open.get(tool.value, []) if isinstance(tool.value, str) else []
-        if _is_named(id):
-            key = id.name("the id of the call that was answered")
+        tool = node.object("a function response, an object").value.get("name")
+        waiting = self._open.get(tool, []) if isinstance(tool, str) else []
+        if _is_named(node):
+            key, told = node.name_at("id", "the id of the call that was answered"), "id"
             waiting[:] = [other for other in waiting if other != key]
         else:
-            tool.name("the name of the tool that answered")
-            key = waiting.pop(0) if waiting else _OURS
-        told = "id" if _is_named(id) else "name"
-        return Answer(key, *_result(node.get("response").value), at=node, key=told)
+            node.name_at("name", "the name of the tool that answered")
+            key, told = waiting.pop(0) if waiting else _OURS, "name"
+        return Answer(key, *_result(node.peek("response")), at=node, key=told)
 
 
 def _result(response: Any) -> tuple[Any, bool]:
@@ -128,28 +122,29 @@ def _result(response: Any) -> tuple[Any, bool]:
 
 
 def _contents(record: Node) -> list[Node]:
-    record.object("a content with parts, or an event with one; an object")
+    value = record.object("a content with parts, or an event with one; an object").value
     for member in ("events", "candidates"):
-        if isinstance(record.get(member).value, list):
+        if isinstance(value.get(member), list):
             return [found for item in record.get(member).items() for found in _contents(item)]
-    if isinstance(record.get("contents").value, list):
+    if isinstance(value.get("contents"), list):
         return record.get("contents").items()
-    if record.get("parts").value is not MISSING:
+    if "parts" in value:
         return [record]
-    if record.get("content").absent or record.get("partial").value is True:
+    if value.get("content") is None or value.get("partial") is True:
         return []
     return [record.get("content")]
 
 
 def _parts(content: Node) -> list[Node]:
-    role = content.object("a content, an object with parts").get("role")
-    if not role.absent:
-        role.one_of(_ROLES, "the role of a content")
-    parts = content.get("parts")
-    found = [] if parts.absent else parts.items("a list of parts")
-    return [part.object("a part, an object") for part in found]
+    value = content.object("a content, an object with parts").value
+    if value.get("role") is not None:
+        content.get("role").one_of(_ROLES, "the role of a content")
+    if value.get("parts") is None:
+        return []
+    return [part.object("a part, an object") for part in content.get("parts").items("a list of parts")]
 
 
-def _either(node: Node, camel: str, snake: str) -> Node:
-    found = node.get(camel)
-    return node.get(snake) if found.absent else found
+def _held(parts: list[Node], camel: str, snake: str) -> list[Node]:
+    """What those of ``parts`` hold that have one of these members."""
+    having = [p for p in parts if p.value.get(camel) is not None or p.value.get(snake) is not None]
+    return [part.either(camel, snake) for part in having]

@@ -54,6 +54,15 @@ class Node:
         """The value of the member ``name``; :data:`MISSING` where this is no object or lacks it."""
         return self.value.get(name, MISSING) if isinstance(self.value, dict) else MISSING
 
+    def either(self, *names: str) -> Node:
+        """The first of the members ``names`` that is not null, or else what is in the place of the first."""
+        value = self.value
+        if isinstance(value, dict):
+            for name in names:
+                if value.get(name) is not None:
+                    return Node(value[name], self, name)
+        return self.get(names[0])
+
     def has(self, name: str) -> bool:
         """Whether there is a member ``name`` that is not null."""
         value = self.peek(name)

@@ -8,6 +8,7 @@ error flag and no times, so no call here is an error and none has times.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import arguments
@@ -21,17 +22,19 @@ name = "openai-responses"
 
 _CALLS = ("function_call", "custom_tool_call")
 _OUTPUTS = ("function_call_output", "custom_tool_call_output")
-_ROLES = ("system", "developer", "user", "assistant")
+_GIVEN = ("system", "developer", "user")
+_ROLES = (*_GIVEN, "assistant")
 _TEXT = ("input_text", "output_text")
 _PARTS = (*_TEXT, "refusal", "input_image", "input_file", "input_audio")
 
 
 def fit(record: Node) -> Fit:
     """Certain by an item or a content part that only this format has, possible for text alone."""
-    if not (_is_response(record) or _is_request(record) or _is_response(record.get("response"))):
+    value = record.value
+    if not (_is_response(value) or _is_request(value) or _is_response(record.peek("response"))):
         return _fit_item(record)
     fits = [_fit_item(item) for item in _items(record)]
-    if Fit.CERTAIN in fits or not _is_request(record):
+    if Fit.CERTAIN in fits or not _is_request(value):
         return Fit.CERTAIN
     return Fit.NO if Fit.NO in fits else Fit.POSSIBLE
 
@@ -61,12 +64,13 @@ def _entries(records: Iterable[Node], leniency: Leniency) -> Iterator[Turn | Ans
             yield _turn(run, leniency)
             run = []
         for item in leniency.each(_checked, items):
-            if block_type(item) in _CALLS:
+            kind = item.value.get("type")
+            if kind in _CALLS:
                 run.append(item)
-            elif _ends_turn(item):
+            elif kind in _OUTPUTS or item.value.get("role") in _GIVEN:
                 yield _turn(run, leniency)
                 run = []
-                yield from leniency.each(_answer, [item] if block_type(item) in _OUTPUTS else [])
+                yield from leniency.each(_answer, [item] if kind in _OUTPUTS else [])
         if whole:
             yield _turn(run, leniency)
             run = []
@@ -79,33 +83,32 @@ def _unfolded(record: Node) -> tuple[list[Node], bool]:
 
 
 def _items(record: Node) -> list[Node]:
-    if _is_response(record.get("response")):
+    if _is_response(record.peek("response")):
         record = record.get("response")
-    if _is_response(record):
+    if _is_response(record.value):
         return record.get("output").items()
-    return record.get("input").items() if _is_request(record) else [record]
+    return record.get("input").items() if _is_request(record.value) else [record]
 
 
-def _is_response(record: Node) -> bool:
-    return record.get("object").value == "response" and isinstance(record.get("output").value, list)
+def _is_response(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.get("object") == "response"
+        and isinstance(value.get("output"), list)
+    )
 
 
-def _is_request(record: Node) -> bool:
-    listed = isinstance(record.get("input").value, list) and isinstance(record.get("model").value, str)
-    return listed and record.get("type").absent
+def _is_request(value: Any) -> bool:
+    listed = isinstance(value, dict) and isinstance(value.get("input"), list)
+    return listed and isinstance(value.get("model"), str) and value.get("type") is None
 
 
 def _checked(item: Node) -> Node:
-    item.object("an item of a response, an object")
-    if item.get("type").absent:
+    if item.object("an item of a response, an object").value.get("type") is None:
         item.get("role").one_of(_ROLES, "the type of an item, or the role of a message")
     else:
-        item.get("type").name("the type of an item")
+        item.name_at("type", "the type of an item")
     return item
-
-
-def _ends_turn(item: Node) -> bool:
-    return block_type(item) in _OUTPUTS or item.get("role").value in ("system", "developer", "user")
 
 
 def _turn(run: list[Node], leniency: Leniency) -> Turn:
@@ -113,11 +116,11 @@ def _turn(run: list[Node], leniency: Leniency) -> Turn:
 
 
 def _call(item: Node) -> Call:
-    id = item.get("call_id").name("the id of the call")
-    tool = item.get("name").name("the name of the tool")
-    if block_type(item) == "custom_tool_call":
+    id = item.name_at("call_id", "the id of the call")
+    tool = item.name_at("name", "the name of the tool")
+    if item.value.get("type") == "custom_tool_call":
         return Call(tool, None, id, invalid_args=item.get("input").text("the input of the call, a string"))
-    args, invalid = arguments.from_node(item.get("arguments"))
+    args, invalid = arguments.at(item, "arguments")
     return Call(tool, args, id, invalid_args=invalid)
 
 

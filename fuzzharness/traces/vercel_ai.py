@@ -22,6 +22,7 @@ name = "vercel-ai"
 _ROLES = ("system", "user", "assistant", "tool", "data")
 _UNWRITTEN = ("input-streaming", "partial-call")  # the model was cut off within the call
 _SOURCES = ("source", "source-url", "source-document")
+_TOLD = {"parts", "toolInvocations"}
 _TEXT = ("text", "image", "file", "reasoning", "redacted-reasoning", *_SOURCES)
 
 
@@ -55,14 +56,17 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
 
 def _entries(record: Node, leniency: Leniency) -> Iterator[Turn | Answer]:
     role = record.object("a message, an object").get("role").one_of(_ROLES, "the role of a message")
-    if isinstance(record.get("parts").value, list):
+    message = record.value
+    if isinstance(message.get("content"), str) and not _TOLD & message.keys():
+        return
+    if isinstance(message.get("parts"), list):
         for step in _steps(record.get("parts"), leniency) if role == "assistant" else ():
             yield from _of_step(step, leniency)
         return
-    if not record.get("toolInvocations").absent:
+    if message.get("toolInvocations") is not None:
         yield from _of_step(record.get("toolInvocations").items("a list of tool invocations"), leniency)
         return
-    if record.get("content").value is MISSING:
+    if "content" not in message:
         raise record.get("content").refuse("text, or a list of content parts")
     parts = [part for part in leniency.each(block, blocks(record.get("content"))) if not _is_hosted(part)]
     if role == "assistant":
@@ -71,11 +75,11 @@ def _entries(record: Node, leniency: Leniency) -> Iterator[Turn | Answer]:
 
 
 def _of_type(kind: str, parts: list[Node]) -> list[Node]:
-    return [part for part in parts if block_type(part) == kind]
+    return [part for part in parts if part.value["type"] == kind]
 
 
 def _is_hosted(part: Node) -> bool:
-    return part.get("providerExecuted").value is True
+    return part.peek("providerExecuted") is True
 
 
 def _steps(parts: Node, leniency: Leniency) -> Iterator[list[Node]]:
@@ -98,51 +102,46 @@ def _of_step(invocations: list[Node], leniency: Leniency) -> Iterator[Turn | Ans
 
 
 def _call(node: Node) -> Call:
-    id = node.object("a tool call, an object").get("toolCallId").name("the id of the call")
-    args, invalid = arguments.from_node(_first(node, "input", "args", "rawInput"))
+    id = node.object("a tool call, an object").name_at("toolCallId", "the id of the call")
+    args, invalid = arguments.from_node(node.either("input", "args", "rawInput"))
     return Call(_tool(node), args, id, invalid_args=invalid)
 
 
 def _tool(node: Node) -> str:
     kind = block_type(node) or ""
-    if node.get("toolName").absent and kind.startswith("tool-") and len(kind) > len("tool-"):
+    if not node.has("toolName") and kind.startswith("tool-") and len(kind) > len("tool-"):
         return kind.removeprefix("tool-")
-    return node.get("toolName").name("the name of the tool")
+    return node.name_at("toolName", "the name of the tool")
 
 
 def _answer(part: Node) -> Answer:
     id = part.name_at("toolCallId", "the id of the call that was answered")
-    if part.get("output").value is MISSING:
+    if "output" not in part.value:
         error = part.get("isError").flag("whether the call failed")
         return Answer(id, _value(part.get("result")), error, at=part, key="toolCallId")
     return Answer(id, *_output(part.get("output")), at=part, key="toolCallId")
 
 
 def _output(output: Node) -> tuple[Any, bool]:
-    kind, value = block_type(output), output.get("value")
+    kind, value = block_type(output), output.peek("value")
     if kind == "execution-denied":
         return _value(output.get("reason")), True
-    if kind is None or value.value is MISSING:
+    if kind is None or value is MISSING:
         return output.value, False
-    return (payload(value) if kind == "content" else value.value), kind in ("error-text", "error-json")
+    found = payload(output.get("value")) if kind == "content" else value
+    return found, kind in ("error-text", "error-json")
 
 
 def _is_over(node: Node) -> bool:
-    return node.get("state").value in ("output-available", "output-error", "output-denied", "result")
+    return node.peek("state") in ("output-available", "output-error", "output-denied", "result")
 
 
 def _outcome(node: Node) -> Answer:
-    id = node.get("toolCallId").name("the id of the call that was answered")
-    error = node.get("state").value in ("output-error", "output-denied")
-    found = _first(node, "errorText") if error else _first(node, "output", "result")
+    id = node.name_at("toolCallId", "the id of the call that was answered")
+    error = node.peek("state") in ("output-error", "output-denied")
+    found = node.get("errorText") if error else node.either("output", "result")
     return Answer(id, _value(found), error)
 
 
 def _value(node: Node) -> Any:
     return None if node.value is MISSING else node.value
-
-
-def _first(node: Node, *members: str) -> Node:
-    """The first of ``members`` that holds something, or else what is in the place of the first."""
-    found = (node.get(member) for member in members)
-    return next((part for part in found if not part.absent), node.get(members[0]))
