@@ -1,6 +1,7 @@
 """OpenAI Chat Completions: ``tool_calls`` of an assistant message, one ``tool`` message a result.
 
-Decides what in such a recording is a call and what a result. The format has no error flag and no
+Decides what in such a recording is a call and what a result; a response of the API, bare or as its batches
+write it, is the message of each choice. The format has no error flag and no
 times, so no call here is an error and none has times.
 """
 
@@ -24,6 +25,14 @@ _BLOCKS = ("text", "refusal", "image_url", "input_audio", "file")
 
 def fit(record: Node) -> Fit:
     """Certain by ``tool_calls`` or ``tool_call_id``, possible for messages of text alone."""
+    response = _response(record)
+    if response is None:
+        return _fit_message(record)
+    fits = [_fit_message(choice.get("message")) for choice in response.get("choices").items()]
+    return max(fits, key=list(Fit).index, default=Fit.NO)
+
+
+def _fit_message(record: Node) -> Fit:
     role = record.get("role").value
     if role == "assistant" and record.get("tool_calls").value is not MISSING:
         return Fit.CERTAIN
@@ -39,7 +48,24 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     def entry(record: Node) -> Turn | Answer:
         return _entry(record, leniency)
 
-    return join(leniency.each(entry, records), leniency)
+    return join(leniency.each(entry, _messages(records)), leniency)
+
+
+def _messages(records: Iterable[Node]) -> Iterator[Node]:
+    for record in records:
+        response = None if record.peek("role") is not MISSING else _response(record)
+        if response is None:
+            yield record
+        else:
+            yield from (choice.get("message") for choice in response.get("choices").items())
+
+
+def _response(record: Node) -> Node | None:
+    """The response of the API that ``record`` is or holds, if it does."""
+    for found in (record, record.get("response"), record.get("response").get("body")):
+        if isinstance(found.peek("choices"), list):
+            return found
+    return None
 
 
 def _entry(record: Node, leniency: Leniency) -> Turn | Answer:

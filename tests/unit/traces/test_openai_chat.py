@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +45,41 @@ def test_turns_without_calls_are_not_counted(load: Load) -> None:
     talk = {"role": "assistant", "content": "hm", "tool_calls": None}
     trace = load([talk, asks(), asks(call("a")), talk, asks(call("b"))])
     assert [(batch.id, batch.labels) for batch in trace.batches] == [("turn-1", ("a",)), ("turn-2", ("b",))]
+
+
+def completion(*messages: dict[str, Any]) -> dict[str, Any]:
+    choices = [{"index": n, "message": message} for n, message in enumerate(messages)]
+    return {"id": "chatcmpl-1", "object": "chat.completion", "choices": choices}
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda response: response,
+        lambda response: {"request": {"model": "m"}, "response": response},
+        lambda response: {
+            "custom_id": "r-1",
+            "response": {"status_code": 200, "body": response},
+            "error": None,
+        },
+    ],
+    ids=["bare", "in a log", "in a batch of the API"],
+)
+def test_message_of_each_choice_of_a_response_is_read(wrap: Any, load: Load) -> None:
+    text = {"role": "assistant", "content": "hello"}
+    responses = [completion(text), completion(asks(call("a"), call("b"))), completion(asks(call("c")), text)]
+    trace = load("".join(json.dumps(wrap(response)) + "\n" for response in responses))
+    assert (trace.format, [b.labels for b in trace.batches]) == ("openai-chat", [("a", "b"), ("c",)])
+
+
+def test_responses_and_results_may_stand_in_one_log(load: Load) -> None:
+    trace = load([completion(asks(call("a"))), answer("a", "1")])
+    assert [batch.calls[0].result for batch in trace.batches] == ["1"]
+
+
+def test_a_choice_without_a_message_is_refused_where_it_stands(refusal: Refusal) -> None:
+    broken = completion(asks(call("a"))) | {"choices": [{"text": "hm"}]}
+    assert "$[1].choices[0].message: found nothing. Expected a message" in refusal([asks(call("b")), broken])
 
 
 def test_call_without_a_result_has_none(load: Load) -> None:
