@@ -36,7 +36,8 @@ def audit(
         for pair in _pairs(batch):
             evidence = [*_evidence(pair, known, statements or {}), *sequences.fixed_order(pair)]
             if evidence:
-                found.append(suspicion(pair, [*evidence, *overlap(pair)]))
+                hinted = max(evidence, key=lambda piece: piece.weight).mode
+                found.append(suspicion(pair, [*evidence, *overlap(pair, hinted)]))
         known.update(value for call in batch.calls for value in values(call))
     return ranked(found)
 

@@ -35,8 +35,11 @@ def shared_keys(pair: Pair) -> Iterator[Evidence]:
             return
 
 
-def overlap(pair: Pair) -> Iterator[Evidence]:
-    """Whether the recorded times of the calls overlap; nothing where they were not recorded."""
+def overlap(pair: Pair, mode: str) -> Iterator[Evidence]:
+    """Whether the recorded times of the calls overlap, which adds to other evidence for ``mode``.
+
+    Nothing where they were not recorded.
+    """
     one, other = pair.calls
     if not (one.started_at and one.ended_at and other.started_at and other.ended_at):
         return
@@ -44,7 +47,7 @@ def overlap(pair: Pair) -> Iterator[Evidence]:
     if together.total_seconds() > 0:
         milliseconds = together.total_seconds() * 1000
         text = f"they overlapped for {milliseconds:,.1f} ms, by the recorded times"
-        yield Evidence("shared-state", OVERLAP, text)
+        yield Evidence(mode, OVERLAP, text)
 
 
 def _keys(call: Call) -> dict[str, Any]:

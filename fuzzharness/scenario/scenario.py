@@ -32,6 +32,7 @@ _KEYS: Final[dict[str, type]] = {
     "title": str,
     "recording": str,
     "format": str,
+    "lenient": bool,
     "tools": str,
     "world": str,
     "batches": list,
@@ -52,7 +53,13 @@ _CHOICES: Final = {
     "mode": tuple(mode.value for mode in Mode),
     "anomaly": ANOMALIES,
 }
-_KINDS: Final = {str: "a text", list: "a list of texts", dict: "a table", int: "a whole number from 0"}
+_KINDS: Final = {
+    bool: "true or false",
+    str: "a text",
+    list: "a list of texts",
+    dict: "a table",
+    int: "a whole number from 0",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +166,7 @@ def load_scenario(path: str | os.PathLike[str]) -> Scenario:
         tools=Source.parse(table["tools"], folder, f"{file}: tools"),
         world=Source.parse(table["world"], folder, f"{file}: world"),
         format=table.get("format"),
+        lenient=table.get("lenient", False),
         batches=tuple(table.get("batches", ())),
         before=table.get("before", "recorded") == "recorded",
         expect=_expectation(table.get("expect", {}), f"{file}: [expect]"),

@@ -30,15 +30,15 @@ def scenarios_at(
     """The scenarios at ``paths``, each file once; all are read and checked, none is imported.
 
     A path is a scenario file, a folder of them, or, with ``tools`` and ``world``, a recording.
-    format, lenient: how their recordings are read, see :func:`fuzzharness.load_trace`; the format that a
-        scenario file names wins. Raises :class:`ScenarioError`.
+    format, lenient: how their recordings are read, see :func:`fuzzharness.load_trace`; what a scenario
+        file says wins. Raises :class:`ScenarioError`.
     """
     seen: set[Path] = set()
     for path in (found for text in paths for found in _files(Path(text))):
         if path.resolve() not in seen:
             seen.add(path.resolve())
             found = _scenario(path, tools, world)
-            yield replace(found, format=found.format or format, lenient=lenient)
+            yield replace(found, format=found.format or format, lenient=found.lenient or lenient)
 
 
 def fitting(

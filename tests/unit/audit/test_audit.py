@@ -81,6 +81,12 @@ def test_overlap_adds_to_other_evidence_and_is_none_alone() -> None:
     assert found[0].evidence[1].text == "they overlapped for 6.0 ms, by the recorded times"
 
 
+def test_overlap_hints_at_what_the_other_evidence_does() -> None:
+    created = during(call("create_order", result='{"id": "O-17"}', item="lamp"), 0, 10)
+    (found,) = suspected([created, during(call("ship_order", order_id="O-17"), 5, 20)])
+    assert {evidence.mode for evidence in found.evidence} == {"context"}
+
+
 def test_argument_that_only_a_siblings_result_told_is_suspected_as_context() -> None:
     created = call("create_order", result='{"id": "O-17"}', item="lamp")
     (found,) = suspected([created, call("ship_order", order="O-17")])

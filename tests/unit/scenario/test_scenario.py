@@ -1,6 +1,7 @@
 """Scenario files: which keys there are and what they may hold."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -20,6 +21,17 @@ def test_three_keys_are_enough(write):
         assert list(setup.tools) == ["add_credit"]
 
 
+def test_a_recording_is_read_leniently_if_the_file_says_so(write):
+    file = write("lenient = true")
+    recording = file.with_name("recording.json")
+    lines = [json.dumps(message) for message in json.loads(recording.read_text())]
+    recording.write_text("\n".join([*lines, '{"role": "assi']))
+    assert [trial.name for trial in load_scenario(file).trials()] == ["turn-1"]
+    file.write_text(file.read_text().replace("lenient = true", ""))
+    with pytest.raises(fh.TraceError, match="line 2"):
+        load_scenario(file).trials()
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -32,6 +44,7 @@ def test_three_keys_are_enough(write):
         ("batches = ['turn-2']", "has no batch 'turn-2'. Did you mean 'turn-1'? Expected one of: turn-1"),
         ("before = 'all'", "before is 'all'. Expected one of: recorded, nothing"),
         ("format = 7", "format is 7. Expected a text"),
+        ("lenient = 'yes'", "lenient is 'yes'. Expected true or false"),
         ("[expect]\nverdict = 'unsave'", "verdict is 'unsave'. Did you mean 'unsafe'?"),
         ("[expect]\nmode = 'race'", "mode is 'race'. Expected one of: shared-state,"),
         (
