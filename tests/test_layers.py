@@ -54,6 +54,7 @@ HOME = {
         "world.postgres",
         "world.postgres_async",
         "world.postgres_failures",
+        "world.postgres_session",
         "world.postgres_store",
     ],
     "httpx": ["world.http", "world.http_exchange"],

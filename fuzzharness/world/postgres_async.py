@@ -18,7 +18,8 @@ from psycopg import waiting
 from psycopg.adapt import AdaptersMap
 from psycopg.conninfo import make_conninfo
 
-from fuzzharness.world.postgres import BLOCK, Gated, Session, Watched, begun, ended, session_of, timed
+from fuzzharness.world.postgres import Watched, begun, session_of, timed
+from fuzzharness.world.postgres_session import BLOCK, Gated, Session, ended
 from fuzzharness.world.turns import Turns
 
 

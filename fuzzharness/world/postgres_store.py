@@ -27,12 +27,13 @@ from fuzzharness.world.footprint import Reader
 from fuzzharness.world.layout import Layout
 from fuzzharness.world.perturbation import another
 from fuzzharness.world.pool import CallPool
-from fuzzharness.world.postgres import Session, Watched, WatchedConnection, WatchedCursor
+from fuzzharness.world.postgres import Watched, WatchedConnection, WatchedCursor
 from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyncCursor, connected
 from fuzzharness.world.postgres_beyond import beyond_database
 from fuzzharness.world.postgres_catalog import OURS, SHAPE, Table, layout_of, schema_of, tables_of
 from fuzzharness.world.postgres_chance import FUNCTIONS, PATH, make_defaults_anew
 from fuzzharness.world.postgres_failures import no_superuser, not_copied, refused, told, unreachable
+from fuzzharness.world.postgres_session import Session
 from fuzzharness.world.postgres_undo import Undo
 from fuzzharness.world.postgres_waits import Waits
 from fuzzharness.world.references import Replaced

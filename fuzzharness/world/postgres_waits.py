@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fuzzharness.world.postgres import Session
+    from fuzzharness.world.postgres_session import Session
 
 
 class Waits:
