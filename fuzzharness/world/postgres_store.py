@@ -7,15 +7,12 @@ template of the scratch database.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from sqlalchemy.engine import Engine
 
@@ -32,7 +29,8 @@ from fuzzharness.world.postgres_async import WatchedAsyncConnection, WatchedAsyn
 from fuzzharness.world.postgres_beyond import beyond_database
 from fuzzharness.world.postgres_catalog import OURS, SHAPE, Table, layout_of, schema_of, tables_of
 from fuzzharness.world.postgres_chance import FUNCTIONS, PATH, make_defaults_anew
-from fuzzharness.world.postgres_failures import no_superuser, not_copied, refused, told, unreachable
+from fuzzharness.world.postgres_failures import refused, told
+from fuzzharness.world.postgres_server import Server, asked
 from fuzzharness.world.postgres_session import Session
 from fuzzharness.world.postgres_undo import Undo
 from fuzzharness.world.postgres_waits import Waits
@@ -42,12 +40,7 @@ from fuzzharness.world.schema import Schema, quoted
 from fuzzharness.world.statement import columns_of
 from fuzzharness.world.store import Setup, on_engine, run_setup
 
-_PREFIX = "fuzzharness_"
-_NUMBERS = count(1)
 _OURS = f"CREATE SCHEMA IF NOT EXISTS {OURS}; GRANT USAGE ON SCHEMA {OURS} TO PUBLIC;"
-_PLACES = ("host", "hostaddr", "port", "dbname", "user", "service")
-_CONNECT: Any = psycopg.Connection.__dict__["connect"].__func__
-"""The real one: while a store is open another stands in for it."""
 
 WAITS: Key = ("(waits)",)
 """What the server keeps of waits, since the order in which they began tells who fails in a cycle."""
@@ -65,7 +58,7 @@ class PostgresStore:
         self.learned = self.run = 0
         self.sessions: list[Session] = []
         self._holders: dict[Key, Session] = {}
-        self._admin: Any = None
+        self._server: Server | None = None
         self._own: Any = None
         self._opened = False
         self.waits = Waits()
@@ -76,7 +69,6 @@ class PostgresStore:
         self.name, self.gate = name, gate
         self._opened, self._forced = True, False
         self._marked = self._kept = False
-        self._names: tuple[str, str] = ("", "")
         self._found_pool = self._engine.pool
         self._replaced = Replaced()
         self._found: list[tuple[Any, Any]] = []
@@ -88,61 +80,22 @@ class PostgresStore:
 
     @told
     def _build(self) -> None:
-        self._target = self._named()
-        self._database = str(self._target.get("dbname") or self._target.get("user") or "postgres")
         if self._borrowed:
             self._found_pool.dispose()
-        self._admin = self._connect_admin()
-        _drop_left(self._admin)
-        self._names = self._taken_names()
+        self._server = Server(self._engine, self.name)
         self._redirect()
         self._make_scratch()
         self.mark()
 
-    def _named(self) -> dict[str, Any]:
-        """Where the URL leads, as psycopg has it."""
-        args, options = self._engine.dialect.create_connect_args(self._engine.url)
-        options.pop("context", None)
-        try:
-            return conninfo_to_dict(make_conninfo(*args, **options))
-        except psycopg.ProgrammingError as error:
-            raise unreachable(self.name, error) from error
+    @property
+    def server(self) -> Server:
+        """The server, while the store is open."""
+        assert self._server is not None
+        return self._server
 
     def _make_scratch(self) -> None:
-        self._create(self._names[0], self._database)
+        self.server.copy(self.server.database, self.server.scratch)
         on_engine(self._engine, self._first_time)
-
-    def _connect_admin(self) -> Any:
-        other = "template1" if self._database == "postgres" else "postgres"
-        try:
-            admin = self._plain(other)
-        except psycopg.Error as error:
-            raise unreachable(self.name, error) from error
-        (may,) = admin.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
-        if not may:
-            admin.close()
-            raise no_superuser(self.name, self._target.get("user"))
-        return admin
-
-    def _plain(self, database: str) -> Any:
-        """A connection of the harness's own."""
-        info = make_conninfo("", **{**self._target, "dbname": database, "connect_timeout": "10"})
-        connection = _CONNECT(psycopg.Connection, info, autocommit=True)
-        connection.execute("SET synchronous_commit = off; SET datestyle = 'ISO'; SET lock_timeout = '10s'")
-        return connection
-
-    def _taken_names(self) -> tuple[str, str]:
-        """Two names for databases, that no other process takes or drops as long as the admin lives."""
-        while True:
-            name = f"{_PREFIX}{os.getpid()}_{next(_NUMBERS)}"
-            if self._admin.execute(f"SELECT pg_try_advisory_lock(hashtext('{name}'))").fetchone()[0]:
-                return name, f"{name}_start"
-
-    def _create(self, name: str, template: str) -> None:
-        try:
-            self._admin.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE {quoted(template)}")
-        except psycopg.Error as error:
-            raise not_copied(template, error) from error
 
     def _redirect(self) -> None:
         engine = self._engine
@@ -156,10 +109,10 @@ class PostgresStore:
 
     def _stand_in(self, original: Any) -> Any:
         def connect(kind: Any, conninfo: str = "", **options: Any) -> Any:
-            if issubclass(kind, Watched) or not (self._forced or self._leads_here(conninfo, options)):
+            if issubclass(kind, Watched) or not (self._forced or self.server.leads_here(conninfo, options)):
                 self._look_elsewhere(kind, conninfo, options)
                 return original(kind, conninfo, **options)
-            options = {**options, "dbname": self._names[0], "prepare_threshold": None}
+            options = {**options, "dbname": self.server.scratch, "prepare_threshold": None}
             if issubclass(kind, psycopg.AsyncConnection):
                 return self._made_async(conninfo, options)
             return self._made(original, conninfo, options)
@@ -170,20 +123,12 @@ class PostgresStore:
         """A call opens another database: in C, so that no audit hook hears of it."""
         if not self.gate.inside or issubclass(kind, Watched):
             return
-        asked = conninfo_to_dict(conninfo, **{k: v for k, v in options.items() if k in _PLACES})
-        for host in postgres_hosts(asked):
+        for host in postgres_hosts(asked(conninfo, options)):
             if not host.startswith(("/", "@")):
                 self.gate.reach(host)
         self.gate.escape(
             "a connection to another PostgreSQL database was opened",
             "Give it to the World as fh.Database(url, setup=…)",
-        )
-
-    def _leads_here(self, conninfo: str, options: Any) -> bool:
-        asked = conninfo_to_dict(conninfo, **{k: v for k, v in options.items() if k in _PLACES})
-        return all(
-            str(asked.get(k) or default) == str(self._target.get(k) or default)
-            for k, default in (("host", ""), ("port", "5432"), ("dbname", self._database))
         )
 
     def _made(self, connect: Any, conninfo: str, options: dict[str, Any]) -> WatchedConnection:
@@ -240,12 +185,9 @@ class PostgresStore:
         if self._own is not None:
             self._own.close()
             self._own = None
-        if self._admin is not None:
-            with suppress(psycopg.Error):  # a server that died has nothing left to drop
-                for name in filter(None, self._names):
-                    _drop(self._admin, name)
-            self._admin.close()
-            self._admin = None
+        if self._server is not None:
+            self._server.close()
+            self._server = None
 
     def _close_connections(self) -> None:
         if isinstance(self._engine.pool, CallPool):
@@ -266,18 +208,17 @@ class PostgresStore:
 
     def _keep_start(self) -> None:
         """Keep a copy of the scratch database, to start from after a run that changes the schema."""
-        scratch, start = self._names
         self._own.close()
-        _drop(self._admin, start)
-        self._create(start, scratch)
+        self.server.drop(self.server.start)
+        self.server.copy(self.server.scratch, self.server.start)
         self._kept = True
-        self._own = self.waits.own = self._undo.own = self._plain(scratch)
+        self._own = self.waits.own = self._undo.own = self.server.connect(self.server.scratch)
 
     def _look(self) -> None:
         self._close_connections()
         if self._own is not None:
             self._own.close()
-        self._own = self._plain(self._names[0])
+        self._own = self.server.connect(self.server.scratch)
         self.waits.own = self._own
         self._own.execute(_OURS + FUNCTIONS)
         self.chance = make_defaults_anew(self._own)
@@ -310,13 +251,12 @@ class PostgresStore:
 
     def _rebuild(self) -> None:
         """A run has changed the schema: start from a new copy."""
-        scratch, start = self._names
         self._close_connections()
         self._own.close()
-        _drop(self._admin, scratch)
+        self.server.drop(self.server.scratch)
         if self._kept:
-            self._create(scratch, start)
-            self._own = self.waits.own = self._undo.own = self._plain(scratch)
+            self.server.copy(self.server.start, self.server.scratch)
+            self._own = self.waits.own = self._undo.own = self.server.connect(self.server.scratch)
         else:
             self._make_scratch()
             self._look()
@@ -425,7 +365,7 @@ class PostgresStore:
         if beyond is None:
             return
         self.gate.escape(f"{self.name}: {beyond.what}")
-        if beyond.database in {self._database, *self._names}:
+        if beyond.database in {self.server.database, self.server.scratch, self.server.start}:
             raise refused(beyond.database)
 
     def reshape(self) -> None:
@@ -470,23 +410,6 @@ class PostgresStore:
         if session in self.sessions:
             self.sessions.remove(session)
         session.forget()
-
-
-def _drop(admin: Any, name: str) -> None:
-    admin.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
-
-
-def _drop_left(admin: Any) -> None:
-    """Drop what processes left behind that are no more."""
-    found = admin.execute(
-        f"SELECT datname FROM pg_database WHERE datname LIKE '{_PREFIX.replace('_', chr(92) + '_')}%'"
-    ).fetchall()
-    for (name,) in found:
-        base = str(name).removesuffix("_start")
-        (mine,) = admin.execute(f"SELECT pg_try_advisory_lock(hashtext('{base}'))").fetchone()
-        if mine:
-            _drop(admin, name)
-            admin.execute(f"SELECT pg_advisory_unlock(hashtext('{base}'))")
 
 
 def _where(table: Table) -> str:

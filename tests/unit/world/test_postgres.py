@@ -352,7 +352,7 @@ def changing(statement: str) -> Tool:
 def scratch_of(world: fh.World) -> str:
     """The scratch database of ``world``, as psycopg takes it."""
     store: Any = world._resources["db"]._store  # type: ignore[attr-defined]
-    return psycopg.conninfo.make_conninfo("", **{**store._target, "dbname": store._names[0]})
+    return psycopg.conninfo.make_conninfo("", **{**store.server.target, "dbname": store.server.scratch})
 
 
 @pytest.mark.long

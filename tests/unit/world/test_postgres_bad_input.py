@@ -178,10 +178,12 @@ def test_a_server_that_is_stopped_at_once_is_named(own_postgres: Server, url: st
 
 INTERRUPTED = """
 import signal, sys, sqlalchemy as sa, fuzzharness as fh
+from fuzzharness.world.postgres_server import Server
 from fuzzharness.world.postgres_store import PostgresStore
 
 url, method, after = sys.argv[1], sys.argv[2], int(sys.argv[3])
-original, times = getattr(PostgresStore, method), 0
+owner = PostgresStore if hasattr(PostgresStore, method) else Server
+original, times = getattr(owner, method), 0
 
 def interrupted(self, *args):
     global times
@@ -190,7 +192,7 @@ def interrupted(self, *args):
         signal.raise_signal(signal.SIGINT)
     return original(self, *args)
 
-setattr(PostgresStore, method, interrupted)
+setattr(owner, method, interrupted)
 
 def add(db):
     with db.begin() as connection:
@@ -212,7 +214,9 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize(
     ("method", "after"),
     [
-        ("_taken_names", 1),
+        ("_connected", 1),
+        ("_taken_name", 1),
+        ("copy", 1),
         ("_make_scratch", 1),
         ("_redirect", 1),
         ("mark", 1),
