@@ -1,6 +1,6 @@
 """The gate: where a call announces its next access and may be held.
 
-Decides what counts as one step. Who goes next is decided in ``run``; what is announced, by the
+Decides what counts as one step. Who goes next is decided in ``baton``; what is announced, by the
 resources of the world.
 """
 

@@ -1,7 +1,7 @@
 """Threads that tools start, as strands of the call that started them.
 
 Decides what stands in, within calls, for starting and joining a thread, also where trio and anyio do so for
-their worker threads. Outside of calls all of it is what it was. Who goes next is decided in ``run``.
+their worker threads. Outside of calls all of it is what it was. Who goes next is decided in ``baton``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Standing back: how a strand waits, for a lock, for a time, or until another wakes it.
 
 Decides what a strand that cannot go on waits for, and what lets it go on. Who goes on instead is decided in
-``run``.
+``baton``.
 """
 
 from __future__ import annotations
