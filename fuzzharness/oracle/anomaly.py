@@ -53,6 +53,16 @@ def events_of(trail: Trail) -> list[Event]:
     ]
 
 
+def without_own_reads(events: Sequence[Event]) -> list[Event]:
+    """``events`` less the reads by which a call finds what it wrote itself: they tell nothing of others."""
+    return [event for n, event in enumerate(events) if not _finds_its_own(event, events[:n])]
+
+
+def _finds_its_own(event: Event, before: Sequence[Event]) -> bool:
+    last = None if event.writes else next((e for e in reversed(before) if e.writes and e.same(event)), None)
+    return last is not None and last.call == event.call and last.key == event.key[: len(last.key)]
+
+
 def anomaly_of(trail: Trail) -> Witness | None:
     """The first pattern of :data:`PATTERNS` that two calls of the run show in their data, or None."""
     events = [event for event in events_of(trail) if event.resource not in OF_WAITING]

@@ -12,7 +12,16 @@ from functools import cached_property
 from fuzzharness.access import Kind, Touch
 from fuzzharness.finding import Mode, Renamed
 from fuzzharness.model import Raised
-from fuzzharness.oracle.anomaly import REFUSED, UNNAMED, Event, Witness, anomaly_of, events_of, last_writes
+from fuzzharness.oracle.anomaly import (
+    REFUSED,
+    UNNAMED,
+    Event,
+    Witness,
+    anomaly_of,
+    events_of,
+    last_writes,
+    without_own_reads,
+)
 from fuzzharness.oracle.benign import Likeness, told
 from fuzzharness.oracle.compare import as_tree, key_of, without
 from fuzzharness.oracle.experiment import Spot, follows_value, hands_over
@@ -132,7 +141,7 @@ class Judge:
 
     def _inverted(self, ran: Ran) -> list[Witness]:
         """Conflicts between two calls that happened against the recorded order, strongest first."""
-        events = events_of(ran.trail)
+        events = without_own_reads(events_of(ran.trail))
         found: dict[tuple[int, int, bool, bool], Witness] = {}
         for n, early in enumerate(events):
             for late in events[n + 1 :]:

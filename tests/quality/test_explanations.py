@@ -115,3 +115,10 @@ def test_beside_an_atomic_update_the_read_of_the_value_is_quoted(late: bool) -> 
     assert f"{name} add_credit(amount=10) read db['accounts'][1] as balance {here} at " in told
     assert f"(in the recorded order it reads balance {there})" in told
     assert "looked for" not in told
+
+
+def test_to_read_back_what_one_wrote_oneself_is_no_use_of_a_siblings_value() -> None:
+    world = fh.World(env=fh.Environment({"REGION": ""}))
+    found = findings(world, (choose_region, {"name": "eu"}), (choose_region, {"name": "us"}))
+    assert set(found) == {"circular-information-flow", "last-writer-wins"}
+    assert "whoever comes last decides, and here that is A." in found["last-writer-wins"].explanation
