@@ -24,6 +24,7 @@ from uuid import UUID
 from fuzzharness.access import ANY, Key, Kind
 from fuzzharness.errors import WorldError
 from fuzzharness.world.disposable import on_this_machine
+from fuzzharness.world.http_request import PATIENCE
 from fuzzharness.world.plain import plain
 from fuzzharness.world.resource import Gate
 
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
     from fuzzharness.world.http_request import Request as Sent
     from fuzzharness.world.http_request import Url
-
-PATIENCE: Final = 60.0
-"""The seconds of real time after which a service that says nothing is taken not to answer any more."""
 
 _PORTS = {"http": 80, "https": 443}
 _KINDS = {"GET": (Kind.READ,), "OPTIONS": (Kind.READ,), "HEAD": (Kind.CHECK,)}

@@ -18,8 +18,8 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from fuzzharness.world import http_pools
-from fuzzharness.world.http import PATIENCE, Http
-from fuzzharness.world.http_request import Url, is_whole, sent, url_of
+from fuzzharness.world.http import Http
+from fuzzharness.world.http_request import PATIENCE, Url, is_whole, sent, url_of
 from fuzzharness.world.http_wire import Answer, Wire
 from fuzzharness.world.references import Replaced
 

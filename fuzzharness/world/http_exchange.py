@@ -17,7 +17,8 @@ import anyio.lowlevel
 import httpcore
 import httpx
 
-from fuzzharness.world.http import PATIENCE, Http
+from fuzzharness.world.http import Http
+from fuzzharness.world.http_request import PATIENCE
 from fuzzharness.world.references import Replaced
 
 _REPLACED = Replaced()

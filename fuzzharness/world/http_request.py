@@ -13,6 +13,9 @@ from http.client import parse_headers
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+PATIENCE: Final = 60.0
+"""The seconds of real time after which a service that says nothing is taken not to answer any more."""
+
 _LENGTH: Final = re.compile(rb"^content-length:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
 _CHUNKED: Final = re.compile(rb"^transfer-encoding:[^\r\n]*\bchunked\b", re.IGNORECASE | re.MULTILINE)
 _CLOSING: Final = re.compile(rb"^connection:[^\r\n]*\bclose\b", re.IGNORECASE | re.MULTILINE)

@@ -14,8 +14,7 @@ from http.client import HTTPException, HTTPResponse
 from time import monotonic
 from typing import Any, Final
 
-from fuzzharness.world.http import PATIENCE
-from fuzzharness.world.http_request import keeps_open
+from fuzzharness.world.http_request import PATIENCE, keeps_open
 
 FRESH: Final = 1.0
 """After so many seconds of real time a connection is not used again: its server may be about to close it."""
