@@ -26,7 +26,7 @@ _ADVICE = "Sort the recording by trace, or load it with lenient=True to leave su
 
 
 def assemble(
-    spans: Iterable[Node], read: Callable[[Node, Histories], Iterable[Part]], leniency: Leniency
+    spans: Iterable[Node], read: Callable[[Node, Histories], Sequence[Part]], leniency: Leniency
 ) -> Iterator[Batch]:
     """The batches in what ``read`` makes of ``spans``, without ids: trace by trace, in order.
 
@@ -38,7 +38,7 @@ def assemble(
     found, histories = _Assembly(), Histories(leniency)
 
     def take(node: Node) -> None:
-        found.take(list(read(node, histories)), node)
+        found.take(read(node, histories), node)
 
     for _ in leniency.each(take, spans):
         if found.waits_long:
@@ -76,8 +76,7 @@ class _Assembly:
         self._count += len(parts)
         self._touched[span.trace] = self._count
         trace.rooted = trace.rooted or span.parent is None
-        for part in parts:
-            self._put(part, trace)
+        self._put(parts, trace)
 
     def _tells_more(self, part: Part) -> bool:
         """Whether a part of a trace that was let go is more than a repetition."""
@@ -87,29 +86,33 @@ class _Assembly:
             return False
         return any(call.id is None or hash(call.id) not in self._settled for call in part.calls)
 
-    def _put(self, part: Part, trace: Tracing) -> None:
-        if isinstance(part, Span):
-            trace.lineage.add(part)
-        elif isinstance(part, Told):
-            self._be_told(part)
-        elif isinstance(part, Message):
-            self._take_message(part, trace)
-        elif isinstance(part, Execution):
-            trace.run(part)
-        else:
-            trace.lineage.add_chat(part.span)
+    def _put(self, parts: Sequence[Part], trace: Tracing) -> None:
+        for part in parts:
+            if isinstance(part, Span):
+                trace.lineage.add(part)
+            elif isinstance(part, Told):
+                self._be_told(part)
+            elif isinstance(part, Message):
+                if part.calls:
+                    self._take_message(part, trace)
+            elif isinstance(part, Execution):
+                trace.run(part)
+            else:
+                trace.lineage.add_chat(part.span)
 
     def _take_message(self, message: Message, trace: Tracing) -> None:
-        if message.history and message.calls:
+        if message.history:
             self._remember(message)
-        elif message.calls:
+        else:
             trace.hear(message)
-            self._heard.update(hash(call.id) for call in message.calls if call.id is not None)
+            self._heard.update([hash(call.id) for call in message.calls if call.id is not None])
 
     @property
     def waits_long(self) -> bool:
         """Whether nothing was heard of some trace for a while."""
-        return any(self._idle())
+        for name in self._traces:
+            return self._count - self._touched[name] >= WINDOW
+        return False
 
     def finished(self) -> Iterator[Batch]:
         """The batches of traces that nothing more is to come of."""
@@ -153,29 +156,30 @@ class _Assembly:
 
     def _batches(self, name: str, trace: Tracing) -> Iterator[Batch]:
         for asked in trace.batches():
-            yield Batch(tuple(self._answered(name, call) for call in asked.calls))
+            yield Batch(tuple([self._answered(name, call) for call in asked.calls]))
 
     def _remember(self, message: Message) -> None:
-        ids = tuple(call.id for call in message.calls)
-        if None in ids or any(hash(id) in self._heard for id in ids):
+        ids = tuple([call.id for call in message.calls])
+        if None in ids or not self._heard.isdisjoint(map(hash, ids)):
             return
         known = self._history.get(ids)
         if known is None or _place(message) < _place(known):
             self._history[ids] = message
 
     def _be_told(self, told: Told) -> None:
-        id = told.answer.id
-        if hash(id) in self._settled:
+        span, answer = told
+        if hash(answer.id) in self._settled:
             return
-        found = self._answers.setdefault(id, {})
-        name, at = told.span.trace, order(told.span)
-        if name not in found or at < found[name][0]:
-            found[name] = (at, told.answer)
+        found = self._answers.get(answer.id)
+        if found is None:
+            self._answers[answer.id] = {span.trace: (order(span), answer)}
+        elif span.trace not in found or order(span) < found[span.trace][0]:
+            found[span.trace] = (order(span), answer)
 
     def _keep_history(self) -> None:
         """Messages that only later spans repeat: what put them out is not in the recording."""
         for ids, message in sorted(self._history.items(), key=lambda item: _place(item[1])):
-            if not any(hash(id) in self._heard for id in ids):
+            if self._heard.isdisjoint(map(hash, ids)):
                 self._traces[message.span.trace].ask(ids, _place(message), message.calls)
                 self._heard.update(map(hash, ids))
 
@@ -184,8 +188,8 @@ class _Assembly:
         for trace in self._traces.values():
             self._ran.update(hash(key) for key, asked in trace.messages.items() if asked.begun)
         for trace in self._traces.values():
-            named = {key: asked for key, asked in trace.messages.items() if None not in asked.ids}
-            for key in [key for key, m in named.items() if not m.begun and hash(key) in self._ran]:
+            idle = [key for key, m in trace.messages.items() if not m.begun and hash(key) in self._ran]
+            for key in [key for key in idle if None not in trace.messages[key].ids]:
                 del trace.messages[key]
 
     def _join_across(self) -> None:
@@ -204,7 +208,7 @@ class _Assembly:
                 del trace.waiting[execution.span.id]
 
     def _answered(self, name: str, call: Call) -> Call:
-        found = {} if call.id is None or call.result is not None else self._answers.get(call.id, {})
+        found = None if call.id is None or call.result is not None else self._answers.get(call.id)
         if not found:
             return call
         _, answer = found.get(name) or min(found.values(), key=lambda pair: pair[0])

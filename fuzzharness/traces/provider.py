@@ -8,7 +8,6 @@ these shapes and lacks a name, or bears the id of a call before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -25,7 +24,7 @@ _LISTS = ("tool_calls", "content", "parts", "output")
 _BRINGING = ("content", "parts")
 _WRAPPED_IN = ("function", "toolUse", "functionCall", "function_call")
 _CALLS = {"tool_call", "tool_use", "function_call", "tool-call", "function", "invalid_tool_call"}
-_BROKEN = ("invalid_tool_calls",)
+_BROKEN = "invalid_tool_calls"
 _BROUGHT_IN = ("toolResult", "functionResponse", "function_response")
 _RESULTS = {"tool_call_response", "tool_result", "function_call_output", "tool-result"}
 _WRAPPED, _BROUGHT = frozenset(_WRAPPED_IN), frozenset(_BROUGHT_IN)
@@ -37,11 +36,12 @@ _DEPTH = 4
 
 def decoded(node: Node) -> Node:
     """``node``, or the list or object that its text holds as JSON."""
-    value = _decoded(node.value)
+    value = unpacked(node.value)
     return node if value is node.value else node.holding(value)
 
 
-def _decoded(value: Any) -> Any:
+def unpacked(value: Any) -> Any:
+    """``value``, or the list or object that it holds as JSON where it is a text."""
     if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
         return value
     try:
@@ -50,12 +50,8 @@ def _decoded(value: Any) -> Any:
         return value
 
 
-def given(node: Node) -> arguments.Arguments:
-    """The arguments at ``node``, as an object or as JSON in a text; unrecorded is the empty text."""
-    return _given(node.value)
-
-
-def _given(value: Any) -> arguments.Arguments:
+def given(value: Any) -> arguments.Arguments:
+    """The arguments in ``value``, an object or a text of JSON; unrecorded is the empty text."""
     if value is MISSING:
         return arguments.Arguments(None, "")
     return arguments.from_text(value) if isinstance(value, str) else arguments.from_value(value)
@@ -98,7 +94,7 @@ def calls(message: Node, leniency: Leniency) -> Turn:
 
 def answers(message: Node) -> list[Answer]:
     """The results of calls that ``message`` brings back."""
-    return list(_answers(message, _DEPTH))
+    return _answers(message, _DEPTH)
 
 
 def _called(message: Node, depth: int) -> list[Node]:
@@ -106,11 +102,12 @@ def _called(message: Node, depth: int) -> list[Node]:
     value = message.value
     if not isinstance(value, dict):
         return _items_of(message, _CALLS, _WRAPPED)
-    broken = [call for part in _lists(message, _BROKEN) for call in _items_of(part, _CALLS, _WRAPPED)]
-    for part in _lists(message, _LISTS):
-        found = _items_of(part, _CALLS, _WRAPPED)
-        if found:
-            return found + broken
+    broken = _items_at(message, _BROKEN, _CALLS, _WRAPPED) if _BROKEN in value else []
+    for place in _LISTS:
+        if place in value:
+            found = _items_at(message, place, _CALLS, _WRAPPED)
+            if found:
+                return found + broken
     for inner in _inside(message) if depth else ():
         found = _called(inner, depth - 1)
         if found:
@@ -126,14 +123,13 @@ def _inside(message: Node) -> list[Node]:
     return [Node(value[place], message, place) for place in _ENVELOPES if isinstance(value.get(place), dict)]
 
 
-def _lists(message: Node, places: tuple[str, ...]) -> list[Node]:
-    """The members ``places`` that are lists, or texts that may hold one as JSON."""
-    value = message.value
-    return [Node(value[place], message, place) for place in places if place in value and _opens(value[place])]
-
-
-def _opens(value: Any) -> bool:
-    return isinstance(value, list) or (isinstance(value, str) and value.lstrip()[:1] == "[")
+def _items_at(message: Node, place: str, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[Node]:
+    """Those items of the list, or of its JSON, in the member ``place``, which there is."""
+    own = _own(message.value[place], kinds, wrappers)
+    if not own:
+        return []
+    above = message.get(place)
+    return [Node(item, above, n) for n, item in own]
 
 
 def _items_of(node: Node, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[Node]:
@@ -142,8 +138,8 @@ def _items_of(node: Node, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -
 
 
 def _own(value: Any, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[tuple[int, Any]]:
-    if isinstance(value, str) and _opens(value):
-        value = _decoded(value)
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        value = unpacked(value)
     if not isinstance(value, list):
         return []
     return [
@@ -158,64 +154,75 @@ def _is(item: dict[str, Any], kinds: AbstractSet[str], wrappers: AbstractSet[str
     return not wrappers.isdisjoint(item) and any(isinstance(item.get(w), dict) for w in wrappers)
 
 
-def _wrapped(node: Node, names: tuple[str, ...]) -> Node | None:
+def _wrapped(node: Node, wrappers: AbstractSet[str], names: tuple[str, ...]) -> Node:
+    """The object in the first of the members ``names`` that holds one, or else ``node`` itself."""
     value = node.value
-    for name in names:
-        if name in value and isinstance(value[name], dict):
-            return Node(value[name], node, name)
-    return None
+    if not wrappers.isdisjoint(value):
+        for name in names:
+            if isinstance(value.get(name), dict):
+                return Node(value[name], node, name)
+    return node
 
 
 def _call(node: Node) -> Call:
-    inner = _wrapped(node, _WRAPPED_IN) or node
-    name = inner.name_at(_first(inner, ("name", "toolName")), "the name of the tool")
-    args, invalid = _given(inner.peek(_first(inner, ("arguments", "args", "input"))))
-    return Call(name, args, _id(node) or _id(inner), invalid_args=invalid)
+    inner = _wrapped(node, _WRAPPED, _WRAPPED_IN)
+    value = inner.value
+    tool = value.get("name", value.get("toolName"))
+    if not isinstance(tool, str) or not tool:
+        tool = inner.name_at(_first(value, ("name", "toolName")), "the name of the tool")
+    args, invalid = given(value.get(_first(value, ("arguments", "args", "input")), MISSING))
+    return Call(tool, args, _id(node.value) or _id(value), invalid_args=invalid)
 
 
-def _id(node: Node) -> str | None:
+def _id(value: dict[str, Any]) -> str | None:
     for name in _IDS:
-        if name in node.value:
-            id = node.value[name]
+        if name in value:
+            id = value[name]
             return id if isinstance(id, str) and id else None
     return None
 
 
-def _first(node: Node, names: tuple[str, ...]) -> str:
+def _first(value: dict[str, Any], names: tuple[str, ...]) -> str:
     """Which of the members ``names`` there is, the first where there is none."""
     for name in names:
-        if name in node.value:
+        if name in value:
             return name
     return names[0]
 
 
-def _answers(message: Node, depth: int) -> Iterator[Answer]:
+def _answers(message: Node, depth: int) -> list[Answer]:
     value = message.value
     if not isinstance(value, dict):
-        brought = _items_of(message, _RESULTS, _BROUGHT)
-    else:
-        places = _lists(message, _BRINGING)
-        brought = [item for place in places for item in _items_of(place, _RESULTS, _BROUGHT)]
-    for item in brought:
-        yield from _answer(_wrapped(item, _BROUGHT_IN) or item)
-    if brought or not isinstance(value, dict):
-        return
-    if value.get("role") == "tool" or value.get("tool_call_id"):
-        yield from _answer(message)
+        return _brought(_items_of(message, _RESULTS, _BROUGHT))
+    brought = [
+        item
+        for place in _BRINGING
+        if place in value
+        for item in _items_at(message, place, _RESULTS, _BROUGHT)
+    ]
+    if brought:
+        return _brought(brought)
+    own = _brought([message]) if value.get("role") == "tool" or value.get("tool_call_id") else []
     for inner in _inside(message) if depth else ():
-        yield from _answers(inner, depth - 1)
+        own += _answers(inner, depth - 1)
+    return own
 
 
-def _answer(node: Node) -> Iterator[Answer]:
-    id = _id(node)
-    if id is not None:
-        result = payload(node.peek(_first(node, ("response", "result", "output", "content"))))
-        yield Answer(id, result, failed(node))
+def _brought(nodes: list[Node]) -> list[Answer]:
+    """The results that name their calls."""
+    found = []
+    for node in nodes:
+        value = _wrapped(node, _BROUGHT, _BROUGHT_IN).value
+        id = _id(value)
+        if id is not None:
+            result = value.get(_first(value, ("response", "result", "output", "content")), MISSING)
+            found.append(Answer(id, payload(result), failed(value)))
+    return found
 
 
-def failed(node: Node) -> bool:
-    """Whether the result at ``node`` says that it is an error."""
-    return node.peek("status") == "error" or node.peek("is_error") is True or node.peek("isError") is True
+def failed(value: dict[str, Any]) -> bool:
+    """Whether the result ``value`` says that it is an error."""
+    return value.get("status") == "error" or value.get("is_error") is True or value.get("isError") is True
 
 
 def payload(value: Any) -> Any:
@@ -225,29 +232,27 @@ def payload(value: Any) -> Any:
     """
     if value is MISSING:
         return None
-    if isinstance(value, list) and value and all(isinstance(block, dict) for block in value):
-        return _blocks(value)
-    return value
+    return _blocks(value) if isinstance(value, list) and value else value
 
 
-def _blocks(blocks: list[dict[str, Any]]) -> Any:
-    if all(isinstance(block.get("text"), str) for block in blocks):
-        return "".join(block["text"] for block in blocks)
-    if len(blocks) == 1 and "json" in blocks[0]:
-        return blocks[0]["json"]
-    return blocks
+def _blocks(blocks: list[Any]) -> Any:
+    try:
+        return "".join([block["text"] for block in blocks])
+    except (KeyError, TypeError):
+        sole = blocks[0] if len(blocks) == 1 else None
+        return sole["json"] if isinstance(sole, dict) and "json" in sole else blocks
 
 
-def result_of(node: Node) -> tuple[Any, str | None, bool]:
-    """What a run gave back: the payload at ``node``, the id of its call and whether it failed.
+def result_of(value: Any) -> tuple[Any, str | None, bool]:
+    """What a run gave back: the payload of ``value``, the id of its call and whether it failed.
 
     A tool may give back a message (LangChain's ToolMessage, serialised either way), whose content is
     the payload and which names its call.
     """
-    found = decoded(node)
-    for envelope in ("output", "kwargs", "data"):
-        if isinstance(found.peek(envelope), dict):
-            found = found.get(envelope)
-    if isinstance(found.peek("tool_call_id"), str):
-        return payload(found.peek("content")), _id(found), failed(found)
-    return payload(node.value), None, False
+    found = unpacked(value)
+    for envelope in ("output", "kwargs", "data") if isinstance(found, dict) else ():
+        if isinstance(found.get(envelope), dict):
+            found = found[envelope]
+    if isinstance(found, dict) and isinstance(found.get("tool_call_id"), str):
+        return payload(found.get("content", MISSING)), _id(found), failed(found)
+    return payload(value), None, False
