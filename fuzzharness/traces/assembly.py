@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces.history import Histories
@@ -17,7 +16,6 @@ from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.span import Execution, Message, Part, Span, Told
 from fuzzharness.traces.tracing import Asked, Id, Key, Tracing, order, settle
-from fuzzharness.traces.turn import Answer
 
 WINDOW = 20_000
 """How many spans may stand between two of one trace after its root, before the file is refused."""
@@ -54,7 +52,7 @@ class _Assembly:
         self._touched: dict[str, int] = {}
         self._count = 0
         self._history: dict[Key, Message] = {}
-        self._answers: dict[Id, dict[str, tuple[Key, Answer]]] = {}
+        self._told: dict[Id, Told] = {}
         self._gone: set[int] = set()
         self._heard: set[int] = set()
         self._settled: set[int] = set()
@@ -91,7 +89,7 @@ class _Assembly:
             if isinstance(part, Span):
                 trace.lineage.add(part)
             elif isinstance(part, Told):
-                self._be_told(part)
+                self._be_told(part, trace)
             elif isinstance(part, Message):
                 if part.calls:
                     self._take_message(part, trace)
@@ -135,11 +133,11 @@ class _Assembly:
         del self._touched[name]
         self._gone.add(hash(name))
         trace.group_the_rest()
-        yield from self._batches(name, trace)
+        yield from self._batches(trace)
         self._settled.update(map(hash, trace.named))
         self._ran.update(hash(key) for key, asked in trace.messages.items() if asked.begun)
         for id in trace.named:
-            self._answers.pop(id, None)
+            self._told.pop(id, None)
 
     def rest(self) -> Iterator[Batch]:
         """The batches of everything else; to be asked once, after everything was taken."""
@@ -152,11 +150,11 @@ class _Assembly:
             trace.join_by_arguments()
             trace.group_the_rest()
         for name in sorted(self._traces, key=lambda name: (self._traces[name].begun, name)):
-            yield from self._batches(name, self._traces.pop(name))
+            yield from self._batches(self._traces.pop(name))
 
-    def _batches(self, name: str, trace: Tracing) -> Iterator[Batch]:
+    def _batches(self, trace: Tracing) -> Iterator[Batch]:
         for asked in trace.batches():
-            yield Batch(tuple([self._answered(name, call) for call in asked.calls]))
+            yield Batch(tuple([self._answered(trace, call) for call in asked.calls]))
 
     def _remember(self, message: Message) -> None:
         ids = tuple([call.id for call in message.calls])
@@ -166,15 +164,13 @@ class _Assembly:
         if known is None or _place(message) < _place(known):
             self._history[ids] = message
 
-    def _be_told(self, told: Told) -> None:
-        span, answer = told
-        if hash(answer.id) in self._settled:
+    def _be_told(self, told: Told, trace: Tracing) -> None:
+        id = told.answer.id
+        if hash(id) in self._settled:
             return
-        found = self._answers.get(answer.id)
-        if found is None:
-            self._answers[answer.id] = {span.trace: (order(span), answer)}
-        elif span.trace not in found or order(span) < found[span.trace][0]:
-            found[span.trace] = (order(span), answer)
+        for first in (trace.told, self._told):
+            if id not in first or order(told.span) < order(first[id].span):
+                first[id] = told
 
     def _keep_history(self) -> None:
         """Messages that only later spans repeat: what put them out is not in the recording."""
@@ -194,25 +190,30 @@ class _Assembly:
 
     def _join_across(self) -> None:
         """Runs whose call was asked for in another trace."""
-        free: dict[Id, list[tuple[Asked, int]]] = {}
+        runs = [(run, trace) for trace in self._traces.values() for run in trace.waiting.values()]
+        strangers = [(run, trace) for run, trace in runs if run.call.id is not None]
+        if not strangers:
+            return
+        free: dict[Id | None, list[tuple[Asked, int]]] = {}
         for trace in self._traces.values():
             for id, places in trace.named.items():
                 free.setdefault(id, []).extend(place for place in places if place[0].ran[place[1]] is None)
-        waiting = [(e, trace) for trace in self._traces.values() for e in trace.waiting.values()]
-        for execution, trace in sorted(waiting, key=lambda pair: order(pair[0].span)):
-            named = [] if execution.call.id is None else free.get(execution.call.id, [])
+        for execution, trace in sorted(strangers, key=lambda pair: order(pair[0].span)):
+            named = free.get(execution.call.id)
             if named:
                 place = min(named, key=lambda place: place[0].order)
                 settle(place, execution)
                 named.remove(place)
                 del trace.waiting[execution.span.id]
 
-    def _answered(self, name: str, call: Call) -> Call:
-        found = None if call.id is None or call.result is not None else self._answers.get(call.id)
-        if not found:
-            return call
-        _, answer = found.get(name) or min(found.values(), key=lambda pair: pair[0])
-        return replace(call, result=answer.result, error=call.error or answer.error)
+    def _answered(self, trace: Tracing, call: Call) -> Call:
+        """``call``, which is nobody's yet, with the first answer that its trace, or another, was told."""
+        told = None if call.id is None or call.result is not None else self._told.get(call.id)
+        if told:
+            answer = trace.told.get(told.answer.id, told).answer
+            object.__setattr__(call, "result", answer.result)
+            object.__setattr__(call, "error", call.error or answer.error)
+        return call
 
 
 def _place(message: Message) -> Key:

@@ -35,7 +35,7 @@ def parts(span: Span, unread: Unread, leniency: Leniency) -> list[Part]:
         calls = provider.calls(message, leniency)
         if calls:
             found.append(Message(span, calls, index, history=True))
-        for answer in provider.answers(message):
+        for answer in provider.answers(message.value):
             found.append(Told(span, answer))
     return found
 

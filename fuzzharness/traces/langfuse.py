@@ -43,7 +43,7 @@ def fit(record: Node) -> Fit:
     observations = record.get("observations").value
     if isinstance(observations, list) and not record.get("id").absent:
         return Fit.CERTAIN
-    traced = record.has(_either(record, "traceId", "trace_id"))
+    traced = record.has("traceId") or record.has("trace_id")
     return Fit.CERTAIN if traced and record.peek("type") in _TYPES else Fit.NO
 
 
@@ -58,8 +58,9 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
 
 
 def _observations(record: Node) -> list[Node]:
-    inside = record.get("observations")
-    return [record] if inside.absent else inside.items("the list of observations")
+    if not record.has("observations"):
+        return [record]
+    return record.get("observations").items("the list of observations")
 
 
 def _parts(record: Node, leniency: Leniency, histories: Histories) -> list[Part]:
@@ -117,7 +118,8 @@ def _span(record: Node, agent: bool) -> Span:
 
 
 def _either(record: Node, name: str, other: str) -> str:
-    return name if record.has(name) else other
+    """Which of the spellings ``name`` and ``other`` the member of an object has."""
+    return name if record.value.get(name) is not None else other
 
 
 def _ran(record: Node, span: Span) -> Call:

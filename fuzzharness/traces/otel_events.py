@@ -39,7 +39,7 @@ def parts(span: Span, traced: Traced, leniency: Leniency, histories: Histories) 
             calls = provider.calls(message, leniency)
             found.append(Message(span, calls, index, history=name != _CHOICE))
         if name in (_CHOICE, _TOOL):
-            brought = event.get("tool.result") if name == _CHOICE else message
+            brought = event.peek("tool.result") if name == _CHOICE else message.value
             found += [Told(span, answer) for answer in provider.answers(brought)]
     return found
 
@@ -61,7 +61,7 @@ def told_by(traced: Traced) -> list[ToldEvent]:
     found = []
     for name, attributes in events(traced.node, _NAMES):
         values = {name: attributes.value(name) for name in attributes.found}
-        found.append((name, attributes.place.holding(values)))
+        found.append((name, Node(values, attributes.owner, "attributes")))
     for place in _LISTS:
         if place in traced.attributes.found:
             listed = provider.decoded(traced.attributes.get(place))
@@ -76,13 +76,14 @@ def _is_event(item: Node) -> bool:
 
 def _message(event: Node) -> Node:
     """The message of an event: in it, in its content as JSON, or the event itself."""
-    inner = provider.decoded(event.get("message"))
-    if isinstance(inner.value, (dict, list)):
-        return inner
-    calls = provider.decoded(event.get("tool_calls"))
-    if isinstance(calls.value, list):
-        return calls
-    if isinstance(event.peek("id"), str):
-        return event.holding({"role": "tool", **event.value})
-    content = provider.decoded(event.get("content"))
-    return content if isinstance(content.value, list) else event
+    value = event.value
+    message = provider.unpacked(value.get("message"))
+    if isinstance(message, (dict, list)):
+        return Node(message, event, "message")
+    calls = provider.unpacked(value.get("tool_calls"))
+    if isinstance(calls, list):
+        return Node(calls, event, "tool_calls")
+    if isinstance(value.get("id"), str):
+        return event.holding({"role": "tool", **value})
+    content = provider.unpacked(value.get("content"))
+    return Node(content, event, "content") if isinstance(content, list) else event

@@ -159,15 +159,18 @@ def attributes(node: Node) -> Attributes:
 
 def events(node: Node, names: Collection[str] = ()) -> list[Event]:
     """The events of the span at ``node``, of these ``names`` or else all. Raises :class:`TraceError`."""
-    if not node.has("events"):
+    listed = node.get("events")
+    if listed.absent:
         return []
+    if not isinstance(listed.value, list):
+        raise listed.refuse("the list of events")
     found = []
-    for event in node.get("events").items("the list of events"):
-        name = event.peek("name")
+    for n, event in enumerate(listed.value):
+        name = event.get("name") if isinstance(event, dict) else None
         if not isinstance(name, str):
-            event.object("an event, an object").get("name").text("the name of the event")
-        if not names or name in names:
-            found.append(Event(name, attributes(event)))
+            Node(event, listed, n).object("an event, an object").get("name").text("the name of the event")
+        elif not names or name in names:
+            found.append(Event(name, attributes(Node(event, listed, n))))
     return found
 
 

@@ -32,6 +32,7 @@ _BLOCKS, _WRAPPERS = _CALLS | _RESULTS, _WRAPPED | _BROUGHT
 _IDS = ("call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id")
 _ENVELOPED = frozenset(_ENVELOPES)
 _DEPTH = 4
+_TOOL = "the name of the tool"
 
 
 def decoded(node: Node) -> Node:
@@ -92,8 +93,8 @@ def calls(message: Node, leniency: Leniency) -> Turn:
     return tuple(leniency.each(read_new, found))
 
 
-def answers(message: Node) -> list[Answer]:
-    """The results of calls that ``message`` brings back."""
+def answers(message: Any) -> list[Answer]:
+    """The results of calls that the value ``message`` brings back."""
     return _answers(message, _DEPTH)
 
 
@@ -101,43 +102,38 @@ def _called(message: Node, depth: int) -> list[Node]:
     """The calls of the first place that has any: libraries repeat them in blocks of the content."""
     value = message.value
     if not isinstance(value, dict):
-        return _items_of(message, _CALLS, _WRAPPED)
-    broken = _items_at(message, _BROKEN, _CALLS, _WRAPPED) if _BROKEN in value else []
+        return [Node(item, message, n) for n, item in _own(value, _CALLS, _WRAPPED)]
+    broken = _called_at(message, _BROKEN) if value.get(_BROKEN) else []
     for place in _LISTS:
-        if place in value:
-            found = _items_at(message, place, _CALLS, _WRAPPED)
+        if value.get(place):
+            found = _called_at(message, place)
             if found:
                 return found + broken
-    for inner in _inside(message) if depth else ():
-        found = _called(inner, depth - 1)
+    for place in _inside(value) if depth else ():
+        found = _called(message.get(place), depth - 1)
         if found:
             return found + broken
     return broken
 
 
-def _inside(message: Node) -> list[Node]:
-    """What the envelopes of a message hold."""
-    value = message.value
-    if _ENVELOPED.isdisjoint(value):
-        return []
-    return [Node(value[place], message, place) for place in _ENVELOPES if isinstance(value.get(place), dict)]
-
-
-def _items_at(message: Node, place: str, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[Node]:
-    """Those items of the list, or of its JSON, in the member ``place``, which there is."""
-    own = _own(message.value[place], kinds, wrappers)
+def _called_at(message: Node, place: str) -> list[Node]:
+    """The calls in the list, or in its JSON, that the member ``place`` holds."""
+    own = _own(message.value[place], _CALLS, _WRAPPED)
     if not own:
         return []
     above = message.get(place)
     return [Node(item, above, n) for n, item in own]
 
 
-def _items_of(node: Node, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[Node]:
-    """The items of the list at ``node`` that are of one of ``kinds`` or in one of ``wrappers``."""
-    return [Node(item, node, n) for n, item in _own(node.value, kinds, wrappers)]
+def _inside(value: dict[str, Any]) -> list[str]:
+    """The envelopes of a message that hold something."""
+    if _ENVELOPED.isdisjoint(value):
+        return []
+    return [place for place in _ENVELOPES if isinstance(value.get(place), dict)]
 
 
-def _own(value: Any, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[tuple[int, Any]]:
+def _own(value: Any, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[tuple[int, dict[str, Any]]]:
+    """The items of a list, or of its JSON, that are of one of ``kinds`` or in one of ``wrappers``."""
     if isinstance(value, str) and value.lstrip()[:1] == "[":
         value = unpacked(value)
     if not isinstance(value, list):
@@ -154,23 +150,21 @@ def _is(item: dict[str, Any], kinds: AbstractSet[str], wrappers: AbstractSet[str
     return not wrappers.isdisjoint(item) and any(isinstance(item.get(w), dict) for w in wrappers)
 
 
-def _wrapped(node: Node, wrappers: AbstractSet[str], names: tuple[str, ...]) -> Node:
-    """The object in the first of the members ``names`` that holds one, or else ``node`` itself."""
-    value = node.value
-    if not wrappers.isdisjoint(value):
-        for name in names:
-            if isinstance(value.get(name), dict):
-                return Node(value[name], node, name)
-    return node
+def _wrapper(item: dict[str, Any], wrappers: AbstractSet[str], names: tuple[str, ...]) -> str | None:
+    """Which of the members ``names``, the set ``wrappers``, holds what ``item`` is about."""
+    if wrappers.isdisjoint(item):
+        return None
+    return next((name for name in names if isinstance(item.get(name), dict)), None)
 
 
 def _call(node: Node) -> Call:
-    inner = _wrapped(node, _WRAPPED, _WRAPPED_IN)
-    value = inner.value
+    wrapper = _wrapper(node.value, _WRAPPED, _WRAPPED_IN)
+    value = node.value if wrapper is None else node.value[wrapper]
     tool = value.get("name", value.get("toolName"))
     if not isinstance(tool, str) or not tool:
-        tool = inner.name_at(_first(value, ("name", "toolName")), "the name of the tool")
-    args, invalid = given(value.get(_first(value, ("arguments", "args", "input")), MISSING))
+        inner = node if wrapper is None else node.get(wrapper)
+        tool = inner.name_at("toolName" if "name" not in value and "toolName" in value else "name", _TOOL)
+    args, invalid = given(value.get("arguments", value.get("args", value.get("input", MISSING))))
     return Call(tool, args, _id(node.value) or _id(value), invalid_args=invalid)
 
 
@@ -182,42 +176,36 @@ def _id(value: dict[str, Any]) -> str | None:
     return None
 
 
-def _first(value: dict[str, Any], names: tuple[str, ...]) -> str:
-    """Which of the members ``names`` there is, the first where there is none."""
-    for name in names:
-        if name in value:
-            return name
-    return names[0]
-
-
-def _answers(message: Node, depth: int) -> list[Answer]:
-    value = message.value
+def _answers(value: Any, depth: int) -> list[Answer]:
     if not isinstance(value, dict):
-        return _brought(_items_of(message, _RESULTS, _BROUGHT))
-    brought = [
-        item
-        for place in _BRINGING
-        if place in value
-        for item in _items_at(message, place, _RESULTS, _BROUGHT)
-    ]
+        return _brought([item for _, item in _own(value, _RESULTS, _BROUGHT)])
+    places = [value[place] for place in _BRINGING if value.get(place)]
+    brought = [item for place in places for _, item in _own(place, _RESULTS, _BROUGHT)]
     if brought:
         return _brought(brought)
-    own = _brought([message]) if value.get("role") == "tool" or value.get("tool_call_id") else []
-    for inner in _inside(message) if depth else ():
-        own += _answers(inner, depth - 1)
+    own = _brought([value]) if value.get("role") == "tool" or value.get("tool_call_id") else []
+    for place in _inside(value) if depth else ():
+        own += _answers(value[place], depth - 1)
     return own
 
 
-def _brought(nodes: list[Node]) -> list[Answer]:
+def _brought(items: list[dict[str, Any]]) -> list[Answer]:
     """The results that name their calls."""
     found = []
-    for node in nodes:
-        value = _wrapped(node, _BROUGHT, _BROUGHT_IN).value
+    for item in items:
+        wrapper = _wrapper(item, _BROUGHT, _BROUGHT_IN)
+        value = item if wrapper is None else item[wrapper]
         id = _id(value)
         if id is not None:
-            result = value.get(_first(value, ("response", "result", "output", "content")), MISSING)
-            found.append(Answer(id, payload(result), failed(value)))
+            found.append(Answer(id, payload(_result(value)), failed(value)))
     return found
+
+
+def _result(value: dict[str, Any]) -> Any:
+    for name in ("response", "result", "output", "content"):
+        if name in value:
+            return value[name]
+    return MISSING
 
 
 def failed(value: dict[str, Any]) -> bool:

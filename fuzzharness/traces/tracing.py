@@ -15,7 +15,7 @@ from fuzzharness.model import Call
 from fuzzharness.traces.document import canonical
 from fuzzharness.traces.lineage import Lineage
 from fuzzharness.traces.repeats import is_counted
-from fuzzharness.traces.span import Execution, Message, Span
+from fuzzharness.traces.span import Execution, Message, Span, Told
 
 _LATE = datetime.max.replace(tzinfo=UTC)
 
@@ -65,6 +65,7 @@ class Tracing:
         self.named: dict[Id, list[Place]] = {}
         self._counted: dict[Key, list[Span]] = {}
         self.waiting: dict[str, Execution] = {}
+        self.told: dict[Id, Told] = {}
         self.lineage = Lineage()
         self.rooted = False
 
