@@ -14,7 +14,7 @@ from fuzzharness.model import Batch, Call
 from fuzzharness.traces import provider
 from fuzzharness.traces.digests import Digests
 from fuzzharness.traces.leniency import Leniency
-from fuzzharness.traces.node import MISSING, Node
+from fuzzharness.traces.node import Node
 from fuzzharness.traces.reader import Fit
 from fuzzharness.traces.times import moment_at
 from fuzzharness.traces.turn import WHOLE
@@ -23,6 +23,7 @@ name = "mcp-jsonrpc"
 
 _WRAPPERS = ("message", "payload", "data")
 _TIMES = ("timestamp", "time", "ts")
+_TIMED = frozenset(_TIMES)
 
 Id = str | int
 
@@ -83,6 +84,8 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
 
 def _messages(record: Node) -> list[Node]:
     """The messages of ``record``, which may be an array of them."""
+    if isinstance(record.value, dict) and isinstance(record.value.get("jsonrpc"), str):
+        return [record]
     inner = record
     for key in () if record.has("jsonrpc") else _WRAPPERS:
         if isinstance(provider.unpacked(record.peek(key)), (dict, list)):
@@ -92,6 +95,8 @@ def _messages(record: Node) -> list[Node]:
 
 
 def _time(record: Node) -> datetime | None:
+    if not isinstance(record.value, dict) or _TIMED.isdisjoint(record.value):
+        return None
     times = [moment_at(record, key, "the time of the message") for key in _TIMES if record.has(key)]
     return times[0] if times else None
 
@@ -102,7 +107,7 @@ def _each(node: Node) -> list[Node]:
 
 
 def _entry(message: Node, at: datetime | None, way: str | None) -> Entry | None:
-    method, known = message.peek("method"), message.has("id")
+    method, known = message.value.get("method"), message.value.get("id") is not None
     if method == "initialize":
         return _Began()
     if method == "tools/call" and known:
@@ -110,17 +115,17 @@ def _entry(message: Node, at: datetime | None, way: str | None) -> Entry | None:
         return _Sent(id, _call(message.get("params"), id, at), way)
     if method == "notifications/cancelled":
         return _Answered(_id(message.get("params"), "requestId"), "cancelled", True, at)
-    if (method is MISSING or method is None) and known:
+    if method is None and known:
         return _answer(message, _id(message, "id"), at, way)
     return None
 
 
 def _check_asked(message: Node, asked: Digests) -> None:
     """Raise :class:`TraceError` where ``message`` answers a request that neither side has made before it."""
-    id = message.peek("id")
+    id = message.value.get("id")
     if not isinstance(id, (str, int)):
         return
-    if message.has("method"):
+    if message.value.get("method") is not None:
         asked.add(hash(id))
     elif hash(id) not in asked:
         raise message.get("id").refuse("the id of a request that stands before its response", WHOLE)
@@ -140,11 +145,11 @@ def _call(params: Node, id: Id, at: datetime | None) -> Call:
 
 
 def _answer(message: Node, id: Id, at: datetime | None, way: str | None) -> _Answered:
-    if message.has("error"):
+    if message.value.get("error") is not None:
         error = message.get("error")
         text = error.peek("message")
         return _Answered(id, text if isinstance(text, str) else error.value, True, at, way)
-    result = message.peek("result")
+    result = message.value.get("result")
     if not isinstance(result, dict):
         return _Answered(id, None, False, at, way)
     content = provider.payload(result.get("content"))

@@ -22,12 +22,11 @@ from fuzzharness.traces.turn import Answer, Turn
 _ENVELOPES = ("kwargs", "data", "message", "update")
 _LISTS = ("tool_calls", "content", "parts", "output")
 _BRINGING = ("content", "parts")
-_WRAPPED_IN = ("function", "toolUse", "functionCall", "function_call")
+_WRAPPED = frozenset(("function", "toolUse", "functionCall", "function_call"))
 _CALLS = {"tool_call", "tool_use", "function_call", "tool-call", "function", "invalid_tool_call"}
 _BROKEN = "invalid_tool_calls"
-_BROUGHT_IN = ("toolResult", "functionResponse", "function_response")
+_BROUGHT = frozenset(("toolResult", "functionResponse", "function_response"))
 _RESULTS = {"tool_call_response", "tool_result", "function_call_output", "tool-result"}
-_WRAPPED, _BROUGHT = frozenset(_WRAPPED_IN), frozenset(_BROUGHT_IN)
 _BLOCKS, _WRAPPERS = _CALLS | _RESULTS, _WRAPPED | _BROUGHT
 _IDS = ("call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id")
 _ENVELOPED = frozenset(_ENVELOPES)
@@ -147,18 +146,19 @@ def _is(item: dict[str, Any], kinds: AbstractSet[str], wrappers: AbstractSet[str
     kind = item.get("toolCallType", item.get("type"))
     if isinstance(kind, str) and kind in kinds:
         return True
-    return not wrappers.isdisjoint(item) and any(isinstance(item.get(w), dict) for w in wrappers)
+    return not wrappers.isdisjoint(item) and _wrapper(item, wrappers) is not None
 
 
-def _wrapper(item: dict[str, Any], wrappers: AbstractSet[str], names: tuple[str, ...]) -> str | None:
-    """Which of the members ``names``, the set ``wrappers``, holds what ``item`` is about."""
-    if wrappers.isdisjoint(item):
-        return None
-    return next((name for name in names if isinstance(item.get(name), dict)), None)
+def _wrapper(item: dict[str, Any], wrappers: AbstractSet[str]) -> str | None:
+    """The first of the members ``wrappers`` that holds what ``item`` is about."""
+    for name in item:
+        if name in wrappers and isinstance(item[name], dict):
+            return name
+    return None
 
 
 def _call(node: Node) -> Call:
-    wrapper = _wrapper(node.value, _WRAPPED, _WRAPPED_IN)
+    wrapper = _wrapper(node.value, _WRAPPED)
     value = node.value if wrapper is None else node.value[wrapper]
     tool = value.get("name", value.get("toolName"))
     if not isinstance(tool, str) or not tool:
@@ -193,7 +193,7 @@ def _brought(items: list[dict[str, Any]]) -> list[Answer]:
     """The results that name their calls."""
     found = []
     for item in items:
-        wrapper = _wrapper(item, _BROUGHT, _BROUGHT_IN)
+        wrapper = _wrapper(item, _BROUGHT)
         value = item if wrapper is None else item[wrapper]
         id = _id(value)
         if id is not None:
