@@ -135,18 +135,15 @@ def _own(value: Any, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> lis
     """The items of a list, or of its JSON, that are of one of ``kinds`` or in one of ``wrappers``."""
     if isinstance(value, str) and value.lstrip()[:1] == "[":
         value = unpacked(value)
-    if not isinstance(value, list):
-        return []
-    return [
-        (n, item) for n, item in enumerate(value) if isinstance(item, dict) and _is(item, kinds, wrappers)
-    ]
-
-
-def _is(item: dict[str, Any], kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> bool:
-    kind = item.get("toolCallType", item.get("type"))
-    if isinstance(kind, str) and kind in kinds:
-        return True
-    return not wrappers.isdisjoint(item) and _wrapper(item, wrappers) is not None
+    found = []
+    for n, item in enumerate(value) if isinstance(value, list) else ():
+        if isinstance(item, dict):
+            kind = item.get("toolCallType", item.get("type"))
+            if (isinstance(kind, str) and kind in kinds) or (
+                not wrappers.isdisjoint(item) and _wrapper(item, wrappers)
+            ):
+                found.append((n, item))
+    return found
 
 
 def _wrapper(item: dict[str, Any], wrappers: AbstractSet[str]) -> str | None:
