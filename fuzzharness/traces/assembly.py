@@ -33,7 +33,8 @@ def assemble(
     A recording of up to :data:`WINDOW` spans is read whole before the first batch. Raises
     :class:`TraceError` where ``read`` does, and at a span of a trace that was let go.
     """
-    found, histories = _Assembly(), Histories(leniency)
+    histories = Histories(leniency)
+    found = _Assembly(histories.heard)
 
     def take(node: Node) -> None:
         found.take(read(node, histories), node)
@@ -45,16 +46,19 @@ def assemble(
 
 
 class _Assembly:
-    """The traces that are not let go yet, and what they say of each other."""
+    """The traces that are not let go yet, and what they say of each other.
 
-    def __init__(self) -> None:
+    ``heard`` is told the ids of all calls that models asked for, as hashes.
+    """
+
+    def __init__(self, heard: set[int]) -> None:
         self._traces: OrderedDict[str, Tracing] = OrderedDict()
         self._touched: dict[str, int] = {}
         self._count = 0
         self._history: dict[Key, Message] = {}
         self._told: dict[Id, Told] = {}
         self._gone: set[int] = set()
-        self._heard: set[int] = set()
+        self._heard = heard
         self._settled: set[int] = set()
         self._ran: set[int] = set()
 

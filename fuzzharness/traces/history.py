@@ -28,11 +28,14 @@ class Unread(NamedTuple):
     messages: list[Node]
 
 
-def parts(span: Span, unread: Unread, leniency: Leniency) -> list[Part]:
-    """What ``span`` was given: messages that repeat calls, and answers. Raises :class:`TraceError`."""
+def parts(span: Span, unread: Unread, histories: Histories, leniency: Leniency) -> list[Part]:
+    """What ``span`` was given: messages with calls that no model was heard to ask for, and answers.
+
+    Raises :class:`TraceError`.
+    """
     found: list[Part] = []
     for index, message in enumerate(unread.messages, unread.start):
-        calls = provider.calls(message, leniency)
+        calls = provider.calls(message, leniency, histories.heard)
         if calls:
             found.append(Message(span, calls, index, history=True))
         for answer in provider.answers(message.value):
@@ -50,7 +53,7 @@ def chat(
     """What a model ``put_out``, and what is new of what it was ``given``. Raises :class:`TraceError`."""
     found: list[Part] = [Message(span, provider.calls(m, leniency), n) for n, m in enumerate(put_out)]
     histories.begin()
-    found += parts(span, given(), leniency)
+    found += parts(span, given(), histories, leniency)
     histories.keep()
     return found
 
@@ -69,9 +72,12 @@ class Histories:
     """The latest history of each trace, by the attribute or member where it stands.
 
     A history counts as read when its whole span was, by :meth:`keep`, and nothing of it was left out.
+    ``heard`` are the calls that models asked for so far, by the hashes of their ids: whoever takes in
+    what models put out adds to it.
     """
 
     def __init__(self, leniency: Leniency) -> None:
+        self.heard: set[int] = set()
         self._leniency = leniency
         self._skipped = 0
         self._known: OrderedDict[Hashable, _Known] = OrderedDict()

@@ -63,7 +63,7 @@ def _parts(traced: Traced, leniency: Leniency, histories: Histories) -> list[Par
         found.append(Message(span, provider.calls(message, leniency), index))
     histories.begin()
     for index, message in _given(traced, span, histories):
-        found += history.parts(span, Unread(index, [message]), leniency)
+        found += history.parts(span, Unread(index, [message]), histories, leniency)
     histories.keep()
     return found
 

@@ -36,8 +36,9 @@ def parts(span: Span, traced: Traced, leniency: Leniency, histories: Histories) 
             continue
         message = _message(event)
         if name in (_CHOICE, _ASSISTANT):
-            calls = provider.calls(message, leniency)
-            found.append(Message(span, calls, index, history=name != _CHOICE))
+            repeated = name == _ASSISTANT
+            calls = provider.calls(message, leniency, histories.heard if repeated else frozenset())
+            found.append(Message(span, calls, index, history=repeated))
         if name in (_CHOICE, _TOOL):
             brought = event.peek("tool.result") if name == _CHOICE else message.value
             found += [Told(span, answer) for answer in provider.answers(brought)]

@@ -69,7 +69,7 @@ def _parts(traced: Traced, leniency: Leniency, histories: Histories) -> list[Par
         found.append(Message(span, provider.calls(message, leniency), index))
     histories.begin()
     for unread in _given(traced, span, histories):
-        found += history.parts(span, unread, leniency)
+        found += history.parts(span, unread, histories, leniency)
     found += otel_events.parts(span, traced, leniency, histories)
     histories.keep()
     return found

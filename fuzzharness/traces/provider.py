@@ -70,14 +70,14 @@ def is_message(items: list[Any]) -> bool:
     return bool(_own(items, _BLOCKS, _WRAPPERS))
 
 
-def calls(message: Node, leniency: Leniency) -> Turn:
-    """The calls that ``message`` asks for, in its order.
+def calls(message: Node, leniency: Leniency, heard: AbstractSet[int] = frozenset()) -> Turn:
+    """The calls that ``message`` asks for, in its order; none where one is ``heard``, by the hash of its id.
 
     Raises :class:`TraceError` at a call without a name or with the id of one before it; lenient
     reading leaves such a call out.
     """
     found = _called(message, _DEPTH)
-    if not found:
+    if not found or (heard and _are_heard(found, heard)):
         return ()
     taken: set[str | int | None] = set()
 
@@ -152,6 +152,19 @@ def _wrapper(item: dict[str, Any], wrappers: AbstractSet[str]) -> str | None:
         if name in wrappers and isinstance(item[name], dict):
             return name
     return None
+
+
+def _are_heard(found: list[Node], heard: AbstractSet[int]) -> bool:
+    """Whether one of the calls is known, and nothing is wrong with any, so that they need not be read."""
+    ids = set[str | None]()
+    for node in found:
+        wrapper = _wrapper(node.value, _WRAPPED)
+        value = node.value if wrapper is None else node.value[wrapper]
+        tool = value.get("name", value.get("toolName"))
+        if not isinstance(tool, str) or not tool:
+            return False
+        ids.add(_id(node.value) or _id(value))
+    return len(ids) == len(found) and not heard.isdisjoint(map(hash, ids))
 
 
 def _call(node: Node) -> Call:
