@@ -43,6 +43,7 @@ _Scalar = str | int | float | bool | None
 
 _decode_fast = msgspec.json.Decoder().decode
 _encode_fast = msgspec.json.Encoder().encode
+_encode_sorted = msgspec.json.Encoder(order="deterministic").encode
 
 
 class _Refused(ValueError):
@@ -92,6 +93,14 @@ def encoded(value: Any) -> bytes:
         return _encode_fast(value)
     except (UnicodeEncodeError, OverflowError, msgspec.MsgspecError):
         return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+
+
+def canonical(value: Any) -> bytes:
+    """The text of ``value``, as :func:`encoded`, in which the order of members makes no difference."""
+    try:
+        return _encode_sorted(value)
+    except (UnicodeEncodeError, OverflowError, msgspec.MsgspecError):
+        return json.dumps(value, allow_nan=False, separators=(",", ":"), sort_keys=True).encode()
 
 
 def _decode_shallow(data: bytes | str) -> Any:

@@ -8,7 +8,7 @@ same trace was given, so that it cannot say more. Knows no format.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Final, NamedTuple
 
 from fuzzharness.traces import provider
@@ -28,14 +28,19 @@ class Unread(NamedTuple):
     messages: list[Node]
 
 
-def parts(span: Span, unread: Unread, leniency: Leniency) -> Iterator[Part]:
-    """What ``span`` was given: messages that repeat calls, and answers. Raises :class:`TraceError`."""
+def parts(span: Span, unread: Unread, histories: Histories, leniency: Leniency) -> list[Part]:
+    """What ``span`` was given: messages with calls that no model was heard to ask for, and answers.
+
+    Raises :class:`TraceError`.
+    """
+    found: list[Part] = []
     for index, message in enumerate(unread.messages, unread.start):
-        calls = provider.calls(message, leniency)
+        calls = provider.calls(message, leniency, histories.heard)
         if calls:
-            yield Message(span, calls, index, history=True)
-        for answer in provider.answers(message):
-            yield Told(span, answer)
+            found.append(Message(span, calls, index, history=True))
+        for answer in provider.answers(message.value):
+            found.append(Told(span, answer))
+    return found
 
 
 def chat(
@@ -44,13 +49,13 @@ def chat(
     given: Callable[[], Unread],
     histories: Histories,
     leniency: Leniency,
-) -> Iterator[Part]:
+) -> list[Part]:
     """What a model ``put_out``, and what is new of what it was ``given``. Raises :class:`TraceError`."""
-    for index, message in enumerate(put_out):
-        yield Message(span, provider.calls(message, leniency), index)
+    found: list[Part] = [Message(span, provider.calls(m, leniency), n) for n, m in enumerate(put_out)]
     histories.begin()
-    yield from parts(span, given(), leniency)
+    found += parts(span, given(), histories, leniency)
     histories.keep()
+    return found
 
 
 class _Known(NamedTuple):
@@ -67,9 +72,12 @@ class Histories:
     """The latest history of each trace, by the attribute or member where it stands.
 
     A history counts as read when its whole span was, by :meth:`keep`, and nothing of it was left out.
+    ``heard`` are the calls that models asked for so far, by the hashes of their ids: whoever takes in
+    what models put out adds to it.
     """
 
     def __init__(self, leniency: Leniency) -> None:
+        self.heard: set[int] = set()
         self._leniency = leniency
         self._skipped = 0
         self._known: OrderedDict[Hashable, _Known] = OrderedDict()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import arguments, history, provider
@@ -18,7 +19,7 @@ from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.reader import Fit
 from fuzzharness.traces.span import Chat, Execution, Part, Span
-from fuzzharness.traces.times import moment
+from fuzzharness.traces.times import moment_at
 
 name = "langsmith-runs"
 
@@ -35,22 +36,20 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
-    def parts(record: Node, histories: Histories) -> Iterator[Part]:
+    def parts(record: Node, histories: Histories) -> list[Part]:
         return _parts(record.object("a run, an object"), leniency, histories)
 
     return assemble(records, parts, leniency)
 
 
-def _parts(run: Node, leniency: Leniency, histories: Histories) -> Iterator[Part]:
+def _parts(run: Node, leniency: Leniency, histories: Histories) -> list[Part]:
     kind, span = run.name_at("run_type", "the type of the run"), _span(run)
     if kind == "tool":
-        yield Execution(span, _ran(run, span))
-        return
-    yield span
-    if kind == "llm":
-        yield Chat(span)
-        put_out, given = _put_out(run), partial(_given, run, span, histories)
-        yield from history.chat(span, put_out, given, histories, leniency)
+        return [Execution(span, _ran(run, span))]
+    if kind != "llm":
+        return [span]
+    put_out, given = _put_out(run), partial(_given, run, span, histories)
+    return [span, Chat(span), *history.chat(span, put_out, given, histories, leniency)]
 
 
 def _span(run: Node) -> Span:
@@ -59,14 +58,14 @@ def _span(run: Node) -> Span:
         run.name_at("trace_id", "the id of the trace") if run.has("trace_id") else id,
         id,
         run.name_at("parent_run_id", "the id of the parent run") if run.has("parent_run_id") else None,
-        moment(run.get("start_time"), "the start of the run"),
-        moment(run.get("end_time"), "the end of the run"),
-        step=_step(run.get("extra").get("metadata").get("langgraph_step")),
+        moment_at(run, "start_time", "the start of the run"),
+        moment_at(run, "end_time", "the end of the run"),
+        step=_step(run.get("extra").get("metadata").peek("langgraph_step")),
     )
 
 
-def _step(node: Node) -> str | None:
-    return str(node.value) if isinstance(node.value, int) else None
+def _step(value: Any) -> str | None:
+    return str(value) if isinstance(value, int) else None
 
 
 def _put_out(run: Node) -> list[Node]:
@@ -93,24 +92,24 @@ def _given(run: Node, span: Span, histories: Histories) -> Unread:
 
 def _ran(run: Node, span: Span) -> Call:
     extra, error, outputs = run.get("extra"), run.get("error"), run.get("outputs")
-    output = outputs if outputs.get("output").absent else outputs.get("output")
-    value, told, failed = (None, None, False) if output.value == {} else provider.result_of(output)
+    output = outputs.peek("output") if outputs.has("output") else outputs.value
+    value, told, failed = (None, None, False) if output == {} else provider.result_of(output)
     if not error.absent:
         value = error.text("the error of the run, a string") if value is None else value
-    args, invalid = _arguments(run.get("inputs"))
-    id = extra.get("tool_call_id").value
+    args, invalid = _arguments(run.peek("inputs"))
+    id = extra.peek("tool_call_id")
     id = id if isinstance(id, str) and id else told
-    tool = run.get("name").name("the name of the tool")
+    tool = run.name_at("name", "the name of the tool")
     failed = failed or not error.absent
     return Call(tool, args, id, value, failed, span.started_at, span.ended_at, invalid)
 
 
-def _arguments(inputs: Node) -> arguments.Arguments:
+def _arguments(inputs: Any) -> arguments.Arguments:
     """The arguments, which stand in one text ``input`` where the tracer had nothing else."""
-    alone = isinstance(inputs.value, dict) and set(inputs.value) == {"input"}
-    inner = inputs.get("input")
-    if alone and isinstance(provider.decoded(inner).value, dict):
-        return provider.given(inner)
+    if isinstance(inputs, dict) and inputs.keys() == {"input"}:
+        inner = provider.unpacked(inputs["input"])
+        if isinstance(inner, dict):
+            return provider.given(inner)
     return provider.given(inputs)
 
 

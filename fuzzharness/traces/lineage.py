@@ -7,6 +7,7 @@ of one parent that were under way together. Knows no format and no call.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -47,15 +48,16 @@ class Lineage:
 
         What a call ran without asking a model is left out: no message asked for it.
         """
-        chats: dict[str | None, list[Span]] = {}
-        for chat in sorted(self._chats.values(), key=_order):
-            chats.setdefault(self._agent(chat), []).append(chat)
+        chats: dict[str | None, list[Key]] = {}
+        for asked in sorted(self._chats.values(), key=_order):
+            chats.setdefault(self._agent(asked), []).append(_order(asked))
         found: dict[Key, list[Span]] = {}
         for run in sorted(runs, key=_order):
             agent = self._agent(run)
-            before = [chat.id for chat in chats.get(agent, ()) if _order(chat) < _order(run)]
+            before = bisect_left(chats.get(agent, ()), _order(run))
             if before or agent not in self._runs:
-                key = (agent, before[-1], None) if before else (agent, None, run.step or run.parent)
+                chat = chats[agent][before - 1] if before else None
+                key = (agent, chat, None if chat else run.step or run.parent)
                 found.setdefault(key, []).append(run)
         for (_, chat_before, _), group in found.items():
             yield from [group] if chat_before or all(run.step for run in group) else _together(group)

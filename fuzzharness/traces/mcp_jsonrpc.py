@@ -7,29 +7,28 @@ were in flight together. Other requests do not count. Which time a wrapper gives
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces import provider
 from fuzzharness.traces.digests import Digests
 from fuzzharness.traces.leniency import Leniency
-from fuzzharness.traces.node import MISSING, Node
+from fuzzharness.traces.node import Node
 from fuzzharness.traces.reader import Fit
-from fuzzharness.traces.times import moment
+from fuzzharness.traces.times import moment_at
 from fuzzharness.traces.turn import WHOLE
 
 name = "mcp-jsonrpc"
 
 _WRAPPERS = ("message", "payload", "data")
 _TIMES = ("timestamp", "time", "ts")
+_TIMED = frozenset(_TIMES)
 
 Id = str | int
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(NamedTuple):
     """A call was sent, as a request with ``id``."""
 
     id: Id
@@ -37,8 +36,7 @@ class _Sent:
     direction: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Answered:
+class _Answered(NamedTuple):
     """The request ``id`` was answered, or given up."""
 
     id: Id
@@ -74,23 +72,33 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     def entries(record: Node) -> list[Entry]:
         direction = record.peek("direction")
         way = direction if isinstance(direction, str) else None
-        found = list(_messages(record))
-        for message, _ in found:
+        at, found = _time(record), _messages(record)
+        for message in found:
             _check_asked(message, asked)
-        return [entry for message, at in found for entry in _entries(message, at, way)]
+        read = [_entry(message, at, way) for message in found]
+        return [entry for entry in read if entry]
 
     found = (entry for several in leniency.each(entries, records) for entry in several)
     return _joined(found)
 
 
-def _messages(record: Node) -> Iterator[tuple[Node, datetime | None]]:
-    """The messages of ``record``, which may be an array of them, with the time of the record."""
-    wrapped = [record.get(key) for key in (() if record.has("jsonrpc") else _WRAPPERS)]
-    inner = next((node for node in wrapped if isinstance(provider.decoded(node).value, (dict, list))), record)
-    times = [moment(record.get(key), "the time of the message") for key in _TIMES if record.has(key)]
-    at = next((time for time in times if time is not None), None)
-    for message in _each(inner):
-        yield message.object("a JSON-RPC message, an object"), at
+def _messages(record: Node) -> list[Node]:
+    """The messages of ``record``, which may be an array of them."""
+    if isinstance(record.value, dict) and isinstance(record.value.get("jsonrpc"), str):
+        return [record]
+    inner = record
+    for key in () if record.has("jsonrpc") else _WRAPPERS:
+        if isinstance(provider.unpacked(record.peek(key)), (dict, list)):
+            inner = record.get(key)
+            break
+    return [message.object("a JSON-RPC message, an object") for message in _each(inner)]
+
+
+def _time(record: Node) -> datetime | None:
+    if not isinstance(record.value, dict) or _TIMED.isdisjoint(record.value):
+        return None
+    times = [moment_at(record, key, "the time of the message") for key in _TIMES if record.has(key)]
+    return times[0] if times else None
 
 
 def _each(node: Node) -> list[Node]:
@@ -98,50 +106,55 @@ def _each(node: Node) -> list[Node]:
     return found.items() if isinstance(found.value, list) else [found]
 
 
-def _entries(message: Node, at: datetime | None, way: str | None) -> Iterator[Entry]:
-    method, id = message.peek("method"), message.get("id")
+def _entry(message: Node, at: datetime | None, way: str | None) -> Entry | None:
+    method, known = message.value.get("method"), message.value.get("id") is not None
     if method == "initialize":
-        yield _Began()
-    elif method == "tools/call" and not id.absent:
-        yield _Sent(_id(id), _call(message.get("params"), _id(id), at), way)
-    elif method == "notifications/cancelled":
-        yield _Answered(_id(message.get("params").get("requestId")), "cancelled", True, at)
-    elif (method is MISSING or method is None) and not id.absent:
-        yield _answer(message, _id(id), at, way)
+        return _Began()
+    if method == "tools/call" and known:
+        id = _id(message, "id")
+        return _Sent(id, _call(message.get("params"), id, at), way)
+    if method == "notifications/cancelled":
+        return _Answered(_id(message.get("params"), "requestId"), "cancelled", True, at)
+    if method is None and known:
+        return _answer(message, _id(message, "id"), at, way)
+    return None
 
 
 def _check_asked(message: Node, asked: Digests) -> None:
     """Raise :class:`TraceError` where ``message`` answers a request that neither side has made before it."""
-    id, method = message.get("id"), message.get("method")
-    if not isinstance(id.value, (str, int)):
+    id = message.value.get("id")
+    if not isinstance(id, (str, int)):
         return
-    if not method.absent:
-        asked.add(hash(id.value))
-    elif hash(id.value) not in asked:
-        raise id.refuse("the id of a request that stands before its response", WHOLE)
+    if message.value.get("method") is not None:
+        asked.add(hash(id))
+    elif hash(id) not in asked:
+        raise message.get("id").refuse("the id of a request that stands before its response", WHOLE)
 
 
-def _id(node: Node) -> Id:
-    if isinstance(node.value, bool) or not isinstance(node.value, (str, int)) or node.value == "":
-        raise node.refuse("the id of a request, a number or a string that is not empty")
-    return node.value
+def _id(node: Node, key: str) -> Id:
+    value = node.peek(key)
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+        raise node.get(key).refuse("the id of a request, a number or a string that is not empty")
+    return value
 
 
 def _call(params: Node, id: Id, at: datetime | None) -> Call:
-    tool = params.object("the parameters of the call, an object").get("name").name("the name of the tool")
-    recorded = params.get("arguments")
-    args, invalid = provider.given(Node({}, recorded.place) if recorded.absent else recorded)
+    tool = params.object("the parameters of the call, an object").name_at("name", "the name of the tool")
+    args, invalid = provider.given(params.peek("arguments") if params.has("arguments") else {})
     return Call(tool, args, id, started_at=at, invalid_args=invalid)
 
 
 def _answer(message: Node, id: Id, at: datetime | None, way: str | None) -> _Answered:
-    error, result = message.get("error"), message.get("result")
-    if not error.absent:
-        text = error.get("message").value
+    if message.value.get("error") is not None:
+        error = message.get("error")
+        text = error.peek("message")
         return _Answered(id, text if isinstance(text, str) else error.value, True, at, way)
-    content = provider.payload(result.peek("content"))
-    value = result.peek("structuredContent") if content in (None, []) else content
-    return _Answered(id, None if value is MISSING else value, provider.failed(result), at, way)
+    result = message.value.get("result")
+    if not isinstance(result, dict):
+        return _Answered(id, None, False, at, way)
+    content = provider.payload(result.get("content"))
+    value = result.get("structuredContent") if content in (None, []) else content
+    return _Answered(id, value, provider.failed(result), at, way)
 
 
 def _joined(entries: Iterable[Entry]) -> Iterator[Batch]:
@@ -172,9 +185,10 @@ def _parted(flight: list[_Sent | _Answered]) -> Iterator[Batch]:
     for entry in flight:
         if isinstance(entry, _Sent):
             calls.append(_settled(entry.call, answers.get(entry.id)))
-            waiting.add(entry.id)
+            if entry.id in answers:
+                waiting.add(entry.id)
         else:
-            waiting = {id for id in waiting if id != entry.id and id in answers}
+            waiting.discard(entry.id)
             if not waiting:
                 yield Batch(tuple(calls))
                 calls = []
@@ -183,6 +197,9 @@ def _parted(flight: list[_Sent | _Answered]) -> Iterator[Batch]:
 
 
 def _settled(call: Call, answer: _Answered | None) -> Call:
-    if answer is None:
-        return call
-    return replace(call, result=answer.result, error=answer.error, ended_at=answer.at)
+    """``call``, which is nobody's yet, with what came back."""
+    if answer:
+        object.__setattr__(call, "result", answer.result)
+        object.__setattr__(call, "error", answer.error)
+        object.__setattr__(call, "ended_at", answer.at)
+    return call

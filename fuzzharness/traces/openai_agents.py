@@ -15,10 +15,10 @@ from fuzzharness.traces import history, provider
 from fuzzharness.traces.assembly import assemble
 from fuzzharness.traces.history import Histories, Unread
 from fuzzharness.traces.leniency import Leniency
-from fuzzharness.traces.node import Node
+from fuzzharness.traces.node import MISSING, Node
 from fuzzharness.traces.reader import Fit
 from fuzzharness.traces.span import Chat, Execution, Part, Span
-from fuzzharness.traces.times import moment
+from fuzzharness.traces.times import moment_at
 
 name = "openai-agents-trace"
 
@@ -33,28 +33,27 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
-    def parts(record: Node, histories: Histories) -> Iterator[Part]:
+    def parts(record: Node, histories: Histories) -> list[Part]:
         return _parts(record.object("a trace or a span, an object"), leniency, histories)
 
     return assemble(records, parts, leniency)
 
 
-def _parts(record: Node, leniency: Leniency, histories: Histories) -> Iterator[Part]:
+def _parts(record: Node, leniency: Leniency, histories: Histories) -> list[Part]:
     if record.peek("object") != "trace.span":
         record.get("object").one_of(("trace", "trace.span"), "the kind of the object")
-        return
+        return []
     data = record.get("span_data").object("the data of the span, an object")
     kind = data.name_at("type", "the type of the span")
     span = _span(record, kind == "agent")
     if kind == "function":
-        yield Execution(span, _ran(record, data, span))
-        return
-    yield span
-    if kind in _MODELS:
-        yield Chat(span)
-    if kind == "generation":
-        put_out, given = _messages(data.get("output")), partial(_given, data, span, histories)
-        yield from history.chat(span, put_out, given, histories, leniency)
+        return [Execution(span, _ran(record, data, span))]
+    if kind not in _MODELS:
+        return [span]
+    if kind != "generation":
+        return [span, Chat(span)]
+    put_out, given = _messages(data.get("output")), partial(_given, data, span, histories)
+    return [span, Chat(span), *history.chat(span, put_out, given, histories, leniency)]
 
 
 def _messages(node: Node) -> list[Node]:
@@ -71,17 +70,17 @@ def _span(record: Node, agent: bool) -> Span:
         record.name_at("trace_id", "the id of the trace"),
         record.name_at("id", "the id of the span"),
         record.name_at("parent_id", "the id of the parent span") if record.has("parent_id") else None,
-        moment(record.get("started_at"), "the start of the span"),
-        moment(record.get("ended_at"), "the end of the span"),
+        moment_at(record, "started_at", "the start of the span"),
+        moment_at(record, "ended_at", "the end of the span"),
         agent,
     )
 
 
 def _ran(record: Node, data: Node, span: Span) -> Call:
     tool = data.name_at("name", "the name of the tool")
-    args, invalid = provider.given(data.get("input"))
-    error, value = record.get("error"), data.get("output").value
-    failed = not error.absent
+    args, invalid = provider.given(data.peek("input"))
+    failed, value = record.has("error"), data.value.get("output")
     if failed and value is None:
-        value = error.get("message").value
+        message = record.get("error").peek("message")
+        value = None if message is MISSING else message
     return Call(tool, args, None, value, failed, span.started_at, span.ended_at, invalid)

@@ -36,7 +36,7 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
-    def read(node: Node, histories: Histories) -> Iterator[Part]:
+    def read(node: Node, histories: Histories) -> list[Part]:
         return _parts(otlp.traced(node), leniency, histories)
 
     return assemble(otlp.spans(records, leniency), read, leniency)
@@ -50,24 +50,22 @@ def execution(traced: Traced) -> Execution | None:
     return Execution(span, _ran(traced, span))
 
 
-def _parts(traced: Traced, leniency: Leniency, histories: Histories) -> Iterator[Part]:
+def _parts(traced: Traced, leniency: Leniency, histories: Histories) -> list[Part]:
     """What one span tells. Raises :class:`TraceError`."""
-    ran = execution(traced)
-    if ran:
-        yield ran
-        return
     kind = traced.attributes.text(_KIND)
     span = traced.span(kind == "AGENT")
-    yield span
+    if kind == "TOOL":
+        return [Execution(span, _ran(traced, span))]
     if kind != "LLM":
-        return
-    yield Chat(span)
+        return [span]
+    found: list[Part] = [span, Chat(span)]
     for index, message in _unfolded(traced.attributes, _PUT_OUT, _below(traced, _PUT_OUT)):
-        yield Message(span, provider.calls(message, leniency), index)
+        found.append(Message(span, provider.calls(message, leniency), index))
     histories.begin()
     for index, message in _given(traced, span, histories):
-        yield from history.parts(span, Unread(index, [message]), leniency)
+        found += history.parts(span, Unread(index, [message]), histories, leniency)
     histories.keep()
+    return found
 
 
 def _given(traced: Traced, span: Span, histories: Histories) -> list[tuple[int, Node]]:
@@ -87,7 +85,7 @@ def _unfolded(attributes: Attributes, prefix: str, names: list[str]) -> Iterator
     """The messages that the attributes ``names``, all below ``prefix``, count out, with their numbers."""
     tree: dict[str, Any] = {}
     for name in names:
-        _put(tree, name[len(prefix) + 1 :].split("."), attributes.get(name).value)
+        _put(tree, name[len(prefix) + 1 :].split("."), attributes.value(name))
     for number, message in _counted(tree):
         yield number, Node(_message(message.get("message")), attributes.place, f"{prefix}.{number}")
 
@@ -130,20 +128,19 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
 
 def _ran(traced: Traced, span: Span) -> Call:
     attributes = traced.attributes
-    given, taken = attributes.first("input.value", "tool.parameters"), attributes.get("output.value")
-    args, invalid = _arguments(given)
-    value, told, failed = provider.result_of(taken)
+    args, invalid = _arguments(attributes.first("input.value", "tool.parameters"))
+    value, told, failed = provider.result_of(attributes.value("output.value"))
     id = attributes.text("tool.id") or attributes.text("tool_call.id") or told
     if value is None and traced.failed:
         value = traced.complaint
-    tool = attributes.first("tool.name", "tool_call.function.name")
+    tool = attributes.get(attributes.has("tool.name", "tool_call.function.name"))
     name = (traced.node.get("name") if tool.absent else tool).name("the name of the tool")
     return Call(name, args, id, value, failed or traced.failed, span.started_at, span.ended_at, invalid)
 
 
-def _arguments(node: Node) -> arguments.Arguments:
+def _arguments(value: Any) -> arguments.Arguments:
     """The arguments, which may stand in an object with ``kwargs`` or be one bare string."""
-    args, invalid = provider.given(node)
+    args, invalid = provider.given(value)
     inner = (args or {}).get("kwargs")
     if isinstance(inner, dict) and args is not None and set(args) <= {"args", "kwargs"}:
         return arguments.Arguments(inner)

@@ -7,7 +7,7 @@ attribute ``events`` (pydantic-ai), they are read from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from fuzzharness.traces import arguments, provider
@@ -18,12 +18,17 @@ from fuzzharness.traces.otlp import Traced, events
 from fuzzharness.traces.span import Message, Part, Span, Told
 
 _CHOICE, _ASSISTANT, _TOOL = "gen_ai.choice", "gen_ai.assistant.message", "gen_ai.tool.message"
+_NAMES = frozenset((_CHOICE, _ASSISTANT, _TOOL))
 _LISTS = ("events", "all_messages_events")
 
+ToldEvent = tuple[str, Node]
+"""The name of an event, and an object of what it tells."""
 
-def parts(span: Span, traced: Traced, leniency: Leniency, histories: Histories) -> Iterator[Part]:
+
+def parts(span: Span, traced: Traced, leniency: Leniency, histories: Histories) -> list[Part]:
     """What the events of the span of a model, or around one, tell. Raises :class:`TraceError`."""
-    told = list(_told(traced))
+    told = told_by(traced)
+    found: list[Part] = []
     known = histories.items(span, "events", [(name, event.value) for name, event in told if name != _CHOICE])
     for index, (name, event) in enumerate(told):
         known -= name != _CHOICE
@@ -31,49 +36,55 @@ def parts(span: Span, traced: Traced, leniency: Leniency, histories: Histories) 
             continue
         message = _message(event)
         if name in (_CHOICE, _ASSISTANT):
-            calls = provider.calls(message, leniency)
-            yield Message(span, calls, index, history=name != _CHOICE)
+            repeated = name == _ASSISTANT
+            calls = provider.calls(message, leniency, histories.heard if repeated else frozenset())
+            found.append(Message(span, calls, index, history=repeated))
         if name in (_CHOICE, _TOOL):
-            brought = event.get("tool.result") if name == _CHOICE else message
-            yield from (Told(span, answer) for answer in provider.answers(brought))
+            brought = event.peek("tool.result") if name == _CHOICE else message.value
+            found += [Told(span, answer) for answer in provider.answers(brought)]
+    return found
 
 
-def given(traced: Traced) -> arguments.Arguments | None:
+def given(told: Iterable[ToldEvent]) -> arguments.Arguments | None:
     """The arguments that the events of an ``execute_tool`` span tell, or None."""
-    found = [event.get("content") for name, event in _told(traced) if name == _TOOL]
-    return provider.given(found[0]) if found and not found[0].absent else None
+    found = [event.value.get("content") for name, event in told if name == _TOOL]
+    return provider.given(found[0]) if found and found[0] is not None else None
 
 
-def result(traced: Traced) -> Any:
+def result(told: Iterable[ToldEvent]) -> Any:
     """The result that the events of an ``execute_tool`` span tell, or None."""
-    found = [event.get("message") for name, event in _told(traced) if name == _CHOICE]
-    return provider.payload(provider.decoded(found[0]).value) if found else None
+    found = [event.peek("message") for name, event in told if name == _CHOICE]
+    return provider.payload(provider.unpacked(found[0])) if found else None
 
 
-def _told(traced: Traced) -> Iterator[tuple[str, Node]]:
-    """The events by name, each an object of plain values."""
-    for event in events(traced.node):
-        if event.name in (_CHOICE, _ASSISTANT, _TOOL):
-            attributes = event.attributes
-            values = {name: attributes.get(name).value for name in attributes.found}
-            yield event.name, attributes.place.holding(values)
-    for name in (name for name in _LISTS if name in traced.attributes.found):
-        listed = provider.decoded(traced.attributes.get(name))
-        for item in listed.items() if isinstance(listed.value, list) else ():
-            said = item.peek("event.name")
-            if isinstance(said, str):
-                yield said, item
+def told_by(traced: Traced) -> list[ToldEvent]:
+    """The events by name, each an object of plain values. Raises :class:`TraceError`."""
+    found = []
+    for name, attributes in events(traced.node, _NAMES):
+        values = {name: attributes.value(name) for name in attributes.found}
+        found.append((name, Node(values, attributes.owner, "attributes")))
+    for place in _LISTS:
+        if place in traced.attributes.found:
+            listed = provider.decoded(traced.attributes.get(place))
+            items = listed.items() if isinstance(listed.value, list) else []
+            found += [(item.value["event.name"], item) for item in items if _is_event(item)]
+    return found
+
+
+def _is_event(item: Node) -> bool:
+    return isinstance(item.peek("event.name"), str)
 
 
 def _message(event: Node) -> Node:
     """The message of an event: in it, in its content as JSON, or the event itself."""
-    inner = provider.decoded(event.get("message"))
-    if isinstance(inner.value, (dict, list)):
-        return inner
-    content = provider.decoded(event.get("content"))
-    calls = provider.decoded(event.get("tool_calls"))
-    if isinstance(calls.value, list):
-        return calls
-    if isinstance(event.get("id").value, str):
-        return event.holding({"role": "tool", **event.value})
-    return content if isinstance(content.value, list) else event
+    value = event.value
+    message = provider.unpacked(value.get("message"))
+    if isinstance(message, (dict, list)):
+        return Node(message, event, "message")
+    calls = provider.unpacked(value.get("tool_calls"))
+    if isinstance(calls, list):
+        return Node(calls, event, "tool_calls")
+    if isinstance(value.get("id"), str):
+        return event.holding({"role": "tool", **value})
+    content = provider.unpacked(value.get("content"))
+    return Node(content, event, "content") if isinstance(content, list) else event

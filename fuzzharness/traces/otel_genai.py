@@ -43,7 +43,7 @@ def fit(record: Node) -> Fit:
 def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
     """The batches of a recording; see :class:`fuzzharness.traces.reader.Reader`."""
 
-    def read(node: Node, histories: Histories) -> Iterator[Part]:
+    def read(node: Node, histories: Histories) -> list[Part]:
         return _parts(otlp.traced(node), leniency, histories)
 
     return assemble(otlp.spans(records, leniency), read, leniency)
@@ -58,30 +58,29 @@ def execution(traced: Traced) -> Execution | None:
     return Execution(span, _ran(traced, span))
 
 
-def _parts(traced: Traced, leniency: Leniency, histories: Histories) -> Iterator[Part]:
+def _parts(traced: Traced, leniency: Leniency, histories: Histories) -> list[Part]:
     """What one span tells. Raises :class:`TraceError`."""
-    ran = execution(traced)
-    if ran:
-        yield ran
-        return
     operation = _operation(traced)
     span = traced.span(operation in _AGENTS)
-    yield span
-    if operation in _MODELS:
-        yield Chat(span)
-    for index, message in enumerate(_messages(traced, _PUT_OUT)):
-        yield Message(span, provider.calls(message, leniency), index)
+    if _runs(traced, operation):
+        return [Execution(span, _ran(traced, span))]
+    found: list[Part] = [span, Chat(span)] if operation in _MODELS else [span]
+    for index, message in enumerate(_put_out(traced)):
+        found.append(Message(span, provider.calls(message, leniency), index))
     histories.begin()
     for unread in _given(traced, span, histories):
-        yield from history.parts(span, unread, leniency)
-    yield from otel_events.parts(span, traced, leniency, histories)
+        found += history.parts(span, unread, histories, leniency)
+    found += otel_events.parts(span, traced, leniency, histories)
     histories.keep()
+    return found
 
 
 def _operation(traced: Traced) -> str | None:
     operation = traced.attributes.text("gen_ai.operation.name")
-    vercel = traced.attributes.text("ai.operationId") or ""
-    return "chat" if operation is None and vercel.endswith((".doGenerate", ".doStream")) else operation
+    if operation is None:
+        vercel = traced.attributes.text("ai.operationId") or ""
+        return "chat" if vercel.endswith((".doGenerate", ".doStream")) else None
+    return operation
 
 
 def _runs(traced: Traced, operation: str | None) -> bool:
@@ -91,28 +90,28 @@ def _runs(traced: Traced, operation: str | None) -> bool:
     return isinstance(named, str) and named.startswith("running tool: ")
 
 
-def _messages(traced: Traced, names: tuple[str, ...]) -> list[Node]:
-    values = [traced.attributes.get(found) for found in names if found in traced.attributes.found]
+def _put_out(traced: Traced) -> list[Node]:
+    values = [traced.attributes.get(name) for name in _PUT_OUT if name in traced.attributes.found]
     return [message for value in values if not value.absent for message in provider.messages(value)]
 
 
 def _given(traced: Traced, span: Span, histories: Histories) -> Iterator[Unread]:
     """What is new of what the span was given; the attributes are counted through."""
     before = 0
-    for found in (found for found in _GIVEN if found in traced.attributes.found):
-        value = traced.attributes.get(found)
-        if not value.absent:
-            start, messages = histories.messages(span, found, value)
+    for name in _GIVEN:
+        value = traced.attributes.get(name) if name in traced.attributes.found else None
+        if value and not value.absent:
+            start, messages = histories.messages(span, name, value)
             yield Unread(before + start, messages)
             before += start + len(messages)
 
 
 def _ran(traced: Traced, span: Span) -> Call:
     """The call that an ``execute_tool`` span ran; arguments and result are recorded on request only."""
-    attributes = traced.attributes
-    args, invalid = otel_events.given(traced) or provider.given(attributes.first(*_ARGUMENTS))
-    result = attributes.first(*_RESULT)
-    value = otel_events.result(traced) if result.absent else provider.payload(result.value)
+    attributes, told = traced.attributes, otel_events.told_by(traced)
+    args, invalid = otel_events.given(told) or provider.given(attributes.first(*_ARGUMENTS))
+    result = attributes.get(attributes.has(*_RESULT))
+    value = otel_events.result(told) if result.absent else provider.payload(result.value)
     if value is None and traced.failed:
         value = traced.complaint
     failed = traced.failed or attributes.text("error.type") is not None
@@ -122,7 +121,7 @@ def _ran(traced: Traced, span: Span) -> Call:
 
 def _tool(traced: Traced) -> str:
     named = traced.node.peek("name")
-    found = traced.attributes.first(*_TOOL)
+    found = traced.attributes.get(traced.attributes.has(*_TOOL))
     for prefix in ("execute_tool ", "running tool: ") if found.absent and isinstance(named, str) else ():
         if named.startswith(prefix) and len(named) > len(prefix):
             return str(named).removeprefix(prefix)

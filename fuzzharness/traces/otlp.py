@@ -7,53 +7,61 @@ no attribute by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import MISSING, Node
 from fuzzharness.traces.span import Span
-from fuzzharness.traces.times import from_nanoseconds
+from fuzzharness.traces.times import nanoseconds_at
 
 ERROR = 2
 """The code of the status of a span that failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
-    """The attributes of a span or event by name, decoded as they are asked for."""
+class Attributes(NamedTuple):
+    """The attributes of a span or event, ``owner``, by name, decoded as they are asked for."""
 
-    place: Node
+    owner: Node
     found: dict[str, Any]
 
-    def get(self, name: str) -> Node:
-        """The value of the attribute ``name``, without a value where there is none.
+    @property
+    def place(self) -> Node:
+        """The list of the attributes."""
+        return self.owner.get("attributes")
+
+    def value(self, name: str) -> Any:
+        """The value of the attribute ``name``; :data:`MISSING` where there is none.
 
         Raises :class:`TraceError` where it is no value of OTLP.
         """
         wrapped = self.found.get(name, MISSING)
-        node = Node(wrapped, self.place, name)
-        return node if wrapped is MISSING else node.holding(plain(node))
+        if isinstance(wrapped, dict) and len(wrapped) == 1 and "stringValue" in wrapped:
+            return wrapped["stringValue"]
+        return MISSING if wrapped is MISSING else plain(Node(wrapped, self.place, name))
 
-    def first(self, *names: str) -> Node:
+    def get(self, name: str) -> Node:
+        """The value of the attribute ``name``, as :meth:`value`, with its place."""
+        return Node(self.value(name), self.place, name)
+
+    def first(self, *names: str) -> Any:
         """The value of the first of these attributes that there is."""
-        return self.get(self.has(*names))
+        return self.value(self.has(*names))
 
     def has(self, *names: str) -> str:
         """Which of these attributes there is, the first where there is none."""
-        return next((name for name in names if name in self.found), names[0])
+        for name in names:
+            if name in self.found:
+                return name
+        return names[0]
 
     def text(self, name: str) -> str | None:
         """The attribute ``name`` where it is a text that is not empty."""
-        wrapped = self.found.get(name)
-        plainly = isinstance(wrapped, dict) and len(wrapped) == 1 and wrapped.get("stringValue")
-        value = plainly or (None if wrapped is None else self.get(name).value)
+        value = self.value(name)
         return value if isinstance(value, str) and value else None
 
 
-@dataclass(frozen=True, slots=True)
-class Traced:
+class Traced(NamedTuple):
     """One span of an export: where it stands in the file, and its attributes."""
 
     node: Node
@@ -67,18 +75,16 @@ class Traced:
             node.name_at("traceId", "the id of the trace"),
             node.name_at("spanId", "the id of the span"),
             parent if isinstance(parent, str) and parent else None,
-            from_nanoseconds(node.get("startTimeUnixNano"), "the start of the span"),
-            from_nanoseconds(node.get("endTimeUnixNano"), "the end of the span"),
+            nanoseconds_at(node, "startTimeUnixNano", "the start of the span"),
+            nanoseconds_at(node, "endTimeUnixNano", "the end of the span"),
             agent,
         )
 
     @property
     def failed(self) -> bool:
         """Whether its status is an error."""
-        return self.node.peek("status") is not MISSING and self.node.get("status").peek("code") in (
-            ERROR,
-            "STATUS_CODE_ERROR",
-        )
+        status = self.node.peek("status")
+        return isinstance(status, dict) and status.get("code") in (ERROR, "STATUS_CODE_ERROR")
 
     @property
     def complaint(self) -> str | None:
@@ -88,8 +94,7 @@ class Traced:
         return next((text for text in (said, *told) if isinstance(text, str) and text), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event of a span."""
 
     name: str
@@ -138,26 +143,35 @@ def traced(node: Node) -> Traced:
 
 def attributes(node: Node) -> Attributes:
     """The attributes of the span or event at ``node``. Raises :class:`TraceError`."""
-    given = node.get("attributes")
-    if given.absent:
-        return Attributes(given, {})
-    if not isinstance(given.value, list):
-        raise given.refuse("the list of attributes")
+    given = node.value.get("attributes")
+    if given is None:
+        return Attributes(node, {})
+    if not isinstance(given, list):
+        raise node.get("attributes").refuse("the list of attributes")
     try:
-        found = {pair["key"]: pair.get("value") for pair in given.value}
+        found = {pair["key"]: pair.get("value") for pair in given}
         "".join(found)  # which only texts can be
     except (TypeError, KeyError, AttributeError):
-        raise given.refuse("attributes, each an object with a key, a text, and a value") from None
-    return Attributes(given, found)
+        what = "attributes, each an object with a key, a text, and a value"
+        raise node.get("attributes").refuse(what) from None
+    return Attributes(node, found)
 
 
-def events(node: Node) -> list[Event]:
-    """The events of the span at ``node``. Raises :class:`TraceError`."""
-    given = node.get("events")
-    if given.absent:
+def events(node: Node, names: Collection[str] = ()) -> list[Event]:
+    """The events of the span at ``node``, of these ``names`` or else all. Raises :class:`TraceError`."""
+    listed = node.get("events")
+    if listed.absent:
         return []
-    found = [event.object("an event, an object") for event in given.items("the list of events")]
-    return [Event(event.get("name").text("the name of the event"), attributes(event)) for event in found]
+    if not isinstance(listed.value, list):
+        raise listed.refuse("the list of events")
+    found = []
+    for n, event in enumerate(listed.value):
+        name = event.get("name") if isinstance(event, dict) else None
+        if not isinstance(name, str):
+            Node(event, listed, n).object("an event, an object").get("name").text("the name of the event")
+        elif not names or name in names:
+            found.append(Event(name, attributes(Node(event, listed, n))))
+    return found
 
 
 def plain(node: Node) -> Any:

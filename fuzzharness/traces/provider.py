@@ -8,7 +8,6 @@ these shapes and lacks a name, or bears the id of a call before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -23,25 +22,26 @@ from fuzzharness.traces.turn import Answer, Turn
 _ENVELOPES = ("kwargs", "data", "message", "update")
 _LISTS = ("tool_calls", "content", "parts", "output")
 _BRINGING = ("content", "parts")
-_WRAPPED_IN = ("function", "toolUse", "functionCall", "function_call")
+_WRAPPED = frozenset(("function", "toolUse", "functionCall", "function_call"))
 _CALLS = {"tool_call", "tool_use", "function_call", "tool-call", "function", "invalid_tool_call"}
-_BROKEN = ("invalid_tool_calls",)
-_BROUGHT_IN = ("toolResult", "functionResponse", "function_response")
+_BROKEN = "invalid_tool_calls"
+_BROUGHT = frozenset(("toolResult", "functionResponse", "function_response"))
 _RESULTS = {"tool_call_response", "tool_result", "function_call_output", "tool-result"}
-_WRAPPED, _BROUGHT = frozenset(_WRAPPED_IN), frozenset(_BROUGHT_IN)
 _BLOCKS, _WRAPPERS = _CALLS | _RESULTS, _WRAPPED | _BROUGHT
 _IDS = ("call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id")
 _ENVELOPED = frozenset(_ENVELOPES)
 _DEPTH = 4
+_TOOL = "the name of the tool"
 
 
 def decoded(node: Node) -> Node:
     """``node``, or the list or object that its text holds as JSON."""
-    value = _decoded(node.value)
+    value = unpacked(node.value)
     return node if value is node.value else node.holding(value)
 
 
-def _decoded(value: Any) -> Any:
+def unpacked(value: Any) -> Any:
+    """``value``, or the list or object that it holds as JSON where it is a text."""
     if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
         return value
     try:
@@ -50,12 +50,8 @@ def _decoded(value: Any) -> Any:
         return value
 
 
-def given(node: Node) -> arguments.Arguments:
-    """The arguments at ``node``, as an object or as JSON in a text; unrecorded is the empty text."""
-    return _given(node.value)
-
-
-def _given(value: Any) -> arguments.Arguments:
+def given(value: Any) -> arguments.Arguments:
+    """The arguments in ``value``, an object or a text of JSON; unrecorded is the empty text."""
     if value is MISSING:
         return arguments.Arguments(None, "")
     return arguments.from_text(value) if isinstance(value, str) else arguments.from_value(value)
@@ -74,14 +70,14 @@ def is_message(items: list[Any]) -> bool:
     return bool(_own(items, _BLOCKS, _WRAPPERS))
 
 
-def calls(message: Node, leniency: Leniency) -> Turn:
-    """The calls that ``message`` asks for, in its order.
+def calls(message: Node, leniency: Leniency, heard: AbstractSet[int] = frozenset()) -> Turn:
+    """The calls that ``message`` asks for, in its order; none where one is ``heard``, by the hash of its id.
 
     Raises :class:`TraceError` at a call without a name or with the id of one before it; lenient
     reading leaves such a call out.
     """
     found = _called(message, _DEPTH)
-    if not found:
+    if not found or (heard and _are_heard(found, heard)):
         return ()
     taken: set[str | int | None] = set()
 
@@ -96,126 +92,135 @@ def calls(message: Node, leniency: Leniency) -> Turn:
     return tuple(leniency.each(read_new, found))
 
 
-def answers(message: Node) -> list[Answer]:
-    """The results of calls that ``message`` brings back."""
-    return list(_answers(message, _DEPTH))
+def answers(message: Any) -> list[Answer]:
+    """The results of calls that the value ``message`` brings back."""
+    return _answers(message, _DEPTH)
 
 
 def _called(message: Node, depth: int) -> list[Node]:
     """The calls of the first place that has any: libraries repeat them in blocks of the content."""
     value = message.value
     if not isinstance(value, dict):
-        return _items_of(message, _CALLS, _WRAPPED)
-    broken = [call for part in _lists(message, _BROKEN) for call in _items_of(part, _CALLS, _WRAPPED)]
-    for part in _lists(message, _LISTS):
-        found = _items_of(part, _CALLS, _WRAPPED)
-        if found:
-            return found + broken
-    for inner in _inside(message) if depth else ():
-        found = _called(inner, depth - 1)
+        return [Node(item, message, n) for n, item in _own(value, _CALLS, _WRAPPED)]
+    broken = _called_at(message, _BROKEN) if value.get(_BROKEN) else []
+    for place in _LISTS:
+        if value.get(place):
+            found = _called_at(message, place)
+            if found:
+                return found + broken
+    for place in _inside(value) if depth else ():
+        found = _called(message.get(place), depth - 1)
         if found:
             return found + broken
     return broken
 
 
-def _inside(message: Node) -> list[Node]:
-    """What the envelopes of a message hold."""
-    value = message.value
+def _called_at(message: Node, place: str) -> list[Node]:
+    """The calls in the list, or in its JSON, that the member ``place`` holds."""
+    own = _own(message.value[place], _CALLS, _WRAPPED)
+    if not own:
+        return []
+    above = message.get(place)
+    return [Node(item, above, n) for n, item in own]
+
+
+def _inside(value: dict[str, Any]) -> list[str]:
+    """The envelopes of a message that hold something."""
     if _ENVELOPED.isdisjoint(value):
         return []
-    return [Node(value[place], message, place) for place in _ENVELOPES if isinstance(value.get(place), dict)]
+    return [place for place in _ENVELOPES if isinstance(value.get(place), dict)]
 
 
-def _lists(message: Node, places: tuple[str, ...]) -> list[Node]:
-    """The members ``places`` that are lists, or texts that may hold one as JSON."""
-    value = message.value
-    return [Node(value[place], message, place) for place in places if place in value and _opens(value[place])]
+def _own(value: Any, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[tuple[int, dict[str, Any]]]:
+    """The items of a list, or of its JSON, that are of one of ``kinds`` or in one of ``wrappers``."""
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        value = unpacked(value)
+    found = []
+    for n, item in enumerate(value) if isinstance(value, list) else ():
+        if isinstance(item, dict):
+            kind = item.get("toolCallType", item.get("type"))
+            if (isinstance(kind, str) and kind in kinds) or (
+                not wrappers.isdisjoint(item) and _wrapper(item, wrappers)
+            ):
+                found.append((n, item))
+    return found
 
 
-def _opens(value: Any) -> bool:
-    return isinstance(value, list) or (isinstance(value, str) and value.lstrip()[:1] == "[")
-
-
-def _items_of(node: Node, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[Node]:
-    """The items of the list at ``node`` that are of one of ``kinds`` or in one of ``wrappers``."""
-    return [Node(item, node, n) for n, item in _own(node.value, kinds, wrappers)]
-
-
-def _own(value: Any, kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> list[tuple[int, Any]]:
-    if isinstance(value, str) and _opens(value):
-        value = _decoded(value)
-    if not isinstance(value, list):
-        return []
-    return [
-        (n, item) for n, item in enumerate(value) if isinstance(item, dict) and _is(item, kinds, wrappers)
-    ]
-
-
-def _is(item: dict[str, Any], kinds: AbstractSet[str], wrappers: AbstractSet[str]) -> bool:
-    kind = item.get("toolCallType", item.get("type"))
-    if isinstance(kind, str) and kind in kinds:
-        return True
-    return not wrappers.isdisjoint(item) and any(isinstance(item.get(w), dict) for w in wrappers)
-
-
-def _wrapped(node: Node, names: tuple[str, ...]) -> Node | None:
-    value = node.value
-    for name in names:
-        if name in value and isinstance(value[name], dict):
-            return Node(value[name], node, name)
+def _wrapper(item: dict[str, Any], wrappers: AbstractSet[str]) -> str | None:
+    """The first of the members ``wrappers`` that holds what ``item`` is about."""
+    for name in item:
+        if name in wrappers and isinstance(item[name], dict):
+            return name
     return None
 
 
+def _are_heard(found: list[Node], heard: AbstractSet[int]) -> bool:
+    """Whether one of the calls is known, and nothing is wrong with any, so that they need not be read."""
+    ids = set[str | None]()
+    for node in found:
+        wrapper = _wrapper(node.value, _WRAPPED)
+        value = node.value if wrapper is None else node.value[wrapper]
+        tool = value.get("name", value.get("toolName"))
+        if not isinstance(tool, str) or not tool:
+            return False
+        ids.add(_id(node.value) or _id(value))
+    return len(ids) == len(found) and not heard.isdisjoint(map(hash, ids))
+
+
 def _call(node: Node) -> Call:
-    inner = _wrapped(node, _WRAPPED_IN) or node
-    name = inner.name_at(_first(inner, ("name", "toolName")), "the name of the tool")
-    args, invalid = _given(inner.peek(_first(inner, ("arguments", "args", "input"))))
-    return Call(name, args, _id(node) or _id(inner), invalid_args=invalid)
+    wrapper = _wrapper(node.value, _WRAPPED)
+    value = node.value if wrapper is None else node.value[wrapper]
+    tool = value.get("name", value.get("toolName"))
+    if not isinstance(tool, str) or not tool:
+        inner = node if wrapper is None else node.get(wrapper)
+        tool = inner.name_at("toolName" if "name" not in value and "toolName" in value else "name", _TOOL)
+    args, invalid = given(value.get("arguments", value.get("args", value.get("input", MISSING))))
+    return Call(tool, args, _id(node.value) or _id(value), invalid_args=invalid)
 
 
-def _id(node: Node) -> str | None:
+def _id(value: dict[str, Any]) -> str | None:
     for name in _IDS:
-        if name in node.value:
-            id = node.value[name]
+        if name in value:
+            id = value[name]
             return id if isinstance(id, str) and id else None
     return None
 
 
-def _first(node: Node, names: tuple[str, ...]) -> str:
-    """Which of the members ``names`` there is, the first where there is none."""
-    for name in names:
-        if name in node.value:
-            return name
-    return names[0]
-
-
-def _answers(message: Node, depth: int) -> Iterator[Answer]:
-    value = message.value
+def _answers(value: Any, depth: int) -> list[Answer]:
     if not isinstance(value, dict):
-        brought = _items_of(message, _RESULTS, _BROUGHT)
-    else:
-        places = _lists(message, _BRINGING)
-        brought = [item for place in places for item in _items_of(place, _RESULTS, _BROUGHT)]
-    for item in brought:
-        yield from _answer(_wrapped(item, _BROUGHT_IN) or item)
-    if brought or not isinstance(value, dict):
-        return
-    if value.get("role") == "tool" or value.get("tool_call_id"):
-        yield from _answer(message)
-    for inner in _inside(message) if depth else ():
-        yield from _answers(inner, depth - 1)
+        return _brought([item for _, item in _own(value, _RESULTS, _BROUGHT)])
+    places = [value[place] for place in _BRINGING if value.get(place)]
+    brought = [item for place in places for _, item in _own(place, _RESULTS, _BROUGHT)]
+    if brought:
+        return _brought(brought)
+    own = _brought([value]) if value.get("role") == "tool" or value.get("tool_call_id") else []
+    for place in _inside(value) if depth else ():
+        own += _answers(value[place], depth - 1)
+    return own
 
 
-def _answer(node: Node) -> Iterator[Answer]:
-    id = _id(node)
-    if id is not None:
-        result = payload(node.peek(_first(node, ("response", "result", "output", "content"))))
-        yield Answer(id, result, failed(node))
+def _brought(items: list[dict[str, Any]]) -> list[Answer]:
+    """The results that name their calls."""
+    found = []
+    for item in items:
+        wrapper = _wrapper(item, _BROUGHT)
+        value = item if wrapper is None else item[wrapper]
+        id = _id(value)
+        if id is not None:
+            found.append(Answer(id, payload(_result(value)), failed(value)))
+    return found
 
 
-def failed(node: Node) -> bool:
-    """Whether the result at ``node`` says that it is an error."""
-    return node.peek("status") == "error" or node.peek("is_error") is True or node.peek("isError") is True
+def _result(value: dict[str, Any]) -> Any:
+    for name in ("response", "result", "output", "content"):
+        if name in value:
+            return value[name]
+    return MISSING
+
+
+def failed(value: dict[str, Any]) -> bool:
+    """Whether the result ``value`` says that it is an error."""
+    return value.get("status") == "error" or value.get("is_error") is True or value.get("isError") is True
 
 
 def payload(value: Any) -> Any:
@@ -225,29 +230,27 @@ def payload(value: Any) -> Any:
     """
     if value is MISSING:
         return None
-    if isinstance(value, list) and value and all(isinstance(block, dict) for block in value):
-        return _blocks(value)
-    return value
+    return _blocks(value) if isinstance(value, list) and value else value
 
 
-def _blocks(blocks: list[dict[str, Any]]) -> Any:
-    if all(isinstance(block.get("text"), str) for block in blocks):
-        return "".join(block["text"] for block in blocks)
-    if len(blocks) == 1 and "json" in blocks[0]:
-        return blocks[0]["json"]
-    return blocks
+def _blocks(blocks: list[Any]) -> Any:
+    try:
+        return "".join([block["text"] for block in blocks])
+    except (KeyError, TypeError):
+        sole = blocks[0] if len(blocks) == 1 else None
+        return sole["json"] if isinstance(sole, dict) and "json" in sole else blocks
 
 
-def result_of(node: Node) -> tuple[Any, str | None, bool]:
-    """What a run gave back: the payload at ``node``, the id of its call and whether it failed.
+def result_of(value: Any) -> tuple[Any, str | None, bool]:
+    """What a run gave back: the payload of ``value``, the id of its call and whether it failed.
 
     A tool may give back a message (LangChain's ToolMessage, serialised either way), whose content is
     the payload and which names its call.
     """
-    found = decoded(node)
-    for envelope in ("output", "kwargs", "data"):
-        if isinstance(found.peek(envelope), dict):
-            found = found.get(envelope)
-    if isinstance(found.peek("tool_call_id"), str):
-        return payload(found.peek("content")), _id(found), failed(found)
-    return payload(node.value), None, False
+    found = unpacked(value)
+    for envelope in ("output", "kwargs", "data") if isinstance(found, dict) else ():
+        if isinstance(found.get(envelope), dict):
+            found = found[envelope]
+    if isinstance(found, dict) and isinstance(found.get("tool_call_id"), str):
+        return payload(found.get("content", MISSING)), _id(found), failed(found)
+    return payload(value), None, False

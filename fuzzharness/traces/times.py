@@ -40,6 +40,22 @@ def from_nanoseconds(node: Node, what: str = "a time") -> datetime | None:
         raise node.refuse(f"{what}, in nanoseconds since 1970") from None
 
 
+def moment_at(node: Node, key: str, what: str) -> datetime | None:
+    """As :meth:`moment` of the member ``key``; no node is made of a time that is in order."""
+    try:
+        return _from_iso(node.value[key])
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return moment(node.get(key), what)
+
+
+def nanoseconds_at(node: Node, key: str, what: str) -> datetime | None:
+    """As :meth:`from_nanoseconds` of the member ``key``; no node is made of a time that is in order."""
+    try:
+        return _from_count(node.value[key])
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return from_nanoseconds(node.get(key), what)
+
+
 def _from_iso(text: Any) -> datetime:
     found = datetime.fromisoformat(text)
     if found.tzinfo is UTC:
@@ -50,4 +66,4 @@ def _from_iso(text: Any) -> datetime:
 def _from_count(count: Any) -> datetime:
     if isinstance(count, bool) or not isinstance(count, (int, str)):
         raise TypeError(count)
-    return _EPOCH + timedelta(microseconds=int(count) // 1000)
+    return _EPOCH + timedelta(0, 0, int(count) // 1000)

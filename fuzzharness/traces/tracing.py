@@ -6,16 +6,16 @@ without any message. Knows no format and no other trace.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from fuzzharness.model import Call
+from fuzzharness.traces.document import canonical
 from fuzzharness.traces.lineage import Lineage
 from fuzzharness.traces.repeats import is_counted
-from fuzzharness.traces.span import Execution, Message, Span
+from fuzzharness.traces.span import Execution, Message, Span, Told
 
 _LATE = datetime.max.replace(tzinfo=UTC)
 
@@ -23,7 +23,7 @@ Key = tuple[Any, ...]
 Id = str | int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Asked:
     """One message as its calls are being run: ``order`` is its own, ``ran`` that of each run."""
 
@@ -36,12 +36,12 @@ class Asked:
         known, begun = self.ran[position], order(execution.span)
         if known is None or begun < known:
             self.ran[position] = begun
-            self.calls[position] = _merged(self.calls[position], execution.call)
+            self.calls[position] = _begun(self.calls[position], execution.call)
 
     @property
     def ids(self) -> tuple[Id | None, ...]:
         """The ids of its calls."""
-        return tuple(call.id for call in self.calls)
+        return tuple([call.id for call in self.calls])
 
     @property
     def begun(self) -> bool:
@@ -65,12 +65,13 @@ class Tracing:
         self.named: dict[Id, list[Place]] = {}
         self._counted: dict[Key, list[Span]] = {}
         self.waiting: dict[str, Execution] = {}
+        self.told: dict[Id, Told] = {}
         self.lineage = Lineage()
         self.rooted = False
 
     def hear(self, message: Message) -> None:
         """Take a message that a model put out; spans around that of the model may repeat it."""
-        ids = tuple(call.id for call in message.calls)
+        ids = tuple([call.id for call in message.calls])
         key = (message.span.id, message.index) if None in ids else tuple(map(_content, message.calls))
         if all(map(is_counted, ids)):
             key = self._again(key, message.span)
@@ -123,18 +124,17 @@ class Tracing:
     def join(self) -> None:
         """Join the runs that wait to the calls of this trace whose id they bear, the latest before them."""
         for execution in self.runs():
-            id, begun = execution.call.id, order(execution.span)
-            places = [] if id is None else self.named.get(id, [])
-            before = [place for place in places if place[0].order < begun] if len(places) > 1 else []
-            for place in sorted(before, key=_asked_at)[-1:] or places[:1]:
-                settle(place, execution)
+            id = execution.call.id
+            places = None if id is None else self.named.get(id)
+            if places:
+                settle(places[0] if len(places) == 1 else _latest(places, execution), execution)
                 del self.waiting[execution.span.id]
 
     def join_by_arguments(self) -> None:
         """Join the runs that name no call to calls of the same tool, first those of the same arguments."""
         free = [
             (asked, position)
-            for asked in sorted(self.messages.values(), key=lambda asked: asked.order)
+            for asked in self.batches()
             for position, ran in enumerate(asked.ran)
             if ran is None
         ]
@@ -147,25 +147,35 @@ class Tracing:
         return sorted(self.waiting.values(), key=lambda execution: order(execution.span))
 
     def _join_to(self, free: list[Place], execution: Execution, fits: Callable[[Call, Call], bool]) -> None:
-        begun = order(execution.span)
-        fitting = [(a, p) for a, p in free if a.order < begun and fits(a.calls[p], execution.call)]
-        if fitting:
-            place = next(place for place in fitting if place[0] is fitting[-1][0])
-            settle(place, execution)
-            free.remove(place)
+        begun, found = order(execution.span), None
+        for place in reversed(free):
+            asked, position = place
+            if found and found[0] is not asked:
+                break
+            if asked.order < begun and fits(asked.calls[position], execution.call):
+                found = place
+        if found:
+            settle(found, execution)
+            free.remove(found)
             del self.waiting[execution.span.id]
 
     def group_the_rest(self) -> None:
         """Make batches of the runs without a message."""
+        if not self.waiting:
+            return
         for number, group in enumerate(self.lineage.groups(e.span for e in self.waiting.values())):
             found = _distinct(self.waiting[span.id] for span in group)
             asked = self.ask(("runs", number), (*order(group[0]), 0), (e.call for e in found))
             asked.ran = [order(execution.span) for execution in found]
         self.waiting = {}
 
-    def batches(self) -> Iterator[Asked]:
+    def batches(self) -> list[Asked]:
         """The messages in their order."""
-        yield from sorted(self.messages.values(), key=lambda asked: asked.order)
+        return sorted(self.messages.values(), key=_order_of)
+
+
+def _order_of(asked: Asked) -> Key:
+    return asked.order
 
 
 def order(span: Span) -> Key:
@@ -180,13 +190,16 @@ def _apart(one: Span, other: Span) -> bool:
     return over is not None and begun is not None and over <= begun and one.id != other.id
 
 
-def _asked_at(place: Place) -> Key:
-    return place[0].order
+def _latest(places: list[Place], execution: Execution) -> Place:
+    """The latest of ``places`` before the run, the first where none is."""
+    begun = order(execution.span)
+    before = [place for place in places if place[0].order < begun]
+    return sorted(before, key=lambda place: place[0].order)[-1] if before else places[0]
 
 
 def _content(call: Call) -> Key:
     """What tells a call from another: some servers count their ids anew in each message."""
-    return (call.id, call.tool, call.invalid_args, json.dumps(call.args, sort_keys=True))
+    return (call.id, call.tool, call.invalid_args, canonical(call.args))
 
 
 def settle(place: Place, execution: Execution) -> None:
@@ -195,16 +208,15 @@ def settle(place: Place, execution: Execution) -> None:
     asked.settle(position, execution)
 
 
-def _merged(asked: Call, ran: Call) -> Call:
-    """``asked`` with what running it came to; its own arguments, where it has any."""
-    given = ran if asked.args is None and not asked.invalid_args else asked
-    return replace(
-        ran,
-        tool=asked.tool,
-        args=given.args,
-        invalid_args=given.invalid_args,
-        id=ran.id if asked.id is None else asked.id,
-    )
+def _begun(asked: Call, ran: Call) -> Call:
+    """``ran``, which is nobody's yet, as the run of ``asked``, whose arguments count if it has any."""
+    object.__setattr__(ran, "tool", asked.tool)
+    if asked.args is not None or asked.invalid_args:
+        object.__setattr__(ran, "args", asked.args)
+        object.__setattr__(ran, "invalid_args", asked.invalid_args)
+    if asked.id is not None:
+        object.__setattr__(ran, "id", asked.id)
+    return ran
 
 
 def _any_arguments(asked: Call, ran: Call) -> bool:

@@ -68,13 +68,13 @@ def claude(random: Random, most: int) -> Iterator[dict[str, Any]]:
 Make = Callable[[Random, int], Iterator[Any]]
 
 SPANS = {
-    "otel-genai.jsonl": 7,
-    "otel-genai-legacy.jsonl": 10,
-    "openinference.jsonl": 6,
-    "langsmith-runs-create-agent.json": 3,
-    "langfuse-observations.json": 11,
-    "openai-agents-trace.jsonl": 5,
-    "mcp-jsonrpc.jsonl": 4.5,
+    "otel-genai.jsonl": 5.4,
+    "otel-genai-legacy.jsonl": 7.5,
+    "openinference.jsonl": 4.8,
+    "langsmith-runs-create-agent.json": 2.4,
+    "langfuse-observations.json": 7.7,
+    "openai-agents-trace.jsonl": 4.4,
+    "mcp-jsonrpc.jsonl": 3.5,
 }
 """Samples of formats of spans, and how many times the time of parsing they may take."""
 

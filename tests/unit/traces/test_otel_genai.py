@@ -107,6 +107,25 @@ def test_events_in_a_list_of_json_are_read_too(load: Load) -> None:
     assert only_call(load(export(chat("m", 0, given={"events": json.dumps(told)})))).args == {"v": 1}
 
 
+def test_events_that_tell_nothing_of_calls_are_passed_over_whatever_their_attributes_are(load: Load) -> None:
+    strange = {"name": "gen_ai.user.message", "attributes": 5}
+    assert only_call(load(export(chat("m", 0, ("a", "add", {}), events=[strange])))).id == "a"
+
+
+def test_events_of_calls_without_attributes_in_order_are_refused(refusal: Refusal) -> None:
+    strange = {"name": "gen_ai.choice", "attributes": 5}
+    content = export(chat("m", 0, ("a", "add", {}), events=[strange]))
+    assert "events[0].attributes: found the number 5. Expected the list" in refusal(content)
+
+
+def test_malformed_call_is_refused_in_a_message_that_repeats_one_heard_before(refusal: Refusal) -> None:
+    sound, broken = ({"type": "tool_call", "id": id, "name": name} for id, name in (("a", "add"), ("b", 5)))
+    repeated = [{"role": "assistant", "parts": [sound, broken]}]
+    asked = chat("m", 0, ("a", "add", {}))
+    content = export(asked, chat("n", 50, given={"gen_ai.input.messages": json.dumps(repeated)}))
+    assert "gen_ai.input.messages[0].parts[1].name: found the number 5" in refusal(content)
+
+
 def test_spans_of_vercel_ai_are_read(load: Load) -> None:
     calls = [
         {"toolCallType": "function", "toolCallId": id, "toolName": "add", "args": '{"v": 1}'} for id in "ab"
