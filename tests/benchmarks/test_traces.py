@@ -201,9 +201,12 @@ def compare(path: Path, make: Make, most: int, limit: float) -> None:
 
 
 CHILD = """
-import resource, sys
+import sys
+from pathlib import Path
 from fuzzharness.traces import read_batches
-print(sum(1 for _ in read_batches(sys.argv[1])), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+batches = sum(1 for _ in read_batches(sys.argv[1]))
+(peak,) = (line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+print(batches, peak)
 """
 
 
