@@ -45,9 +45,16 @@ class _Answered(NamedTuple):
     at: datetime | None
     direction: str | None = None
 
-    def ends(self, sent: _Sent | None) -> bool:
+    def ends(self, sent: _Sent) -> bool:
         """Whether this answers ``sent``: requests of the other side have ids of their own."""
-        return sent is not None and (self.direction is None or self.direction != sent.direction)
+        return self.direction is None or self.direction != sent.direction
+
+
+class _Ended(NamedTuple):
+    """The call at ``place`` of those in flight has its answer."""
+
+    place: int
+    answer: _Answered
 
 
 class _Began:
@@ -159,41 +166,50 @@ def _answer(message: Node, id: Id, at: datetime | None, way: str | None) -> _Ans
 
 def _joined(entries: Iterable[Entry]) -> Iterator[Batch]:
     """The batches of ``entries``, each as soon as none of its calls is in flight any more."""
-    flight: list[_Sent | _Answered] = []
-    waiting: dict[Id, _Sent] = {}
+    flight: list[_Sent | _Ended] = []
+    waiting: dict[Id, tuple[int, _Sent]] = {}
     for entry in entries:
         if isinstance(entry, _Began) or (isinstance(entry, _Sent) and entry.id in waiting):
             yield from _parted(flight)
             flight, waiting = [], {}
         if isinstance(entry, _Sent):
+            waiting[entry.id] = len(flight), entry
             flight.append(entry)
-            waiting[entry.id] = entry
-        elif isinstance(entry, _Answered) and entry.ends(waiting.get(entry.id)):
-            flight.append(entry)
-            del waiting[entry.id]
+        elif isinstance(entry, _Answered) and entry.id in waiting and entry.ends(waiting[entry.id][1]):
+            flight.append(_Ended(waiting.pop(entry.id)[0], entry))
             if not waiting:
                 yield from _parted(flight)
                 flight = []
     yield from _parted(flight)
 
 
-def _parted(flight: list[_Sent | _Answered]) -> Iterator[Batch]:
+def _parted(flight: list[_Sent | _Ended]) -> Iterator[Batch]:
     """The batches of what was in flight together; a call without an answer ends with the next one."""
-    answers = {entry.id: entry for entry in flight if isinstance(entry, _Answered)}
+    answers = {entry.place: entry.answer for entry in flight if isinstance(entry, _Ended)}
     calls: list[Call] = []
-    waiting: set[Id] = set()
-    for entry in flight:
+    waiting: set[int] = set()
+    for place, entry in enumerate(flight):
         if isinstance(entry, _Sent):
-            calls.append(_settled(entry.call, answers.get(entry.id)))
-            if entry.id in answers:
-                waiting.add(entry.id)
+            calls.append(_settled(entry.call, answers.get(place)))
+            if place in answers:
+                waiting.add(place)
         else:
-            waiting.discard(entry.id)
+            waiting.discard(entry.place)
             if not waiting:
-                yield Batch(tuple(calls))
+                yield Batch(_told_apart(calls))
                 calls = []
     if calls:
-        yield Batch(tuple(calls))
+        yield Batch(_told_apart(calls))
+
+
+def _told_apart(calls: list[Call]) -> tuple[Call, ...]:
+    """``calls``, of which one whose id was free again while others were in flight has none."""
+    taken: set[Id | None] = set()
+    for call in calls:
+        if call.id in taken:
+            object.__setattr__(call, "id", None)  # nobody has it yet
+        taken.add(call.id)
+    return tuple(calls)
 
 
 def _settled(call: Call, answer: _Answered | None) -> Call:

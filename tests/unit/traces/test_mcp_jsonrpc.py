@@ -46,6 +46,13 @@ def test_call_that_is_sent_while_another_is_in_flight_joins_its_batch(load: Load
     assert ids(load(lines([call(1), call(2), answer(1), call(3), answer(2), answer(3)]))) == [[1, 2, 3]]
 
 
+def test_id_that_is_free_again_while_others_are_in_flight_names_the_first_of_its_calls(load: Load) -> None:
+    log = [call(1), call(2), answer(2, "a"), call(2), answer(2, "b"), answer(1, "c")]
+    (batch,) = load(lines(log)).batches
+    assert [(c.id, c.result) for c in batch.calls] == [(1, "c"), (2, "a"), (None, "b")]
+    batch.check()
+
+
 def test_other_requests_neither_part_nor_join_batches(load: Load) -> None:
     lists = [request(9, "tools/list"), {"jsonrpc": "2.0", "id": 9, "result": {"tools": []}}]
     log = [call(1), *lists, call(2), answer(1), request(10, "ping"), answer(2), call(3), answer(3)]
