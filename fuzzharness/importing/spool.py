@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fuzzharness.model import Batch
 from fuzzharness.privacy.sieve import Sight
@@ -17,6 +17,9 @@ from fuzzharness.traces import native_lines
 from fuzzharness.traces.document import parse
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.native import batches
+
+_BUFFER: Final = 1 << 20
+"""Bytes that are written and read at once."""
 
 
 class Kept(NamedTuple):
@@ -47,7 +50,7 @@ class Spool:
     """Put batches in, then take them out in that order. ``beside``: a folder whose disk has room for them."""
 
     def __init__(self, beside: Path) -> None:
-        self._file = tempfile.TemporaryFile(dir=beside)  # noqa: SIM115  # closed by __exit__
+        self._file = tempfile.TemporaryFile(buffering=_BUFFER, dir=beside)  # noqa: SIM115  # closed by __exit__
         self._about: list[tuple[str | None, str, int, Sight, tuple[str, ...], int]] = []
 
     def put(self, kept: Kept) -> None:

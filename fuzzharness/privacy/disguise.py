@@ -120,7 +120,7 @@ class Disguise:
 
     def text(self, text: str) -> str:
         """``text`` without anything that was found."""
-        return self._replacing.text(text)
+        return self._replacing.text(text) if self._found.kinds else text
 
     def _kind_of(self, key: str, fields: Mapping[str, Any], parent: str | None) -> Kind | None:
         told = next((rule for rule in self._rules if rule.names(key)), None)

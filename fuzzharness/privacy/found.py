@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -140,10 +141,10 @@ class Found:
     def in_text(self, text: str, *, names: bool = True) -> Iterator[Span]:
         """Where in ``text`` something that was found occurs; spans may overlap. names: words of names too."""
         if self._by_word and ((names and self.names) or self._may_be_in(text)):
-            words = list(WORD.finditer(text))
-            yield from self._values(text, words)
-            if names and self.names:
-                yield from self._words_of_names(text, words)
+            words = set(WORD.findall(text))
+            yield from self._values(text, words & self._by_word.keys())
+            if names and not self.names.keys().isdisjoint(map(str.casefold, words)):
+                yield from self._words_of_names(text)
         if self._unspaced is not None:
             for match in self._unspaced.finditer(text):
                 yield Span(match.start(), match.end(), self.kind(match[0]))
@@ -152,10 +153,11 @@ class Found:
         """The kind of a value that was found, in whatever spelling."""
         return self.kinds[self.spellings[text][0] if text in self.spellings else text]
 
-    def _values(self, text: str, words: list[re.Match[str]]) -> Iterator[Span]:
+    def _values(self, text: str, firsts: Iterable[str]) -> Iterator[Span]:
+        """The values in ``text`` that begin with one of the words ``firsts``."""
         behind = 0
-        for word in words:
-            for offset, length in self._by_word.get(word[0], ()):
+        for word in sorted(chain.from_iterable(_places(word, text) for word in firsts), key=re.Match.start):
+            for offset, length in self._by_word[word[0]]:
                 start = word.start() - offset
                 end = start + length
                 value = text[max(start, 0) : end]
@@ -164,7 +166,8 @@ class Found:
                     behind = end
                     break
 
-    def _words_of_names(self, text: str, words: list[re.Match[str]]) -> Iterator[Span]:
+    def _words_of_names(self, text: str) -> Iterator[Span]:
+        words = list(WORD.finditer(text))
         for position, word in enumerate(words):
             if word[0].casefold() in self.names and self._counts(text, words, position):
                 yield Span(word.start(), word.end(), Kind.NAME)
@@ -184,6 +187,17 @@ class Found:
             if between in ("", "_", ".", "-") and (other[0].isdigit() or other[0].casefold() in self.names):
                 return True
         return False
+
+
+def _places(word: str, text: str) -> Iterator[re.Match[str]]:
+    """Where ``word`` is a whole word of ``text``."""
+    return _whole(word).finditer(text)
+
+
+@lru_cache(maxsize=1000)
+def _whole(word: str) -> re.Pattern[str]:
+    more = r"\d" if word[0].isdecimal() else r"[^\W\d_]"
+    return re.compile(rf"{word}(?<!{more}{word})(?!{more})")  # what begins with a literal is found faster
 
 
 def _is_sought(value: str) -> bool:
