@@ -63,27 +63,32 @@ _STREET: Final = (
     r"|Terrace)"
 )
 _STRASSE: Final = r"(?:straße|strasse|str\.|gasse|allee|platz|weg)"
-_FORMS: Final[tuple[tuple[Kind, str, Callable[[str], bool]], ...]] = (
-    (Kind.EMAIL, r"[\w.%+'-]*[\w+](?:@|%40)(?:\w(?:[\w-]*\w)?\.)+[^\W\d_]{2,}", _always),
-    (Kind.CARD, r"(?<![\d.])(?<!\d[ -])\d(?:[ -]?\d){12,18}(?!\d|[ -]\d)", _is_card),
-    (Kind.IBAN, r"\b[A-Za-z]{2}\d\d(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?\b", _is_iban),
-    (Kind.IP, r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)", _is_ip),
-    (Kind.IP, r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])", _is_ip),
-    (Kind.PHONE, r"(?<![\w+])\+\d(?:[ ()./-]{0,2}\d){7,14}(?!\d)", _always),
+_FORMS: Final[tuple[tuple[Kind, tuple[str, ...], str, Callable[[str], bool]], ...]] = (
+    (Kind.EMAIL, ("@", "%40"), r"[\w.%+'-]*[\w+](?:@|%40)(?:\w(?:[\w-]*\w)?\.)+[^\W\d_]{2,}", _always),
+    (Kind.CARD, (), r"(?<![\d.])(?<!\d[ -])\d(?:[ -]?\d){12,18}(?!\d|[ -]\d)", _is_card),
+    (Kind.IBAN, (), r"\b[A-Za-z]{2}\d\d(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?\b", _is_iban),
+    (Kind.IP, (".",), r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)", _is_ip),
+    (Kind.IP, (":",), r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])", _is_ip),
+    (Kind.PHONE, ("+",), r"(?<![\w+])\+\d(?:[ ()./-]{0,2}\d){7,14}(?!\d)", _always),
     (
         Kind.PHONE,
+        (" ", ".", "-"),
         r"(?<![\w.+-])(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}(?![\w-])",
         _always,
     ),
-    (Kind.TEXT, r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", _always),  # social security numbers
+    (Kind.TEXT, ("-",), r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", _always),  # social security numbers
     (
         Kind.ADDRESS,
+        (" ",),
         rf"\b\d{{1,5}}[A-Za-z]? (?:[A-Z][\w'.-]* ){{1,3}}{_STREET}\b(?: (?:Apt|Suite|Unit|#)\.? ?\w+)?",
         _always,
     ),
-    (Kind.ADDRESS, rf"\b[A-ZÄÖÜ][\w-]*{_STRASSE} \d{{1,4}} ?[a-z]?\b", _always),
+    (Kind.ADDRESS, (" ",), rf"\b[A-ZÄÖÜ][\w-]*{_STRASSE} \d{{1,4}} ?[a-z]?\b", _always),
 )
-_COMPILED: Final = tuple((kind, re.compile(form), check) for kind, form, check in _FORMS)
+"""Of each form some of which any text has one that has the form, unless there is none, the form, and a check.
+None has the end of a line in it."""
+
+_COMPILED: Final = tuple((kind, hints, re.compile(form), check) for kind, hints, form, check in _FORMS)
 _HINT: Final = re.compile(r"[@\d]")
 _SHORT: Final = 60
 """Characters of a text that is looked through as fast as it is encoded."""
@@ -94,7 +99,7 @@ _ROUGH: Final = (
     _D + rb"(?:[ -]?" + _D + rb"){12}",
     rb"[A-Za-z]{2}" + _D + _D + rb" ?[A-Za-z0-9]{4} ?[A-Za-z0-9]{4}",
     rb"(?:" + _D + rb"+\.){3}",
-    rb"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:",
+    rb"::|(?:[0-9A-Fa-f]{1,4}:){7}",
     rb"\+" + _D + rb"[0-9 ()./\x80-\xff-]{7}",
     rb"[2-9]" + _D + _D + rb"\)?[ .-]?[2-9]" + _D + _D + rb"[ .-]" + _D,
     _D + rb"-" + _D + _D + rb"+-" + _D,
@@ -111,15 +116,26 @@ def _rough() -> Scanner:
 
 def personal(text: str) -> Iterator[Span]:
     """The personal data in ``text``; spans may overlap."""
-    if not _may_hold(text):
-        return
-    for kind, pattern, check in _COMPILED:
-        for match in pattern.finditer(text):
-            if check(match[0]):
-                yield Span(match.start(), match.end(), kind)
-
-
-def _may_hold(text: str) -> bool:
     if _HINT.search(text) is None:
-        return False
-    return len(text) < _SHORT or _rough()(text.encode("utf-8", "surrogatepass")) is not None
+        return
+    lines = [(0, text)] if len(text) < _SHORT else list(_rough_lines(text))
+    for kind, hints, pattern, check in _COMPILED:
+        for offset, line in lines:
+            if hints and not any(map(line.__contains__, hints)):
+                continue
+            for match in pattern.finditer(line):
+                if check(match[0]):
+                    yield Span(offset + match.start(), offset + match.end(), kind)
+
+
+def _rough_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of ``text`` that may hold any of these forms, and where they begin."""
+    data = text.encode("utf-8", "surrogatepass")
+    offset = passed = end = 0
+    while (match := _rough()(data, end)) is not None:
+        start = data.rfind(b"\n", 0, match.start()) + 1
+        end = data.find(b"\n", match.end())
+        end = len(data) if end < 0 else end
+        offset += len(data[passed:start].decode("utf-8", "surrogatepass"))
+        passed = start
+        yield offset, data[start:end].decode("utf-8", "surrogatepass")

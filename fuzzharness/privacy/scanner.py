@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 _MEMORY: Final = 64 << 20
 """Bytes that the states of one scanner may take."""
 
-Scanner = Callable[[bytes], Any]
-"""Something true where there is a match, None where there is none."""
+Scanner = Callable[..., Any]
+"""Something true where there is a match, None where there is none; given bytes, and from where if not all."""
 
 
 class Form(NamedTuple):
