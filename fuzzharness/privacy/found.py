@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Final
@@ -121,11 +121,17 @@ class Found:
 
     def anywhere(self, data: bytes) -> bool:
         """Whether ``data``, JSON without escapes that it need not have, may hold anything that was found."""
-        return self._anywhere(data) is not None
+        if self._anywhere(data) is not None:
+            return True
+        return bool(self.names) and self._any_name(_casefolded(data)) is not None
 
     @cached_property
     def _anywhere(self) -> Scanner:
         return _scanner_for(value for value in (*self.kinds, *self.spellings) if value not in self._local)
+
+    @cached_property
+    def _any_name(self) -> Scanner:
+        return _words(self.names)
 
     def _may_be_in(self, text: str) -> bool:
         return len(text) < _SHORT or self._within(text.encode("utf-8", "surrogatepass")) is not None
@@ -216,11 +222,24 @@ def _scanner_for(values: Iterable[str]) -> Scanner:
         part = max(_ESCAPED.split(value), key=len)
         (within if _is_sought(value) or part != value else alone).add(part)
     if len(within) + len(alone) > most():
-        return lambda _: True
+        return _yes
     forms = [_any_of(within)] if within else []
     if alone:
         forms.append(b'"' + _BLANK + b"(?:" + _any_of(alone) + b")" + _BLANK + rb'\\*"')
     return scanner(b"|".join(forms)) if forms else lambda _: None
+
+
+def _words(words: Collection[str]) -> Scanner:
+    """A scanner for ``words``, which JSON never escapes."""
+    return scanner(_any_of(words)) if len(words) <= most() else _yes
+
+
+def _yes(_: bytes) -> bool:
+    return True
+
+
+def _casefolded(data: bytes) -> bytes:
+    return data.lower() if data.isascii() else data.decode().casefold().encode()
 
 
 def _any_of(parts: Iterable[str]) -> bytes:

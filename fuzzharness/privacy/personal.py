@@ -90,6 +90,10 @@ None has the end of a line in it."""
 
 _COMPILED: Final = tuple((kind, hints, re.compile(form), check) for kind, hints, form, check in _FORMS)
 _HINT: Final = re.compile(r"[@\d]")
+_SIGN: Final = re.compile(r"[@%.:+ -]")
+_LONG: Final = 13
+"""Characters of the shortest that has none of these signs."""
+
 _SHORT: Final = 60
 """Characters of a text that is looked through as fast as it is encoded."""
 
@@ -116,7 +120,7 @@ def _rough() -> Scanner:
 
 def personal(text: str) -> Iterator[Span]:
     """The personal data in ``text``; spans may overlap."""
-    if _HINT.search(text) is None:
+    if _HINT.search(text) is None or (len(text) < _LONG and _SIGN.search(text) is None):
         return
     lines = [(0, text)] if len(text) < _SHORT else list(_rough_lines(text))
     for kind, hints, pattern, check in _COMPILED:

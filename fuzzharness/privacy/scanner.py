@@ -1,9 +1,9 @@
 """Scanner: whether bytes have any match of a pattern.
 
 Decides which engine looks. The package google-re2 looks at each byte once, whatever the pattern, twenty times
-as fast as the standard library; it is an extra of ours and no dependency, since not every platform has it. The
-standard library finds a literal faster still: without google-re2, it looks for a pattern only where there is a
-literal without which that has no match. A pattern that is given here means the same to both.
+as fast as the standard library; it is an extra of ours and no dependency, since not every platform has it.
+The standard library finds a literal as fast: without google-re2, forms are looked for only where there is a
+literal that they have. A pattern that is given here means the same to both.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ _MEMORY: Final = 64 << 20
 Scanner = Callable[..., Any]
 """Something true where there is a match, None where there is none; given bytes, and from where if not all."""
 
+_Steps = tuple[Scanner, Scanner]
+"""What is looked for first, and what only where that is."""
+
 
 class Form(NamedTuple):
-    """A ``pattern``; each match of it has the literal ``hint`` in it, and a match of ``rest`` that begins there.
+    """A ``pattern``, each match of which has the literal ``hint`` in it, and there begins one of ``rest``.
 
-    Where ``rest`` is empty, that is all of ``pattern``.
+    Where ``rest`` is empty, there is no more to it than the hint.
     """
 
     hint: bytes
@@ -48,26 +51,20 @@ def any_of(forms: Sequence[Form]) -> Scanner:
     """A scanner for all of ``forms``."""
     if _re2() is not None:
         return scanner(b"|".join(form.pattern for form in forms))
-    by_hint: dict[bytes, list[Form]] = {}
+    by_hint: dict[bytes, list[_Steps]] = {}
     for form in forms:
-        by_hint.setdefault(form.hint, []).append(form)
-    searches = [(hint, [_searches(form) for form in those]) for hint, those in by_hint.items()]
+        by_hint.setdefault(form.hint, []).append(_steps(form))
 
     def search(data: bytes) -> Any:
-        for hint, those in searches:
-            if hint in data:
-                for rest, whole in those:
-                    if rest(data) and (found := whole(data)):
-                        return found
-        return None
+        near = (steps for hint, those in by_hint.items() if hint in data for steps in those)
+        return next((found for rest, whole in near if rest(data) and (found := whole(data))), None)
 
     return search
 
 
-def _searches(form: Form) -> tuple[Scanner, Scanner]:
-    """What is looked for first, beginning with a literal, and then."""
-    whole = re.compile(form.pattern, re.DOTALL).search
-    return re.compile(form.rest or re.escape(form.hint), re.DOTALL).search, whole
+def _steps(form: Form) -> _Steps:
+    rest = re.compile(form.rest or re.escape(form.hint), re.DOTALL)  # begins with a literal, so it is fast
+    return rest.search, re.compile(form.pattern, re.DOTALL).search
 
 
 def scanner(pattern: bytes) -> Scanner:

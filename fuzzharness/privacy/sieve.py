@@ -46,13 +46,17 @@ _FORMS: Final = (
     Form(b"sg.", rb"sg\." + _W + rb"{10,}\." + _W + rb"{10}"),
     *(Form(word, word + rb" +[\w.~+/\x80-\xff-]{12}") for word in (b"bearer", b"basic", b"token")),
     Form(b"@", rb"://[^ /:@\"'<>]*:[^ /@\"'<>]+@"),
-    Form(b"\xc4", rb"\xc4[\xb0\xb1]"),  # this and the next two: letters that are i, s and k to who ignores case
+    # letters that are i, s and k to who ignores case
+    Form(b"\xc4", rb"\xc4[\xb0\xb1]"),
     Form(b"\xc5", rb"\xc5\xbf"),
     Form(b"\xe2", rb"\xe2\x84\xaa"),
     Form(b"\\", VEILED),
 )
 
-_STEMS: Final = tuple("pass pwd secret key token jwt bearer auth credential cookie pin cv otp code sig".split())
+_STEMS: Final = (
+    *("pass", "pwd", "secret", "key", "token", "jwt", "bearer", "auth", "credential", "cookie", "pin"),
+    *("cv", "otp", "code", "sig"),
+)
 """One of these is in each name of a field that holds a secret."""
 
 
@@ -77,7 +81,7 @@ class Sight(Enum):
     """What a look at a line tells."""
 
     CLEAR = "no secret, and all of its text is as it is written"
-    HIDDEN = "no secret, but text in base64"
+    HIDDEN = "no secret, but text in base64, or what else only a look at every text tells"
     CAUGHT = "perhaps a secret"
 
 
