@@ -21,6 +21,8 @@ from fuzzharness.traces.native import batches
 _BUFFER: Final = 1 << 20
 """Bytes that are written and read at once."""
 
+_HEADER: Final = parse(native_lines.header().encode(), "the spool")
+
 
 class Kept(NamedTuple):
     """A batch as the text of its ``calls``, with its id, its file, and which of all recordings that is.
@@ -39,10 +41,8 @@ class Kept(NamedTuple):
 
     def batch(self) -> Batch:
         """The batch itself."""
-        line = native_lines.around(self.calls, "0")
-        (batch,) = batches(
-            [parse(native_lines.header().encode(), "the spool"), parse(line, "the spool")], Leniency()
-        )
+        line = parse(native_lines.around(self.calls, "0"), "the spool")
+        (batch,) = batches([_HEADER, line], Leniency())
         return Batch(batch.calls, self.id)
 
 

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property, lru_cache
-from itertools import chain
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -33,6 +32,9 @@ _SHORTEST, _SHORTEST_NAME = 4, 3
 
 _SHORT: Final = 40
 """Characters of a text that is searched as fast as it is encoded."""
+
+_FEW: Final = 50
+"""Words that are found one by one as fast as a text is split into its own."""
 
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
@@ -147,9 +149,8 @@ class Found:
     def in_text(self, text: str, *, names: bool = True) -> Iterator[Span]:
         """Where in ``text`` something that was found occurs; spans may overlap. names: words of names too."""
         if self._by_word and ((names and self.names) or self._may_be_in(text)):
-            words = set(WORD.findall(text))
-            yield from self._values(text, words & self._by_word.keys())
-            if names and not self.names.keys().isdisjoint(map(str.casefold, words)):
+            yield from self._values(text)
+            if names and not self.names.keys().isdisjoint(map(str.casefold, WORD.findall(text))):
                 yield from self._words_of_names(text)
         if self._unspaced is not None:
             for match in self._unspaced.finditer(text):
@@ -159,10 +160,10 @@ class Found:
         """The kind of a value that was found, in whatever spelling."""
         return self.kinds[self.spellings[text][0] if text in self.spellings else text]
 
-    def _values(self, text: str, firsts: Iterable[str]) -> Iterator[Span]:
-        """The values in ``text`` that begin with one of the words ``firsts``."""
+    def _values(self, text: str) -> Iterator[Span]:
         behind = 0
-        for word in sorted(chain.from_iterable(_places(word, text) for word in firsts), key=re.Match.start):
+        places = [place for word in self._first_words(text) for place in _places(word, text)]
+        for word in sorted(places, key=re.Match.start):
             for offset, length in self._by_word[word[0]]:
                 start = word.start() - offset
                 end = start + length
@@ -171,6 +172,12 @@ class Found:
                     yield Span(start, end, self.kind(value))
                     behind = end
                     break
+
+    def _first_words(self, text: str) -> Iterable[str]:
+        """Those of ``text`` that a value begins with, and perhaps some that are only part of a word."""
+        if len(self._by_word) <= _FEW:
+            return filter(text.__contains__, self._by_word)
+        return self._by_word.keys() & WORD.findall(text)
 
     def _words_of_names(self, text: str) -> Iterator[Span]:
         words = list(WORD.finditer(text))

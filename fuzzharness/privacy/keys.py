@@ -77,7 +77,7 @@ def named(key: str) -> Kind | None:
 
 
 @lru_cache(maxsize=10_000)
-def _said(key: str) -> tuple[Kind | None, bool]:
+def said(key: str) -> tuple[Kind | None, bool]:
     """The kind that ``key`` alone names, and whether what is beside it decides all the same."""
     kind, name = named(key), spelled(key)
     if kind is not None:
@@ -87,7 +87,7 @@ def _said(key: str) -> tuple[Kind | None, bool]:
 
 def kind_of(key: str, fields: Mapping[str, Any], parent: str | None) -> Kind | None:
     """The kind of the field ``key`` among ``fields``, of an object that is itself in the field ``parent``."""
-    kind, ambiguous = _said(key)
+    kind, ambiguous = said(key)
     if not ambiguous:
         return kind
     name, value = spelled(key), fields.get(key)
@@ -120,7 +120,12 @@ def _in_address(parent: str | None) -> bool:
 
 
 def _any_of(kinds: tuple[Kind, ...], fields: Mapping[str, Any]) -> bool:
-    return any(named(key) in kinds for key in fields)
+    return not _all_named(tuple(fields)).isdisjoint(kinds)
+
+
+@lru_cache(maxsize=10_000)
+def _all_named(keys: tuple[str, ...]) -> frozenset[Kind | None]:
+    return frozenset(map(named, keys))
 
 
 def _looks_like_a_name(text: str) -> bool:

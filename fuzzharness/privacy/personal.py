@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from operator import itemgetter
 from typing import Final
 
 from fuzzharness.privacy.kind import Kind
@@ -63,32 +64,36 @@ _STREET: Final = (
     r"|Terrace)"
 )
 _STRASSE: Final = r"(?:straße|strasse|str\.|gasse|allee|platz|weg)"
-_FORMS: Final[tuple[tuple[Kind, tuple[str, ...], str, Callable[[str], bool]], ...]] = (
-    (Kind.EMAIL, ("@", "%40"), r"[\w.%+'-]*[\w+](?:@|%40)(?:\w(?:[\w-]*\w)?\.)+[^\W\d_]{2,}", _always),
-    (Kind.CARD, (), r"(?<![\d.])(?<!\d[ -])\d(?:[ -]?\d){12,18}(?!\d|[ -]\d)", _is_card),
-    (Kind.IBAN, (), r"\b[A-Za-z]{2}\d\d(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?\b", _is_iban),
-    (Kind.IP, (".",), r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)", _is_ip),
-    (Kind.IP, (":",), r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])", _is_ip),
-    (Kind.PHONE, ("+",), r"(?<![\w+])\+\d(?:[ ()./-]{0,2}\d){7,14}(?!\d)", _always),
+_FORMS: Final[tuple[tuple[Kind, str, str, Callable[[str], bool]], ...]] = (
+    (Kind.EMAIL, "@%", r"[\w.%+'-]*[\w+](?:@|%40)(?:\w(?:[\w-]*\w)?\.)+[^\W\d_]{2,}", _always),
+    (Kind.CARD, "", r"(?<![\d.])(?<!\d[ -])\d(?:[ -]?\d){12,18}(?!\d|[ -]\d)", _is_card),
+    (Kind.IBAN, "", r"\b[A-Za-z]{2}\d\d(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?\b", _is_iban),
+    (Kind.IP, ".", r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)", _is_ip),
+    (Kind.IP, ":", r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])", _is_ip),
+    (Kind.PHONE, "+", r"(?<![\w+])\+\d(?:[ ()./-]{0,2}\d){7,14}(?!\d)", _always),
     (
         Kind.PHONE,
-        (" ", ".", "-"),
+        " .-",
         r"(?<![\w.+-])(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}(?![\w-])",
         _always,
     ),
-    (Kind.TEXT, ("-",), r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", _always),  # social security numbers
+    (Kind.TEXT, "-", r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", _always),  # social security numbers
     (
         Kind.ADDRESS,
-        (" ",),
+        " ",
         rf"\b\d{{1,5}}[A-Za-z]? (?:[A-Z][\w'.-]* ){{1,3}}{_STREET}\b(?: (?:Apt|Suite|Unit|#)\.? ?\w+)?",
         _always,
     ),
-    (Kind.ADDRESS, (" ",), rf"\b[A-ZÄÖÜ][\w-]*{_STRASSE} \d{{1,4}} ?[a-z]?\b", _always),
+    (Kind.ADDRESS, " ", rf"\b[A-ZÄÖÜ][\w-]*{_STRASSE} \d{{1,4}} ?[a-z]?\b", _always),
 )
-"""Of each form some of which any text has one that has the form, unless there is none, the form, and a check.
+"""Of each form signs, of which any text that has the form has one, if there are some; the form; and a check.
 None has the end of a line in it."""
 
-_COMPILED: Final = tuple((kind, hints, re.compile(form), check) for kind, hints, form, check in _FORMS)
+_Form = tuple[int, Kind, frozenset[str], re.Pattern[str], Callable[[str], bool]]
+_COMPILED: Final[tuple[_Form, ...]] = tuple(
+    (number, kind, frozenset(signs), re.compile(form), check)
+    for number, (kind, signs, form, check) in enumerate(_FORMS)
+)
 _HINT: Final = re.compile(r"[@\d]")
 _SIGN: Final = re.compile(r"[@%.:+ -]")
 _LONG: Final = 13
@@ -122,14 +127,25 @@ def personal(text: str) -> Iterator[Span]:
     """The personal data in ``text``; spans may overlap."""
     if _HINT.search(text) is None or (len(text) < _LONG and _SIGN.search(text) is None):
         return
-    lines = [(0, text)] if len(text) < _SHORT else list(_rough_lines(text))
-    for kind, hints, pattern, check in _COMPILED:
-        for offset, line in lines:
-            if hints and not any(map(line.__contains__, hints)):
-                continue
-            for match in pattern.finditer(line):
-                if check(match[0]):
-                    yield Span(offset + match.start(), offset + match.end(), kind)
+    if len(text) < _SHORT:
+        yield from (span for _, span in _in_line(text, 0))
+        return
+    found = [found for offset, line in _rough_lines(text) for found in _in_line(line, offset)]
+    yield from (span for _, span in sorted(found, key=itemgetter(0)))
+
+
+def _in_line(line: str, offset: int) -> Iterator[tuple[int, Span]]:
+    """The personal data in a line that begins at ``offset``, each with the number of its form."""
+    for number, kind, _, pattern, check in _possible(frozenset(_SIGN.findall(line))):
+        for match in pattern.finditer(line):
+            if check(match[0]):
+                yield number, Span(offset + match.start(), offset + match.end(), kind)
+
+
+@cache
+def _possible(signs: frozenset[str]) -> list[_Form]:
+    """The forms that may be in a line with these ``signs`` alone."""
+    return [form for form in _COMPILED if not form[2] or form[2] & signs]
 
 
 def _rough_lines(text: str) -> Iterator[tuple[int, str]]:

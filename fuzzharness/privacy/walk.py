@@ -118,10 +118,12 @@ class Walk:
         return found
 
     def _fields(self, fields: Mapping[str, Any], kind: Kind | None, parent: str | None) -> dict[str, Any]:
-        return {
-            self._key(key): self.value(part, kind or self._kind_of(key, fields, parent), key)
-            for key, part in fields.items()
-        }
+        found = {}
+        for key, part in fields.items():
+            told = kind or self._kind_of(key, fields, parent)
+            known = self._texts.get((part, told)) if type(part) is str else None
+            found[self._key(key)] = self.value(part, told, key) if known is None else known
+        return found
 
     def _base64(self, match: re.Match[str]) -> str:
         plain = decoded(match[0].encode())

@@ -328,5 +328,5 @@ def test_the_rough_form_of_personal_data_never_lets_any_pass(text: str) -> None:
 
 
 def _looked_through(text: str) -> Iterator[Span]:
-    for kind, _, pattern, check in personal._COMPILED:
+    for _, kind, _, pattern, check in personal._COMPILED:
         yield from (Span(m.start(), m.end(), kind) for m in pattern.finditer(text) if check(m[0]))
