@@ -150,7 +150,7 @@ class Found:
         """Where in ``text`` something that was found occurs; spans may overlap. names: words of names too."""
         if self._by_word and ((names and self.names) or self._may_be_in(text)):
             yield from self._values(text)
-            if names and not self.names.keys().isdisjoint(map(str.casefold, WORD.findall(text))):
+            if names and self.names and self._has_name(text):
                 yield from self._words_of_names(text)
         if self._unspaced is not None:
             for match in self._unspaced.finditer(text):
@@ -178,6 +178,9 @@ class Found:
         if len(self._by_word) <= _FEW:
             return filter(text.__contains__, self._by_word)
         return self._by_word.keys() & WORD.findall(text)
+
+    def _has_name(self, text: str) -> bool:
+        return not self.names.keys().isdisjoint(map(str.casefold, WORD.findall(text)))
 
     def _words_of_names(self, text: str) -> Iterator[Span]:
         words = list(WORD.finditer(text))
