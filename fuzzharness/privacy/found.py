@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import quote, quote_plus
 
 from fuzzharness.privacy.kind import Kind, compact
-from fuzzharness.privacy.scanner import Scanner, most, scanner
+from fuzzharness.privacy.scanner import Form, Scanner, any_of, most
 from fuzzharness.privacy.span import Span
 
 WORD: Final = re.compile(r"[^\W\d_]+|\d+")
@@ -233,15 +233,14 @@ def _scanner_for(values: Iterable[str]) -> Scanner:
         (within if _is_sought(value) or part != value else alone).add(part)
     if len(within) + len(alone) > most():
         return _yes
-    forms = [_any_of(within)] if within else []
-    if alone:
-        forms.append(b'"' + _BLANK + b"(?:" + _any_of(alone) + b")" + _BLANK + rb'\\*"')
-    return scanner(b"|".join(forms)) if forms else lambda _: None
+    forms = [Form(part, re.escape(part)) for part in _encoded(within)]
+    forms += (Form(part, b'"' + _BLANK + re.escape(part) + _BLANK + rb'\\*"') for part in _encoded(alone))
+    return any_of(forms) if forms else lambda _: None
 
 
 def _words(words: Collection[str]) -> Scanner:
     """A scanner for ``words``, which JSON never escapes."""
-    return scanner(_any_of(words)) if len(words) <= most() else _yes
+    return any_of([Form(word, re.escape(word)) for word in _encoded(words)]) if len(words) <= most() else _yes
 
 
 def _yes(_: bytes) -> bool:
@@ -252,8 +251,8 @@ def _casefolded(data: bytes) -> bytes:
     return data.lower() if data.isascii() else data.decode().casefold().encode()
 
 
-def _any_of(parts: Iterable[str]) -> bytes:
-    return b"|".join(re.escape(part.encode("utf-8", "surrogatepass")) for part in sorted(parts))
+def _encoded(parts: Iterable[str]) -> list[bytes]:
+    return [part.encode("utf-8", "surrogatepass") for part in sorted(parts)]
 
 
 def is_mixed(word: str) -> bool:

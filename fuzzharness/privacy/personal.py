@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Final
 
 from fuzzharness.privacy.kind import Kind
-from fuzzharness.privacy.scanner import Scanner, scanner
+from fuzzharness.privacy.scanner import Form, Scanner, each_of
 from fuzzharness.privacy.span import Span
 
 _CARD_LENGTHS: Final = {"4": (13, 16, 19), "5": (16,), "2": (16,), "3": (14, 15, 16), "6": (16, 19)}
@@ -103,24 +103,56 @@ _SHORT: Final = 60
 """Characters of a text that is looked through as fast as it is encoded."""
 
 _D: Final = rb"[0-9\x80-\xff]"
+_A: Final = rb"[A-Za-z0-9]"
 _ROUGH: Final = (
-    rb"@|%40",
-    _D + rb"(?:[ -]?" + _D + rb"){12}",
-    rb"[A-Za-z]{2}" + _D + _D + rb" ?[A-Za-z0-9]{4} ?[A-Za-z0-9]{4}",
-    rb"(?:" + _D + rb"+\.){3}",
-    rb"::|(?:[0-9A-Fa-f]{1,4}:){7}",
-    rb"\+" + _D + rb"[0-9 ()./\x80-\xff-]{7}",
-    rb"[2-9]" + _D + _D + rb"\)?[ .-]?[2-9]" + _D + _D + rb"[ .-]" + _D,
-    _D + rb"-" + _D + _D + rb"+-" + _D,
-    _D + rb"[A-Za-z]? [A-Z][\w'.\x80-\xff-]* (?:[A-Z]|St)",
-    rb"(?:stra\xc3\x9fe|strasse|str\.|gasse|allee|platz|weg) " + _D,
+    Form(b"@", rb"@"),
+    Form(b"%40", rb"%40"),
+    Form(b"::", rb"::"),
+    Form(b":", rb"[0-9A-Fa-f]:(?:[0-9A-Fa-f]{1,4}:){6}"),
+    Form(b"+", rb"\+" + _D + rb"[0-9 ()./\x80-\xff-]{7}"),
+    *(
+        Form(way, re.escape(way) + rb" " + _D)
+        for way in (b"stra\xc3\x9fe", b"strasse", b"str.", b"gasse", b"allee", b"platz", b"weg")
+    ),
+    Form(
+        b"",  # one form, since what begins with a digit alone is found fast
+        _D
+        + rb"(?:(?:[ -]?"
+        + _D
+        + rb"){12}"
+        + rb"|"
+        + _D
+        + rb"+ ?"
+        + _A
+        + rb"{4} ?"
+        + _A
+        + rb"{4} ?"
+        + _A
+        + rb"{3}"
+        + rb"|"
+        + _D
+        + rb"*\.(?:"
+        + _D
+        + rb"+\.){2}"
+        + rb"|"
+        + _D
+        + rb"+\)?[ .-]?[2-9]"
+        + _D
+        + rb"+[ .-]"
+        + _D
+        + rb"|-"
+        + _D
+        + rb"{2,}-"
+        + _D
+        + rb"|[A-Za-z]? [A-Z][\w'.\x80-\xff-]* [A-Z])",
+    ),
 )
 """In UTF-8, what any of these forms has: most texts have none of it."""
 
 
 @cache
-def _rough() -> Scanner:
-    return scanner(b"|".join(_ROUGH))
+def _rough() -> list[Scanner]:
+    return each_of(_ROUGH)
 
 
 def personal(text: str) -> Iterator[Span]:
@@ -151,11 +183,18 @@ def _possible(signs: frozenset[str]) -> list[_Form]:
 def _rough_lines(text: str) -> Iterator[tuple[int, str]]:
     """The lines of ``text`` that may hold any of these forms, and where they begin."""
     data = text.encode("utf-8", "surrogatepass")
-    offset = passed = end = 0
-    while (match := _rough()(data, end)) is not None:
-        start = data.rfind(b"\n", 0, match.start()) + 1
-        end = data.find(b"\n", match.end())
-        end = len(data) if end < 0 else end
+    offset = passed = 0
+    for start, end in sorted({line for search in _rough() for line in _lines(data, search)}):
         offset += len(data[passed:start].decode("utf-8", "surrogatepass"))
         passed = start
         yield offset, data[start:end].decode("utf-8", "surrogatepass")
+
+
+def _lines(data: bytes, search: Scanner) -> Iterator[tuple[int, int]]:
+    """From where to where the lines of ``data`` are in which there is a match."""
+    end = 0
+    while (match := search(data, end)) is not None:
+        start = data.rfind(b"\n", 0, match.start()) + 1
+        end = data.find(b"\n", match.end())
+        end = len(data) if end < 0 else end
+        yield start, end

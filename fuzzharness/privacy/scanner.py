@@ -67,6 +67,18 @@ def _steps(form: Form) -> _Steps:
     return rest.search, re.compile(form.pattern, re.DOTALL).search
 
 
+def each_of(forms: Sequence[Form]) -> list[Scanner]:
+    """Scanners that tell together where any of ``forms`` is, each of them from left to right."""
+    if _re2() is not None:
+        return [scanner(b"|".join(form.pattern for form in forms))]
+    return [_where_hinted(form) for form in forms]
+
+
+def _where_hinted(form: Form) -> Scanner:
+    search = re.compile(form.pattern, re.DOTALL).search
+    return lambda data, start=0: search(data, start) if form.hint in data else None
+
+
 def scanner(pattern: bytes) -> Scanner:
     """A scanner for ``pattern``, which has neither lookaround nor backreference."""
     re2 = _re2()
