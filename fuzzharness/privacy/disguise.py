@@ -74,7 +74,6 @@ class Disguise:
         self._rules = tuple(rule for rule in rules if personal or rule.always)
         self._ruled = any(rule.kind is not None for rule in self._rules)
         self._clear = self._told = False
-        self._mute = set[str]()
         self._found = Found()
         self._pseudonyms = Pseudonyms(secret or random.token_bytes(32), self._found, locale)
         self._looking = Walk(_Look(self), self._kind_of)
@@ -121,12 +120,7 @@ class Disguise:
         return self._replacing.text(text) if self._found.kinds else text
 
     def _kind_of(self, key: str, fields: Mapping[str, Any], parent: str | None) -> Kind | None:
-        if key in self._mute:
-            return None
         told = next((rule for rule in self._rules if rule.names(key)), None) if self._rules else None
-        if told is None and keys.said(key) == (None, False):
-            self._mute.add(key)
-            return None
         kind = _told(told, fields[key]) if told else keys.kind_of(key, fields, parent)
         if kind is None or not (self._personal or kind is Kind.SECRET):
             return None

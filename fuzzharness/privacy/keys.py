@@ -77,7 +77,7 @@ def named(key: str) -> Kind | None:
 
 
 @lru_cache(maxsize=10_000)
-def said(key: str) -> tuple[Kind | None, bool]:
+def _said(key: str) -> tuple[Kind | None, bool]:
     """The kind that ``key`` alone names, and whether what is beside it decides all the same."""
     kind, name = named(key), spelled(key)
     if kind is not None:
@@ -87,7 +87,7 @@ def said(key: str) -> tuple[Kind | None, bool]:
 
 def kind_of(key: str, fields: Mapping[str, Any], parent: str | None) -> Kind | None:
     """The kind of the field ``key`` among ``fields``, of an object that is itself in the field ``parent``."""
-    kind, ambiguous = said(key)
+    kind, ambiguous = _said(key)
     if not ambiguous:
         return kind
     name, value = spelled(key), fields.get(key)

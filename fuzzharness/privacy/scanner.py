@@ -48,9 +48,34 @@ def _re2() -> Any:
 
 
 def any_of(forms: Sequence[Form]) -> Scanner:
-    """A scanner for all of ``forms``."""
-    if _re2() is not None:
-        return scanner(b"|".join(form.pattern for form in forms))
+    """A scanner for all of ``forms``, whose patterns have neither lookaround nor backreference."""
+    return _joined(forms) or _one_by_one(forms)
+
+
+def each_of(forms: Sequence[Form]) -> list[Scanner]:
+    """Scanners that tell together where any of ``forms`` is, each of them from left to right."""
+    joined = _joined(forms)
+    return [_where_hinted(form) for form in forms] if joined is None else [joined]
+
+
+def _joined(forms: Sequence[Form]) -> Scanner | None:
+    """A scanner of google-re2; None where that is not there, or where these are too many for it."""
+    re2 = _re2()
+    if re2 is None:
+        return None
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # a byte is a byte, as it is to the standard library
+    options.dot_nl = options.never_capture = True
+    options.max_mem = _MEMORY
+    options.log_errors = False
+    try:
+        found: Scanner = re2.compile(b"|".join(form.pattern for form in forms), options).search
+    except re2.error:
+        return None
+    return found
+
+
+def _one_by_one(forms: Sequence[Form]) -> Scanner:
     by_hint: dict[bytes, list[_Steps]] = {}
     for form in forms:
         by_hint.setdefault(form.hint, []).append(_steps(form))
@@ -67,30 +92,6 @@ def _steps(form: Form) -> _Steps:
     return rest.search, re.compile(form.pattern, re.DOTALL).search
 
 
-def each_of(forms: Sequence[Form]) -> list[Scanner]:
-    """Scanners that tell together where any of ``forms`` is, each of them from left to right."""
-    if _re2() is not None:
-        return [scanner(b"|".join(form.pattern for form in forms))]
-    return [_where_hinted(form) for form in forms]
-
-
 def _where_hinted(form: Form) -> Scanner:
     search = re.compile(form.pattern, re.DOTALL).search
     return lambda data, start=0: search(data, start) if form.hint in data else None
-
-
-def scanner(pattern: bytes) -> Scanner:
-    """A scanner for ``pattern``, which has neither lookaround nor backreference."""
-    re2 = _re2()
-    if re2 is None:
-        return re.compile(pattern, re.DOTALL).search
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1  # a byte is a byte, as it is to the standard library
-    options.dot_nl = options.never_capture = True
-    options.max_mem = _MEMORY
-    options.log_errors = False
-    try:
-        found: Scanner = re2.compile(pattern, options).search
-    except re2.error:  # too many values were found even so
-        return re.compile(pattern, re.DOTALL).search
-    return found
