@@ -142,11 +142,13 @@ def _check_output(output: Path, paths: Iterable[Path], beside: Path | None) -> N
 
 
 def _read(reading: Reading, paths: Sequence[Path], summary: Summary, listener: Listener) -> Iterator[Read]:
+    known = {file: (Path(file), number) for number, file in enumerate(reading.files)}
     for batch in reading:
         summary.read += 1
         summary.read_calls += len(batch.calls)
-        yield batch, Path(reading.file).name, reading.files.index(reading.file)
-        listener(Progress(Path(reading.file), summary.read, reading.consumed, reading.size))
+        path, number = known[reading.file]
+        yield batch, path.name, number
+        listener(Progress(path, summary.read, reading.consumed, reading.size))
     summary.skipped = reading.skipped
     summary.formats |= dict.fromkeys((reading.format or "").split(", "))
     if not summary.read:

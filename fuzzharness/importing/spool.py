@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fuzzharness.model import Batch
 from fuzzharness.privacy.sieve import Sight
@@ -17,6 +17,11 @@ from fuzzharness.traces import native_lines
 from fuzzharness.traces.document import parse
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.native import batches
+
+_BUFFER: Final = 1 << 20
+"""Bytes that are written and read at once."""
+
+_HEADER: Final = parse(native_lines.header().encode(), "the spool")
 
 
 class Kept(NamedTuple):
@@ -36,10 +41,8 @@ class Kept(NamedTuple):
 
     def batch(self) -> Batch:
         """The batch itself."""
-        line = native_lines.around(self.calls, "0")
-        (batch,) = batches(
-            [parse(native_lines.header().encode(), "the spool"), parse(line, "the spool")], Leniency()
-        )
+        line = parse(native_lines.around(self.calls, "0"), "the spool")
+        (batch,) = batches([_HEADER, line], Leniency())
         return Batch(batch.calls, self.id)
 
 
@@ -47,7 +50,7 @@ class Spool:
     """Put batches in, then take them out in that order. ``beside``: a folder whose disk has room for them."""
 
     def __init__(self, beside: Path) -> None:
-        self._file = tempfile.TemporaryFile(dir=beside)  # noqa: SIM115  # closed by __exit__
+        self._file = tempfile.TemporaryFile(buffering=_BUFFER, dir=beside)  # noqa: SIM115  # closed by __exit__
         self._about: list[tuple[str | None, str, int, Sight, tuple[str, ...], int]] = []
 
     def put(self, kept: Kept) -> None:

@@ -11,7 +11,6 @@ import secrets as random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Final
 
 from fuzzharness.errors import SettingsError
@@ -29,9 +28,6 @@ from fuzzharness.privacy.walk import Walk
 
 VARIABLE: Final = "FUZZHARNESS_SECRET"
 _NUMBERS: Final = (Kind.PHONE, Kind.CARD, Kind.POSTCODE, Kind.TEXT, Kind.SECRET)
-_SHORT, _REMEMBERED = 80, 50_000
-"""Characters of a text, and how many such texts, that are remembered: most stand there many times."""
-
 _LONG: Final = 7
 """Digits of a whole number that is taken for a value found elsewhere; shorter ones are amounts as often."""
 
@@ -76,8 +72,8 @@ class Disguise:
     ) -> None:
         self._personal = personal
         self._rules = tuple(rule for rule in rules if personal or rule.always)
-        self._more = any(rule.kind is not None for rule in self._rules) or personal
-        self._clear = False
+        self._ruled = any(rule.kind is not None for rule in self._rules)
+        self._clear = self._told = False
         self._found = Found()
         self._pseudonyms = Pseudonyms(secret or random.token_bytes(32), self._found, locale)
         self._looking = Walk(_Look(self), self._kind_of)
@@ -90,10 +86,13 @@ class Disguise:
 
     def look(self, batch: Batch, text: bytes | None = None) -> Sight:
         """Find what is in ``batch``, and say what was seen; ``text``: its calls as JSON, if there is such."""
-        seen = Sight.CAUGHT if text is None or self._more else sight(text)
-        if seen is Sight.CAUGHT:
+        seen = Sight.CAUGHT if text is None or self._ruled else sight(text)
+        if seen is Sight.CAUGHT or self._personal:
+            self._clear, self._told = seen is not Sight.CAUGHT, False
             for call in batch.calls:
                 _look(self._looking, call)
+            if seen is Sight.CLEAR and self._told:
+                seen = Sight.HIDDEN
         return seen
 
     def settle(self) -> None:
@@ -113,24 +112,26 @@ class Disguise:
             return batch
         id = None if batch.id is None else self.text(batch.id)
         self._clear = seen is not Sight.CAUGHT
-        try:
-            return Batch(tuple(_through(self._replacing, call) for call in batch.calls), id)
-        finally:
-            self._clear = False
+        return Batch(tuple(_through(self._replacing, call) for call in batch.calls), id)
 
     def text(self, text: str) -> str:
         """``text`` without anything that was found."""
-        return self._replacing.text(text)
+        self._clear = False
+        return self._replacing.text(text) if self._found.kinds else text
 
     def _kind_of(self, key: str, fields: Mapping[str, Any], parent: str | None) -> Kind | None:
-        told = next((rule for rule in self._rules if rule.names(key)), None)
+        told = next((rule for rule in self._rules if rule.names(key)), None) if self._rules else None
         kind = _told(told, fields[key]) if told else keys.kind_of(key, fields, parent)
-        return kind if self._personal or kind is Kind.SECRET else None
+        if kind is None or not (self._personal or kind is Kind.SECRET):
+            return None
+        self._told = True
+        return kind
 
     def _by_form(self, text: str) -> Iterator[Span]:
         if not self._clear and holds_secret(text):
             yield from secrets(text)
-        yield from spans(self._rules, text)
+        if self._ruled:
+            yield from spans(self._rules, text)
         if self._personal:
             yield from personal(text)
 
@@ -139,16 +140,12 @@ class Disguise:
 
 
 class _Look:
-    """The visitor of the first pass: changes nothing. What it has seen tells nothing new the second time."""
+    """The visitor of the first pass: changes nothing."""
 
     def __init__(self, disguise: Disguise) -> None:
         self._disguise = disguise
-        self._short = lru_cache(_REMEMBERED)(self._see)
 
     def text(self, text: str, kind: Kind | None) -> str:
-        return (self._short if len(text) <= _SHORT else self._see)(text, kind)
-
-    def _see(self, text: str, kind: Kind | None) -> str:
         bare = text.strip()
         told = kind and fitting(kind, bare)
         if told:
@@ -181,13 +178,12 @@ class _Replace:
     def __init__(self, disguise: Disguise) -> None:
         self._disguise = disguise
         self._found = disguise._found
-        self._short = lru_cache(_REMEMBERED)(self._replaced)
 
     def text(self, text: str, kind: Kind | None) -> str:
-        return (self._short if len(text) <= _SHORT else self._replaced)(text, kind, True)
+        return self._replaced(text, kind, True)
 
     def key(self, text: str) -> str:
-        return (self._short if len(text) <= _SHORT else self._replaced)(text, None, False)
+        return self._replaced(text, None, False)
 
     def number(self, number: int, kind: Kind | None) -> int:
         text = str(number)

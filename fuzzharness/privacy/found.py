@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cached_property, lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus
 
 from fuzzharness.privacy.kind import Kind, compact
-from fuzzharness.privacy.scanner import Scanner, most, scanner
+from fuzzharness.privacy.scanner import Form, Scanner, any_of, most
 from fuzzharness.privacy.span import Span
 
 WORD: Final = re.compile(r"[^\W\d_]+|\d+")
@@ -32,6 +32,9 @@ _SHORTEST, _SHORTEST_NAME = 4, 3
 
 _SHORT: Final = 40
 """Characters of a text that is searched as fast as it is encoded."""
+
+_FEW: Final = 50
+"""Words that are found one by one as fast as a text is split into its own."""
 
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
@@ -120,11 +123,17 @@ class Found:
 
     def anywhere(self, data: bytes) -> bool:
         """Whether ``data``, JSON without escapes that it need not have, may hold anything that was found."""
-        return self._anywhere(data) is not None
+        if self._anywhere(data) is not None:
+            return True
+        return bool(self.names) and self._any_name(_casefolded(data)) is not None
 
     @cached_property
     def _anywhere(self) -> Scanner:
         return _scanner_for(value for value in (*self.kinds, *self.spellings) if value not in self._local)
+
+    @cached_property
+    def _any_name(self) -> Scanner:
+        return _words(self.names)
 
     def _may_be_in(self, text: str) -> bool:
         return len(text) < _SHORT or self._within(text.encode("utf-8", "surrogatepass")) is not None
@@ -140,10 +149,9 @@ class Found:
     def in_text(self, text: str, *, names: bool = True) -> Iterator[Span]:
         """Where in ``text`` something that was found occurs; spans may overlap. names: words of names too."""
         if self._by_word and ((names and self.names) or self._may_be_in(text)):
-            words = list(WORD.finditer(text))
-            yield from self._values(text, words)
-            if names and self.names:
-                yield from self._words_of_names(text, words)
+            yield from self._values(text)
+            if names and self.names and self._has_name(text):
+                yield from self._words_of_names(text)
         if self._unspaced is not None:
             for match in self._unspaced.finditer(text):
                 yield Span(match.start(), match.end(), self.kind(match[0]))
@@ -152,10 +160,11 @@ class Found:
         """The kind of a value that was found, in whatever spelling."""
         return self.kinds[self.spellings[text][0] if text in self.spellings else text]
 
-    def _values(self, text: str, words: list[re.Match[str]]) -> Iterator[Span]:
+    def _values(self, text: str) -> Iterator[Span]:
         behind = 0
-        for word in words:
-            for offset, length in self._by_word.get(word[0], ()):
+        places = [place for word in self._first_words(text) for place in _places(word, text)]
+        for word in sorted(places, key=re.Match.start):
+            for offset, length in self._by_word[word[0]]:
                 start = word.start() - offset
                 end = start + length
                 value = text[max(start, 0) : end]
@@ -164,7 +173,17 @@ class Found:
                     behind = end
                     break
 
-    def _words_of_names(self, text: str, words: list[re.Match[str]]) -> Iterator[Span]:
+    def _first_words(self, text: str) -> Iterable[str]:
+        """Those of ``text`` that a value begins with, and perhaps some that are only part of a word."""
+        if len(self._by_word) <= _FEW:
+            return filter(text.__contains__, self._by_word)
+        return self._by_word.keys() & WORD.findall(text)
+
+    def _has_name(self, text: str) -> bool:
+        return not self.names.keys().isdisjoint(map(str.casefold, WORD.findall(text)))
+
+    def _words_of_names(self, text: str) -> Iterator[Span]:
+        words = list(WORD.finditer(text))
         for position, word in enumerate(words):
             if word[0].casefold() in self.names and self._counts(text, words, position):
                 yield Span(word.start(), word.end(), Kind.NAME)
@@ -186,6 +205,17 @@ class Found:
         return False
 
 
+def _places(word: str, text: str) -> Iterator[re.Match[str]]:
+    """Where ``word`` is a whole word of ``text``."""
+    return _whole(word).finditer(text)
+
+
+@lru_cache(maxsize=1000)
+def _whole(word: str) -> re.Pattern[str]:
+    more = r"\d" if word[0].isdecimal() else r"[^\W\d_]"
+    return re.compile(rf"{word}(?<!{more}{word})(?!{more})")  # what begins with a literal is found faster
+
+
 def _is_sought(value: str) -> bool:
     """Whether ``value`` is looked for within texts."""
     return len(value) >= _SHORTEST or _UNSPACED.search(value) is not None
@@ -202,15 +232,27 @@ def _scanner_for(values: Iterable[str]) -> Scanner:
         part = max(_ESCAPED.split(value), key=len)
         (within if _is_sought(value) or part != value else alone).add(part)
     if len(within) + len(alone) > most():
-        return lambda _: True
-    forms = [_any_of(within)] if within else []
-    if alone:
-        forms.append(b'"' + _BLANK + b"(?:" + _any_of(alone) + b")" + _BLANK + rb'\\*"')
-    return scanner(b"|".join(forms)) if forms else lambda _: None
+        return _yes
+    forms = [Form(part, re.escape(part)) for part in _encoded(within)]
+    forms += (Form(part, b'"' + _BLANK + re.escape(part) + _BLANK + rb'\\*"') for part in _encoded(alone))
+    return any_of(forms) if forms else lambda _: None
 
 
-def _any_of(parts: Iterable[str]) -> bytes:
-    return b"|".join(re.escape(part.encode("utf-8", "surrogatepass")) for part in sorted(parts))
+def _words(words: Collection[str]) -> Scanner:
+    """A scanner for ``words``, which JSON never escapes."""
+    return any_of([Form(word, re.escape(word)) for word in _encoded(words)]) if len(words) <= most() else _yes
+
+
+def _yes(_: bytes) -> bool:
+    return True
+
+
+def _casefolded(data: bytes) -> bytes:
+    return data.lower() if data.isascii() else data.decode().casefold().encode()
+
+
+def _encoded(parts: Iterable[str]) -> list[bytes]:
+    return [part.encode("utf-8", "surrogatepass") for part in sorted(parts)]
 
 
 def is_mixed(word: str) -> bool:

@@ -76,15 +76,27 @@ def named(key: str) -> Kind | None:
     return None
 
 
+@lru_cache(maxsize=10_000)
+def _said(key: str) -> tuple[Kind | None, bool]:
+    """The kind that ``key`` alone names, and whether what is beside it decides all the same."""
+    kind, name = named(key), spelled(key)
+    if kind is not None:
+        return kind, kind is Kind.SECRET
+    return None, name == "name" or any(form.fullmatch(name) for form in (_SOMEBODY, _CITY, _LINE))
+
+
 def kind_of(key: str, fields: Mapping[str, Any], parent: str | None) -> Kind | None:
     """The kind of the field ``key`` among ``fields``, of an object that is itself in the field ``parent``."""
-    kind, name, value = named(key), spelled(key), fields.get(key)
+    kind, ambiguous = _said(key)
+    if not ambiguous:
+        return kind
+    name, value = spelled(key), fields.get(key)
     if isinstance(value, list):
         value = next(iter(value), None)
-    if kind is Kind.SECRET and isinstance(value, int) and not _DIGITS.fullmatch(name):
+    if kind is Kind.SECRET:
+        return None if isinstance(value, int) and not _DIGITS.fullmatch(name) else kind
+    if not isinstance(value, str):
         return None
-    if kind is not None or not isinstance(value, str):
-        return kind
     if name == "name" and (_is_somebody(parent) or _any_of(_CONTACT, fields)):
         return Kind.NAME
     if _SOMEBODY.fullmatch(name) and _looks_like_a_name(value):
@@ -108,7 +120,12 @@ def _in_address(parent: str | None) -> bool:
 
 
 def _any_of(kinds: tuple[Kind, ...], fields: Mapping[str, Any]) -> bool:
-    return any(named(key) in kinds for key in fields)
+    return not _all_named(tuple(fields)).isdisjoint(kinds)
+
+
+@lru_cache(maxsize=10_000)
+def _all_named(keys: tuple[str, ...]) -> frozenset[Kind | None]:
+    return frozenset(map(named, keys))
 
 
 def _looks_like_a_name(text: str) -> bool:

@@ -28,6 +28,10 @@ class Kind(Enum):
     NAME = "name"
     TEXT = "text"
 
+    __hash__ = (
+        object.__hash__
+    )  # that of Enum is a function in Python, and kinds are keys of much that is remembered
+
     @property
     def rank(self) -> int:
         """Where it stands among all kinds; less is stronger."""

@@ -9,10 +9,11 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from operator import itemgetter
 from typing import Final
 
 from fuzzharness.privacy.kind import Kind
-from fuzzharness.privacy.scanner import Scanner, scanner
+from fuzzharness.privacy.scanner import Form, Scanner, each_of
 from fuzzharness.privacy.span import Span
 
 _CARD_LENGTHS: Final = {"4": (13, 16, 19), "5": (16,), "2": (16,), "3": (14, 15, 16), "6": (16, 19)}
@@ -63,63 +64,137 @@ _STREET: Final = (
     r"|Terrace)"
 )
 _STRASSE: Final = r"(?:straße|strasse|str\.|gasse|allee|platz|weg)"
-_FORMS: Final[tuple[tuple[Kind, str, Callable[[str], bool]], ...]] = (
-    (Kind.EMAIL, r"[\w.%+'-]*[\w+](?:@|%40)(?:\w(?:[\w-]*\w)?\.)+[^\W\d_]{2,}", _always),
-    (Kind.CARD, r"(?<![\d.])(?<!\d[ -])\d(?:[ -]?\d){12,18}(?!\d|[ -]\d)", _is_card),
-    (Kind.IBAN, r"\b[A-Za-z]{2}\d\d(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?\b", _is_iban),
-    (Kind.IP, r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)", _is_ip),
-    (Kind.IP, r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])", _is_ip),
-    (Kind.PHONE, r"(?<![\w+])\+\d(?:[ ()./-]{0,2}\d){7,14}(?!\d)", _always),
+_FORMS: Final[tuple[tuple[Kind, str, str, Callable[[str], bool]], ...]] = (
+    (Kind.EMAIL, "@%", r"[\w.%+'-]*[\w+](?:@|%40)(?:\w(?:[\w-]*\w)?\.)+[^\W\d_]{2,}", _always),
+    (Kind.CARD, "", r"(?<![\d.])(?<!\d[ -])\d(?:[ -]?\d){12,18}(?!\d|[ -]\d)", _is_card),
+    (Kind.IBAN, "", r"\b[A-Za-z]{2}\d\d(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?\b", _is_iban),
+    (Kind.IP, ".", r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)", _is_ip),
+    (Kind.IP, ":", r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])", _is_ip),
+    (Kind.PHONE, "+", r"(?<![\w+])\+\d(?:[ ()./-]{0,2}\d){7,14}(?!\d)", _always),
     (
         Kind.PHONE,
+        " .-",
         r"(?<![\w.+-])(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}(?![\w-])",
         _always,
     ),
-    (Kind.TEXT, r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", _always),  # social security numbers
+    (Kind.TEXT, "-", r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", _always),  # social security numbers
     (
         Kind.ADDRESS,
+        " ",
         rf"\b\d{{1,5}}[A-Za-z]? (?:[A-Z][\w'.-]* ){{1,3}}{_STREET}\b(?: (?:Apt|Suite|Unit|#)\.? ?\w+)?",
         _always,
     ),
-    (Kind.ADDRESS, rf"\b[A-ZÄÖÜ][\w-]*{_STRASSE} \d{{1,4}} ?[a-z]?\b", _always),
+    (Kind.ADDRESS, " ", rf"\b[A-ZÄÖÜ][\w-]*{_STRASSE} \d{{1,4}} ?[a-z]?\b", _always),
 )
-_COMPILED: Final = tuple((kind, re.compile(form), check) for kind, form, check in _FORMS)
+"""Of each form signs, of which any text that has the form has one, if there are some; the form; and a check.
+None has the end of a line in it."""
+
+_Form = tuple[int, Kind, frozenset[str], re.Pattern[str], Callable[[str], bool]]
+_COMPILED: Final[tuple[_Form, ...]] = tuple(
+    (number, kind, frozenset(signs), re.compile(form), check)
+    for number, (kind, signs, form, check) in enumerate(_FORMS)
+)
 _HINT: Final = re.compile(r"[@\d]")
+_SIGN: Final = re.compile(r"[@%.:+ -]")
+_LONG: Final = 13
+"""Characters of the shortest that has none of these signs."""
+
 _SHORT: Final = 60
 """Characters of a text that is looked through as fast as it is encoded."""
 
 _D: Final = rb"[0-9\x80-\xff]"
+_A: Final = rb"[A-Za-z0-9]"
 _ROUGH: Final = (
-    rb"@|%40",
-    _D + rb"(?:[ -]?" + _D + rb"){12}",
-    rb"[A-Za-z]{2}" + _D + _D + rb" ?[A-Za-z0-9]{4} ?[A-Za-z0-9]{4}",
-    rb"(?:" + _D + rb"+\.){3}",
-    rb"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:",
-    rb"\+" + _D + rb"[0-9 ()./\x80-\xff-]{7}",
-    rb"[2-9]" + _D + _D + rb"\)?[ .-]?[2-9]" + _D + _D + rb"[ .-]" + _D,
-    _D + rb"-" + _D + _D + rb"+-" + _D,
-    _D + rb"[A-Za-z]? [A-Z][\w'.\x80-\xff-]* (?:[A-Z]|St)",
-    rb"(?:stra\xc3\x9fe|strasse|str\.|gasse|allee|platz|weg) " + _D,
+    Form(b"@", rb"@"),
+    Form(b"%40", rb"%40"),
+    Form(b"::", rb"::"),
+    Form(b":", rb"[0-9A-Fa-f]:(?:[0-9A-Fa-f]{1,4}:){6}"),
+    Form(b"+", rb"\+" + _D + rb"[0-9 ()./\x80-\xff-]{7}"),
+    *(
+        Form(way, re.escape(way) + rb" " + _D)
+        for way in (b"stra\xc3\x9fe", b"strasse", b"str.", b"gasse", b"allee", b"platz", b"weg")
+    ),
+    Form(
+        b"",  # one form, since what begins with a digit alone is found fast
+        _D
+        + rb"(?:(?:[ -]?"
+        + _D
+        + rb"){12}"
+        + rb"|"
+        + _D
+        + rb"+ ?"
+        + _A
+        + rb"{4} ?"
+        + _A
+        + rb"{4} ?"
+        + _A
+        + rb"{3}"
+        + rb"|"
+        + _D
+        + rb"*\.(?:"
+        + _D
+        + rb"+\.){2}"
+        + rb"|"
+        + _D
+        + rb"+\)?[ .-]?[2-9]"
+        + _D
+        + rb"+[ .-]"
+        + _D
+        + rb"|-"
+        + _D
+        + rb"{2,}-"
+        + _D
+        + rb"|[A-Za-z]? [A-Z][\w'.\x80-\xff-]* [A-Z])",
+    ),
 )
 """In UTF-8, what any of these forms has: most texts have none of it."""
 
 
 @cache
-def _rough() -> Scanner:
-    return scanner(b"|".join(_ROUGH))
+def _rough() -> list[Scanner]:
+    return each_of(_ROUGH)
 
 
 def personal(text: str) -> Iterator[Span]:
     """The personal data in ``text``; spans may overlap."""
-    if not _may_hold(text):
+    if _HINT.search(text) is None or (len(text) < _LONG and _SIGN.search(text) is None):
         return
-    for kind, pattern, check in _COMPILED:
-        for match in pattern.finditer(text):
+    if len(text) < _SHORT:
+        yield from (span for _, span in _in_line(text, 0))
+        return
+    found = [found for offset, line in _rough_lines(text) for found in _in_line(line, offset)]
+    yield from (span for _, span in sorted(found, key=itemgetter(0)))
+
+
+def _in_line(line: str, offset: int) -> Iterator[tuple[int, Span]]:
+    """The personal data in a line that begins at ``offset``, each with the number of its form."""
+    for number, kind, _, pattern, check in _possible(frozenset(_SIGN.findall(line))):
+        for match in pattern.finditer(line):
             if check(match[0]):
-                yield Span(match.start(), match.end(), kind)
+                yield number, Span(offset + match.start(), offset + match.end(), kind)
 
 
-def _may_hold(text: str) -> bool:
-    if _HINT.search(text) is None:
-        return False
-    return len(text) < _SHORT or _rough()(text.encode("utf-8", "surrogatepass")) is not None
+@cache
+def _possible(signs: frozenset[str]) -> list[_Form]:
+    """The forms that may be in a line with these ``signs`` alone."""
+    return [form for form in _COMPILED if not form[2] or form[2] & signs]
+
+
+def _rough_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of ``text`` that may hold any of these forms, and where they begin."""
+    data = text.encode("utf-8", "surrogatepass")
+    offset = passed = 0
+    for start, end in sorted({line for search in _rough() for line in _lines(data, search)}):
+        offset += len(data[passed:start].decode("utf-8", "surrogatepass"))
+        passed = start
+        yield offset, data[start:end].decode("utf-8", "surrogatepass")
+
+
+def _lines(data: bytes, search: Scanner) -> Iterator[tuple[int, int]]:
+    """From where to where the lines of ``data`` are in which there is a match."""
+    end = 0
+    while (match := search(data, end)) is not None:
+        start = data.rfind(b"\n", 0, match.start()) + 1
+        end = data.find(b"\n", match.end())
+        end = len(data) if end < 0 else end
+        yield start, end

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from fuzzharness.errors import TraceError
@@ -29,9 +30,12 @@ _LAYOUTS: Final[tuple[dict[str, Any], ...]] = (
 _DEEPEST: Final = 4
 """How many strings within strings are looked into."""
 
+_SHORT, _REMEMBERED = 80, 50_000
+"""Characters of a text, and how many such texts, that are remembered: most stand there many times."""
+
 
 class Visitor(Protocol):
-    """What is asked at every place."""
+    """What is asked at every place; of the same it says the same, so it may be asked only once."""
 
     def text(self, text: str, kind: Kind | None) -> str:
         """What stands for ``text``, found under a key that names ``kind``."""
@@ -53,6 +57,8 @@ class Walk:
         self._visitor = visitor
         self._kind_of = kind_of
         self._depth = 0
+        self._texts: dict[tuple[str, Kind | None], str] = {}
+        self._key = lru_cache(_REMEMBERED)(visitor.key)
 
     def value(self, value: Any, kind: Kind | None = None, parent: str | None = None) -> Any:
         """``value`` with every part as the visitor has it; the same object where it changes nothing."""
@@ -67,7 +73,7 @@ class Walk:
                 return [self.value(part, kind, parent) for part in value]
             case dict():
                 inherited = kind if kind is Kind.SECRET and holds_many(parent) else None
-                return dict(self._fields(value, inherited, parent))
+                return self._fields(value, inherited, parent)
         return value
 
     def arguments(self, args: Mapping[str, Any], tool: str) -> dict[str, Any]:
@@ -76,22 +82,48 @@ class Walk:
 
     def text(self, text: str, kind: Kind | None = None, parent: str | None = None) -> str:
         """One string, and what is in it."""
-        if self._depth >= _DEEPEST or not text:
+        known = self._texts.get((text, kind))
+        if known is not None:
+            return known
+        if self._depth >= _DEEPEST:
             return self._visitor.text(text, kind)
+        inner = _embedded(text)
+        if inner is not None:
+            return _like(text, inner, self._within(inner, kind, parent))
+        if kind is not Kind.SECRET and _hides(text):
+            return self._visitor.text(self._decoded(text), kind)
+        return self._remembered(text, kind)
+
+    def _within(self, inner: Any, kind: Kind | None, parent: str | None) -> Any:
         self._depth += 1
         try:
-            inner = _embedded(text)
-            if inner is not None:
-                return _like(text, inner, self.value(inner, kind, parent))
-            if kind is not Kind.SECRET and _may_hide(text):
-                text = FORM.sub(self._base64, text)
+            return self.value(inner, kind, parent)
         finally:
             self._depth -= 1
-        return self._visitor.text(text, kind)
 
-    def _fields(self, fields: Mapping[str, Any], kind: Kind | None, parent: str | None) -> Iterator[Any]:
+    def _decoded(self, text: str) -> str:
+        self._depth += 1
+        try:
+            return FORM.sub(self._base64, text)
+        finally:
+            self._depth -= 1
+
+    def _remembered(self, text: str, kind: Kind | None) -> str:
+        """What stands for ``text``, which has nothing in it."""
+        found = self._visitor.text(text, kind)
+        if len(text) <= _SHORT:
+            if len(self._texts) >= _REMEMBERED:
+                self._texts.clear()
+            self._texts[text, kind] = found
+        return found
+
+    def _fields(self, fields: Mapping[str, Any], kind: Kind | None, parent: str | None) -> dict[str, Any]:
+        found = {}
         for key, part in fields.items():
-            yield self._visitor.key(key), self.value(part, kind or self._kind_of(key, fields, parent), key)
+            told = kind or self._kind_of(key, fields, parent)
+            known = self._texts.get((part, told)) if type(part) is str else None
+            found[self._key(key)] = self.value(part, told, key) if known is None else known
+        return found
 
     def _base64(self, match: re.Match[str]) -> str:
         plain = decoded(match[0].encode())
@@ -101,9 +133,13 @@ class Walk:
         return match[0] if changed == plain else encoded(changed, match[0])
 
 
-def _may_hide(text: str) -> bool:
-    """Whether there may be base64 in ``text``; in short ones it is sought as fast as this can tell."""
-    return len(text) >= SHORTEST and (len(text) < 100 or bool(hidden(text.encode("utf-8", "surrogatepass"))))
+def _hides(text: str) -> bool:
+    """Whether there may be text in base64 in ``text``; in short ones it is found as fast as this can tell."""
+    if len(text) < SHORTEST:
+        return False
+    if len(text) >= 100:
+        return bool(hidden(text.encode("utf-8", "surrogatepass")))
+    return any(decoded(match[0].encode()) is not None for match in FORM.finditer(text))
 
 
 def _embedded(text: str) -> Any:

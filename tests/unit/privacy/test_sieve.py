@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,9 @@ from hypothesis import strategies as st
 from fuzzharness import Batch, Call
 from fuzzharness.privacy import Disguise, personal, sieve
 from fuzzharness.privacy.base64_text import hidden
+from fuzzharness.privacy.keys import SECRET_NAMES
+from fuzzharness.privacy.scanner import Form
+from fuzzharness.privacy.secrets import SECRET_WORDS
 from fuzzharness.privacy.sieve import Sight, sight
 from fuzzharness.privacy.span import Span
 from fuzzharness.traces import native_lines
@@ -116,20 +120,18 @@ def wrapped(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-texts = st.recursive(words, wrapped, max_leaves=3)
-leaves = texts | st.sampled_from([True, None, 4711, 12, 1234567, 47.11, 10**25]) | st.sampled_from(SECRETS)
-names = st.sampled_from(["note", "to", *NAMES]) | texts
-values = st.recursive(
-    leaves,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=2),
-    max_leaves=4,
-)
-calls = st.builds(
-    Call, st.sampled_from(["save", "credentials"]), st.dictionaries(names, values, max_size=2), texts, values
-)
-batches = st.lists(
-    st.lists(calls, min_size=1, max_size=2).map(lambda found: Batch(tuple(found), "turn-1")), max_size=4
-)
+def batches_of(words: st.SearchStrategy[str], keys: list[str]) -> st.SearchStrategy[list[Batch]]:
+    texts = st.recursive(words, wrapped, max_leaves=3)
+    leaves = texts | st.sampled_from([True, None, 4711, 12, 1234567, 47.11, 10**25, 5551234567])
+    names = st.sampled_from(["note", "to", *keys]) | texts
+    values = st.recursive(
+        leaves | st.sampled_from(SECRETS) | words,
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=2),
+        max_leaves=4,
+    )
+    tools, args = st.sampled_from(["save", "credentials"]), st.dictionaries(names, values, max_size=2)
+    calls = st.lists(st.builds(Call, tools, args, texts, values), min_size=1, max_size=2)
+    return st.lists(calls.map(lambda found: Batch(tuple(found), "turn-1")), max_size=4)
 
 
 @pytest.fixture(params=["re", "re2"], autouse=True)
@@ -146,8 +148,8 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     personal._rough.cache_clear()
 
 
-def disguised(found: list[Batch], *, through_the_sieve: bool) -> list[Batch]:
-    work = Disguise(b"a secret of these tests")
+def disguised(found: list[Batch], *, through_the_sieve: bool, personal: bool = False) -> list[Batch]:
+    work = Disguise(b"a secret of these tests", personal=personal)
     texts = [native_lines.calls(batch) for batch in found]
     seen = [work.look(b, text if through_the_sieve else None) for b, text in zip(found, texts, strict=True)]
     work.settle()
@@ -158,9 +160,93 @@ def disguised(found: list[Batch], *, through_the_sieve: bool) -> list[Batch]:
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
-@given(found=batches)
+@given(found=batches_of(words, NAMES))
 def test_it_never_lets_a_secret_pass(found: list[Batch]) -> None:
     assert disguised(found, through_the_sieve=True) == disguised(found, through_the_sieve=False)
+
+
+PEOPLE = [
+    "Zacharias Quillfeather",
+    "zacharias",
+    "QUILLFEATHER",
+    "Groß",
+    "GROSS",
+    "gro\u1e9e",
+    "Öz McDonald",
+    "mcdonald",
+]
+PEOPLE += [
+    "öz_mcdonald",
+    "山田太郎",
+    "山田",
+    "z.quill@host.example",
+    "z.quill%40host.example",
+    "Z.QUILL@HOST.EXAMPLE",
+]
+PEOPLE += [
+    "+44 20 7946 0958",
+    "4556 7375 8689 9855",
+    "4556737586899855",
+    "17b Thistle Street",
+    "84.12.211.77",
+    "SW1",
+]
+PEOPLE += ["5551234567", "none", "Li", "li", "bytes"]
+FIELDS = [
+    "customer_name",
+    "name",
+    "owner",
+    "email",
+    "zip",
+    "City",
+    "phone",
+    "username",
+    "address",
+    "ssn",
+    "dob",
+    "line_1",
+]
+FIELDS += ["customer", "password"]
+
+people = st.lists(st.sampled_from(PEOPLE * 2 + JOINTS), max_size=5).map("".join)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(found=batches_of(people, FIELDS))
+def test_a_batch_that_is_passed_over_has_nothing_personal(found: list[Batch]) -> None:
+    through, looked_at = (
+        disguised(found, through_the_sieve=sieved, personal=True) for sieved in (True, False)
+    )
+    assert through == looked_at
+
+
+@pytest.mark.parametrize(
+    ("told", "elsewhere"),
+    [
+        ({"customer_name": "Zacharias Quillfeather"}, "Dear Zacharias,\nthank you"),
+        ({"customer_name": "Zacharias Quillfeather"}, "user zacharias_quillfeather logged in"),
+        ({"customer_name": "Jo Groß"}, "FRAU GROSS"),
+        ({"customer_name": "Jo Gross"}, "Frau Groß"),
+        ({"customer_name": "Jo McDonald"}, "to JO MCDONALD"),
+        ({"recipient": "山田太郎"}, "山田太郎様"),
+        ({"email": "z.quill@host.example"}, "?to=z.quill%40host.example"),
+        ({"zip": 123}, "none"),
+        ({"zip": "123"}, " 123\n"),
+        ({"note": "password: bytes"}, {"phone": "bytes"}),
+        ({"phone": "5551234567"}, 5551234567),
+    ],
+)
+def test_what_one_batch_tells_is_found_in_another(told: dict[str, Any], elsewhere: Any) -> None:
+    found = [
+        Batch((Call("save", told),)),
+        Batch((Call("say", {}, "c1", elsewhere),)),
+        Batch((Call("say", told),)),
+    ]
+    through, looked_at = (
+        disguised(found, through_the_sieve=sieved, personal=True) for sieved in (True, False)
+    )
+    assert through == looked_at
+    assert elsewhere == "none" or looked_at[1] != found[1]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +263,27 @@ def test_it_lets_pass_what_calls_are_full_of(result: Any) -> None:
     assert (
         sight(native_lines.calls(Batch((Call("tool", {"path": "a/b"}, "toolu_01", result),)))) is Sight.CLEAR
     )
+
+
+FORMS = (*sieve._keyed(), *sieve._FORMS)
+
+
+def test_every_name_of_a_secret_has_a_stem() -> None:
+    assert all(
+        any(stem in name for stem in sieve._STEMS) for name in (*SECRET_NAMES.split("|"), *SECRET_WORDS)
+    )
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: ascii(form.pattern)[:40])
+def test_what_has_a_form_has_its_hint_and_is_caught(form: Form) -> None:
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.from_regex(re.compile(form.pattern, re.DOTALL)))
+    def holds(data: bytes) -> None:
+        assert form.hint in data
+        assert re.search(form.rest, data, re.DOTALL)
+        assert sieve._caught()(data) is not None
+
+    holds()
 
 
 @pytest.mark.parametrize("before", ["", " ", "\n", "\x1f", "\\", "ü", "{\n", "="])
@@ -214,11 +321,12 @@ PARTS += [" ", "x", "-", ".", "1", "ü", "\n", ": ", "Street"]
 
 
 @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
-@given(text=st.lists(st.sampled_from(PARTS), max_size=6).map("".join))
+@given(text=st.lists(st.sampled_from(PARTS), max_size=12).map("".join))
 def test_the_rough_form_of_personal_data_never_lets_any_pass(text: str) -> None:
-    assert list(personal.personal(text.ljust(100))) == list(_looked_through(text.ljust(100)))
+    for whole in (text, text.ljust(100)):
+        assert list(personal.personal(whole)) == list(_looked_through(whole))
 
 
 def _looked_through(text: str) -> Iterator[Span]:
-    for kind, pattern, check in personal._COMPILED:
+    for _, kind, _, pattern, check in personal._COMPILED:
         yield from (Span(m.start(), m.end(), kind) for m in pattern.finditer(text) if check(m[0]))
