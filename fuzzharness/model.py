@@ -47,12 +47,14 @@ class Call:
 class Batch:
     """The calls of one assistant message, in the order of the message.
 
-    ``before``: a recording has it only to be run before those behind it, not to be explored.
+    ``before``: a recording has it only to be run before those behind it, not to be explored. ``behind`` is
+    how many places before it in its trace the batch stands that it goes on from; 0 begins a session.
     """
 
     calls: tuple[Call, ...]
     id: str | None = None
     before: bool = False
+    behind: int = field(default=1, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "calls", tuple(self.calls))
@@ -109,6 +111,13 @@ class Trace:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "batches", tuple(self.batches))
+
+    def leading_to(self, number: int) -> tuple[Batch, ...]:
+        """The batches that its session has before the one at ``number``, counted from 0, in order."""
+        found = list[Batch]()
+        while self.batches[number].behind and (number := number - self.batches[number].behind) >= 0:
+            found.append(self.batches[number])
+        return tuple(reversed(found))
 
 
 @dataclass(frozen=True, slots=True)

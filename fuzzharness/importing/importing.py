@@ -43,8 +43,8 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
-Read = tuple[Batch, str, int]
-"""A batch, the name of its file, and which of all files that is."""
+Read = tuple[Batch, str]
+"""A batch, and the name of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ class Summary:
     kept: int = 0
     kept_calls: int = 0
     skipped: int = 0
+    repeated: int = 0
     invalid: int = 0
     before: int = 0
     before_calls: int = 0
@@ -95,7 +96,7 @@ def import_recordings(
 ) -> Summary:
     """Write what ``selection`` keeps of the recordings at ``paths`` to ``output``, in our own format.
 
-    What is left out before a batch that is kept of the same recording is written too, marked as to be run
+    What is left out before a batch that is kept of the same session is written too, marked as to be run
     before it: a replay of that one would else begin in another state.
 
     Nothing is written if nothing is kept, or if it is interrupted. scenario: also write a scenario file
@@ -142,14 +143,14 @@ def _check_output(output: Path, paths: Iterable[Path], beside: Path | None) -> N
 
 
 def _read(reading: Reading, paths: Sequence[Path], summary: Summary, listener: Listener) -> Iterator[Read]:
-    known = {file: (Path(file), number) for number, file in enumerate(reading.files)}
+    known = {file: Path(file) for file in reading.files}
     for batch in reading:
         summary.read += 1
         summary.read_calls += len(batch.calls)
-        path, number = known[reading.file]
-        yield batch, path.name, number
+        path = known[reading.file]
+        yield batch, path.name
         listener(Progress(path, summary.read, reading.consumed, reading.size))
-    summary.skipped = reading.skipped
+    summary.skipped, summary.repeated = reading.skipped, reading.repeated
     summary.formats |= dict.fromkeys((reading.format or "").split(", "))
     if not summary.read:
         raise TraceError(
@@ -180,11 +181,11 @@ def _looks_like(path: Path) -> str | None:
 
 def _spooled(read: Iterable[Read], spool: Spool, disguise: Disguise) -> Iterator[Batch]:
     """Every batch, once it is on the spool; ``disguise`` sees all, for names that it tells only there."""
-    for batch, file, recording in read:
+    for batch, file in read:
         calls = native_lines.calls(batch)
         invalid = sum(call.args is None for call in batch.calls)
         tools = tuple(call.tool for call in batch.calls)
-        spool.put(Kept(calls, batch.id, file, recording, disguise.look(batch, calls), tools, invalid))
+        spool.put(Kept(calls, batch.id, file, batch.behind, disguise.look(batch, calls), tools, invalid))
         yield batch
 
 
@@ -201,11 +202,18 @@ def _chosen(batches: Iterable[Batch], selection: Selection, summary: Summary) ->
 
 
 def _wanted(spool: Spool, chosen: Collection[int]) -> Iterator[tuple[Kept, bool]]:
-    """The ``chosen`` batches, and, marked by True, those before the last of them in each recording."""
-    last = {recording: number for number, recording in enumerate(spool.recordings) if number in chosen}
+    """The ``chosen`` batches, and, marked by True, those that lead to them, as far apart as they are now."""
+    needed = set[int]()
+    for number in chosen:
+        while number >= 0 and number not in needed:
+            needed.add(number)
+            number = spool.leading_to(number)
+    places = {number: place for place, number in enumerate(sorted(needed))}
     for number, kept in enumerate(spool):
-        if number in chosen or number < last.get(kept.recording, -1):
-            yield kept, number not in chosen
+        if number in needed:
+            earlier = spool.leading_to(number)
+            behind = 0 if earlier < 0 else places[number] - places[earlier]
+            yield kept._replace(behind=behind), number not in chosen
 
 
 def _write(
@@ -220,16 +228,18 @@ def _write(
     taken: set[str] = set()
     with replacing(output) as stream, nullcontext() if beside is None else replacing(beside) as other:
         stream.write(native_lines.header().encode())
+        first = True
         for kept, before in wanted:
             told, name = disguise.text(f"{kept.id}"), disguise.text(kept.file)
             id = _free(f"{Path(name).stem}-{told}" if several else told, taken)
             source = {"file": name} if several else {"file": name, "batch": told}
-            stream.write(native_lines.around(_calls(kept, disguise), id, source, before))
+            behind = 1 if first else kept.behind
+            stream.write(native_lines.around(_calls(kept, disguise), id, source, before, behind))
+            first = False
             _count(kept, before, summary)
         if other is not None:
-            whole = not several and not summary.skipped
             title = output.name.removesuffix(output.suffix)
-            other.write(skeleton(output.name, title, summary.tools, whole).encode())
+            other.write(skeleton(output.name, title, summary.tools, not summary.skipped).encode())
     summary.written = [output] if beside is None else [output, beside]
 
 

@@ -25,7 +25,7 @@ _HEADER: Final = parse(native_lines.header().encode(), "the spool")
 
 
 class Kept(NamedTuple):
-    """A batch as the text of its ``calls``, with its id, its file, and which of all recordings that is.
+    """A batch as the text of its ``calls``, with its id, its file and its ``behind``.
 
     ``sight`` is what was seen in it, ``tools`` are those of its calls, ``invalid`` counts the calls whose
     arguments are not JSON.
@@ -34,7 +34,7 @@ class Kept(NamedTuple):
     calls: bytes
     id: str | None
     file: str
-    recording: int
+    behind: int
     sight: Sight
     tools: tuple[str, ...]
     invalid: int
@@ -63,10 +63,10 @@ class Spool:
         for line, about in zip(self._file, self._about, strict=True):
             yield Kept(line[:-1], *about)
 
-    @property
-    def recordings(self) -> list[int]:
-        """Which recording each batch is of."""
-        return [about[2] for about in self._about]
+    def leading_to(self, number: int) -> int:
+        """The number of the batch that the one at ``number``, from 0, goes on from; -1 where it begins."""
+        behind = self._about[number][2]
+        return number - behind if behind else -1
 
     def __len__(self) -> int:
         return len(self._about)

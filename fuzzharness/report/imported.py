@@ -26,6 +26,8 @@ def told(summary: Summary) -> Iterator[str]:
     if summary.before:
         before = _calls(summary.before, summary.before_calls)
         yield f"before    {before}, written only to be run before those kept, not explored"
+    if summary.repeated:
+        yield f"repeats   {count(summary.repeated, 'batch')} passed over, that had been read before"
     if summary.skipped:
         yield f"skipped   {count(summary.skipped, 'malformed part')}"
     if summary.invalid:

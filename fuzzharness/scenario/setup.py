@@ -55,7 +55,7 @@ def trials(trace: Trace, wanted: Sequence[str], before: bool, origin: str) -> tu
     """The batches of ``trace`` to explore: those ``wanted``, else all with two or more calls, else all.
 
     One that the recording has only to be run before others is never explored. With ``before`` each comes
-    with the batches that the recording has before it.
+    with the batches that its session has before it.
     """
     names = [batch.id or f"turn-{n}" for n, batch in enumerate(trace.batches, 1)]
     own = {name: b for name, b in zip(names, trace.batches, strict=True) if not b.before}
@@ -65,7 +65,7 @@ def trials(trace: Trace, wanted: Sequence[str], before: bool, origin: str) -> tu
     several = {name for name, batch in own.items() if len(batch.calls) > 1}
     chosen = set(wanted) or several or set(own)
     return tuple(
-        Trial(name, trace.batches[n], trace.batches[:n] if before else ())
+        Trial(name, trace.batches[n], trace.leading_to(n) if before else ())
         for n, name in enumerate(names)
         if name in chosen
     )

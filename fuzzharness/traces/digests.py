@@ -12,6 +12,24 @@ REMEMBERED: Final = 250_000
 
 
 @dataclass(slots=True)
+class Numbered:
+    """A number for each hash, forgotten as in :class:`Digests`."""
+
+    _young: dict[int, int] = field(default_factory=dict)
+    _old: dict[int, int] = field(default_factory=dict)
+
+    def get(self, digest: int, default: int) -> int:
+        """The number of ``digest``, or ``default`` where it has none."""
+        return self._young.get(digest, self._old.get(digest, default))
+
+    def set(self, digest: int, number: int) -> None:
+        """Let ``digest`` have ``number`` from now on."""
+        self._young[digest] = number
+        if len(self._young) > REMEMBERED // 5:
+            self._young, self._old = {}, self._young
+
+
+@dataclass(slots=True)
 class Digests:
     """A set of hashes that forgets: it holds at least the latest ``REMEMBERED`` that were added.
 

@@ -4,7 +4,7 @@ Decides what in such a recording is a batch. ``native.schema.json`` beside this 
 
 - ``{"fuzzharness": "recording", "version": 1}`` comes first, and again wherever another process went on;
 - ``{"batch": ID, "calls": [...]}`` is a whole batch; with ``"before": true`` it is only to be run before
-  those behind it;
+  those behind it; ``"behind": N`` says how many batches before it the one stands that it goes on from;
 - ``{"open": ID, "calls": [...]}``, then ``{"call": {...}, "of": ID}``, ``{"start": CALL, "of": ID}`` and
   ``{"end": CALL, "of": ID, "result": ...}``, then ``{"close": ID}`` are a batch as it happens, so that a file
   that breaks off has all but what was in flight.
@@ -78,9 +78,10 @@ class _Building:
     ended: set[str | int] = field(default_factory=set)
     closed: bool = False
     before: bool = False
+    behind: int = 1
 
     def batch(self) -> Batch:
-        return Batch(tuple(self.calls.values()), self.id, self.before)
+        return Batch(tuple(self.calls.values()), self.id, self.before, self.behind)
 
 
 class _Session:
@@ -129,7 +130,7 @@ class _Session:
         if batch in self._building:
             raise id.refuse("an id that no other open batch has")
         before = record.get("before").flag("whether the batch is only to be run before those behind it")
-        building = _Building(batch, {}, closed=closed, before=before)
+        building = _Building(batch, {}, closed=closed, before=before, behind=_behind(record.get("behind")))
         calls = record.get("calls").items("the list of the calls of the batch")
         for _ in self._leniency.each(lambda node: _append(building, node), calls):
             pass
@@ -152,6 +153,14 @@ class _Session:
         if building is None or building.closed:
             raise id.refuse("the id of a batch that is open")
         return building
+
+
+def _behind(node: Node) -> int:
+    if node.absent:
+        return 1
+    if type(node.value) is not int or node.value < 0:
+        raise node.refuse("how many batches before this one it goes on from, 0 for none")
+    return node.value
 
 
 def _append(building: _Building, node: Node) -> None:

@@ -30,7 +30,7 @@ def header() -> str:
 
 def whole(batch: Batch, id: str, source: Mapping[str, Any] | None = None) -> str:
     """A whole batch; ``source`` says where it comes from, for whoever reads the file."""
-    return around(calls(batch), id, source, batch.before).decode()
+    return around(calls(batch), id, source, batch.before, batch.behind).decode()
 
 
 def calls(batch: Batch) -> bytes:
@@ -41,9 +41,15 @@ def calls(batch: Batch) -> bytes:
     return encoded([as_json(call) for call in batch.calls])[1:-1]
 
 
-def around(calls: bytes, id: str, source: Mapping[str, Any] | None = None, before: bool = False) -> bytes:
-    """The line of the whole batch ``id`` that has these ``calls``, to be run ``before`` others alone."""
+def around(
+    calls: bytes, id: str, source: Mapping[str, Any] | None = None, before: bool = False, behind: int = 1
+) -> bytes:
+    """The line of the whole batch ``id`` that has these ``calls``, to be run ``before`` others alone.
+
+    It goes on from the batch that stands so many places ``behind`` it.
+    """
     told = b',"before":true' if before else b""
+    told += b"" if behind == 1 else b',"behind":%d' % behind
     told += b',"source":' + encoded(source) if source else b""
     return b'{"batch":' + encoded(id) + b',"calls":[' + calls + b"]" + told + b"}\n"
 

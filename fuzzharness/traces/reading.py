@@ -52,6 +52,11 @@ class Reading(Iterator[Batch]):
         return self._repeats.file
 
     @property
+    def repeated(self) -> int:
+        """How many batches were passed over so far, since they had been read before."""
+        return self._repeats.repeated
+
+    @property
     def skipped(self) -> int:
         """How many malformed parts a lenient reading has left out so far."""
         return self._leniency.skipped

@@ -6,13 +6,14 @@ twice, a resumed session begins with a copy of the former. Knows no recording fo
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fuzzharness.model import Batch, Call
-from fuzzharness.traces.digests import Digests
+from fuzzharness.traces.digests import Digests, Numbered
 
 HELD: Final = 1000
 _COUNTED: Final = 4
@@ -31,13 +32,20 @@ class Repeats:
     as in a recording of ours, which says nothing twice. One list of messages is one history: it is no repeat
     of itself. A batch that lacks results is held until they come, while at most ``HELD`` batches wait
     behind it.
+
+    A batch goes on from the one before it in its conversation, wherever that was read first: so sessions in
+    one file stay apart, and a history that a later request repeats is gone on with.
     """
 
     file: str = ""
     """Where the batch stood that was handed out last."""
+    repeated: int = 0
+    """How many batches were passed over so far."""
     _seen: Digests = field(default_factory=Digests)
     _line: deque[_Held] = field(default_factory=deque)
     _open: dict[int, _Held] = field(default_factory=dict)
+    _numbers: Numbered = field(default_factory=Numbered)
+    _count: int = 0
 
     def pass_over(
         self, conversation: Iterable[Batch], whole: bool = False, file: str = ""
@@ -48,6 +56,7 @@ class Repeats:
         """
         before = 0
         times: Counter[int] = Counter()
+        places = array("q")
         for batch in conversation:
             told_apart, calls = _asked(batch)
             asked = hash((0 if told_apart else before, *calls))
@@ -55,11 +64,15 @@ class Repeats:
             if whole:
                 times[asked] += 1
                 asked = hash((asked, times[asked]))
+            earlier = places[-batch.behind] if 0 < batch.behind <= len(places) else -1
+            behind = 0 if earlier < 0 else self._count - earlier
+            object.__setattr__(batch, "behind", behind)  # nobody has it yet
             if self._is_new(batch, asked, file):
                 self.file = file
                 yield batch
             elif self._line:
                 yield from self._ready(HELD)
+            places.append(self._numbers.get(asked, -1))
 
     def rest(self) -> Iterator[Batch]:
         """The batches that are still held, when nothing more follows."""
@@ -71,13 +84,18 @@ class Repeats:
         full = asked if missing else hash((asked, *map(_hash, batch.calls)))
         held = self._open.get(asked) if self._open else None
         if held is not None and missing < held.missing:
+            object.__setattr__(batch, "behind", held.batch.behind)
             held.batch, held.missing = batch, missing
             self._seen.add(full)
+            self.repeated += 1
             return False
         if full in self._seen:
+            self.repeated += 1
             return False
         self._seen.add(full)
         self._seen.add(asked)
+        self._numbers.set(asked, self._count)
+        self._count += 1
         if missing or self._line:
             self._hold(_Held(batch, asked, missing, file))
             return False

@@ -328,15 +328,36 @@ def test_a_scenario_is_written_that_needs_only_tools_and_world(tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("filled_in")
-@pytest.mark.parametrize(
-    ("paths", "before"),
-    [([CHAT], True), ([CHAT, SAMPLES / "anthropic-messages.json"], False), ([CHAT, CHAT], True)],
-)
-def test_of_several_recordings_none_runs_before_another(
-    paths: list[Path], before: bool, tmp_path: Path
-) -> None:
+def test_of_several_recordings_none_runs_before_another(tmp_path: Path) -> None:
+    paths = [CHAT, SAMPLES / "anthropic-messages.json"]
     import_recordings(paths, tmp_path / "shop.jsonl", Selection(2), SECRETLY, scenario=True)
-    assert load_scenario(tmp_path / "shop.scenario.toml").before is before
+    trials = load_scenario(tmp_path / "shop.scenario.toml").trials()
+    assert {trial.name: [batch.id for batch in trial.before] for trial in trials} == {
+        "openai-chat-turn-1": [],
+        "openai-chat-turn-3": ["openai-chat-turn-1", "openai-chat-turn-2"],
+        "anthropic-messages-turn-4": [],
+        "anthropic-messages-turn-6": ["anthropic-messages-turn-4", "anthropic-messages-turn-5"],
+    }
+
+
+def called(id: str) -> dict[str, Any]:
+    return {"id": id, "function": {"name": "add", "arguments": "{}"}}
+
+
+def test_of_sessions_in_one_file_none_runs_before_another(tmp_path: Path) -> None:
+    asked = [{"role": "assistant", "tool_calls": [called(f"c{n}"), called(f"d{n}")]} for n in range(9)]
+    sessions = [asked[:2], asked[2:5], asked[5:9]]
+    recording = tmp_path / "sessions.jsonl"
+    recording.write_text("".join(json.dumps({"messages": session}) + "\n" for session in sessions))
+    for selection in (Selection(), Selection(sample=3, seed=1)):
+        import_recordings([recording], tmp_path / "turns.jsonl", selection, SECRETLY)
+        trace = fh.load_trace(tmp_path / "turns.jsonl")
+        for number, batch in enumerate(trace.batches):
+            own = next(s for s in sessions if batch.labels[0] in {turn["tool_calls"][0]["id"] for turn in s})
+            earlier = [turn["tool_calls"][0]["id"] for turn in own]
+            told = [before.labels[0] for before in trace.leading_to(number)]
+            assert told == earlier[: earlier.index(batch.labels[0])]
+    assert sum(not batch.before for batch in trace.batches) == 3
 
 
 def test_a_scenario_that_is_there_is_not_written_over(tmp_path: Path) -> None:

@@ -42,6 +42,34 @@ def test_requests_that_each_hold_the_whole_history_are_read_as_one_session(load:
     assert (labels(trace), results(trace)) == ([("a", "b"), ("c",), ("d",)], [["1", "1"], ["1"], [None]])
 
 
+def leading(trace: Trace) -> list[list[str]]:
+    """For each batch the first call of it, and of those that its session has before it."""
+    firsts = [batch.labels[0] for batch in trace.batches]
+    return [[first, *(batch.labels[0] for batch in trace.leading_to(n))] for n, first in enumerate(firsts)]
+
+
+def test_what_a_request_adds_goes_on_from_the_history_that_it_repeats(load: Load) -> None:
+    other = [asks("x"), says("x"), asks("y")]
+    requests = [TALK[:1], other[:1], TALK[:4], other, TALK]
+    trace = load(lines(*({"messages": messages} for messages in requests)))
+    assert leading(trace) == [["a"], ["x"], ["c", "a"], ["y", "x"], ["d", "a", "c"]]
+
+
+def test_sessions_that_begin_alike_share_the_beginning_and_no_more(load: Load) -> None:
+    begin = [asks("a"), says("a")]
+    sessions = [[*begin, asks("b"), says("b")], [*begin, asks("c"), says("c"), asks("d")]]
+    assert leading(load(lines(*({"messages": s} for s in sessions)))) == [
+        ["a"],
+        ["b", "a"],
+        ["c", "a"],
+        ["d", "a", "c"],
+    ]
+
+
+def test_lines_of_messages_are_one_session(load: Load) -> None:
+    assert leading(load(lines(*TALK))) == [["a"], ["c", "a"], ["d", "a", "c"]]
+
+
 def test_newest_request_may_come_first(load: Load) -> None:
     requests = [{"messages": TALK[:n]} for n in range(len(TALK), 0, -1)]
     assert results(load(lines(*requests))) == [["1", "1"], ["1"], [None]]
