@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from fuzzharness.importing import Disguising, Selection
 
 
+_DASH = Path("-")
+
+
 def _disguising(command: Command) -> Command:
     hide = "Replace names, mails, phones, addresses, cards, IBANs and IPs by made-up ones."
     rules = "Rules of your own, as [[rule]] tables with kind and key, pattern or value."
@@ -58,7 +61,8 @@ def _selecting(command: Command) -> Command:
 def import_(paths: tuple[Path, ...], output: Path, scenario: bool, **options: Any) -> int:
     """Write the tool calls of recordings to FILE: JSON lines, one batch a line.
 
-    PATH is a recording in any format that RUN takes. Only what a replay needs is kept: tools, arguments,
+    PATH is a recording in any format that RUN takes, a folder or a pattern; - is the standard input, and as
+    FILE the standard output. Only what a replay needs is kept: tools, arguments,
     ids, results and times. Nothing in a recording is run or resolved. FILE is there whole or not at all.
 
     Secrets (passwords, tokens, keys) are always masked. With --pseudonymise personal data is replaced as
@@ -79,10 +83,12 @@ def import_(paths: tuple[Path, ...], output: Path, scenario: bool, **options: An
 
     selection, disguising = _selection(options), _disguise(options)
     how = {"format": options["format"], "lenient": options["lenient"], "scenario": scenario}
+    paths, aside = tuple(path if path != _DASH else Path("/dev/stdin") for path in paths), output == _DASH
     with Reading(Console(file=sys.stderr)) as listener:
-        summary = import_recordings(paths, output, selection, disguising, **how, listener=listener)
+        place = Path("/dev/stdout") if aside else output
+        summary = import_recordings(paths, place, selection, disguising, **how, listener=listener)
     for line in told(summary):
-        click.echo(line)
+        click.echo(line, err=aside)
     if summary.replaced and disguising.secret is None:
         click.echo(
             "fuzzharness: no secret was given, so one was drawn and forgotten: the same import again would "

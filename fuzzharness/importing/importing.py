@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from fuzzharness.errors import SettingsError, TraceError
-from fuzzharness.importing.output import replacing
+from fuzzharness.importing.output import is_file, replacing
 from fuzzharness.importing.selection import LeftOut, Reservoir, Selection, distinct
 from fuzzharness.importing.skeleton import skeleton
 from fuzzharness.importing.spool import Kept, Spool
@@ -64,7 +64,8 @@ class Disguising:
 @dataclass(slots=True)
 class Summary:
     """What an import came to. ``invalid`` counts written calls whose arguments are not JSON; ``before`` the
-    batches that are written only to be run before those kept.
+    batches that are written only to be run before those kept. ``complaints`` say of the first parts that were
+    skipped why.
     """
 
     formats: dict[str, None] = field(default_factory=dict)
@@ -73,6 +74,7 @@ class Summary:
     kept: int = 0
     kept_calls: int = 0
     skipped: int = 0
+    complaints: tuple[str, ...] = ()
     repeated: int = 0
     invalid: int = 0
     before: int = 0
@@ -106,11 +108,11 @@ def import_recordings(
     where the output cannot be written, and :class:`SettingsError` where it would take the place of one of
     the recordings.
     """
-    beside = output.with_name(output.name.removesuffix(output.suffix) + SCENARIO) if scenario else None
+    beside = output.with_name(_title(output) + SCENARIO) if scenario else None
     _check_output(output, paths, beside)
     summary = Summary()
     disguise = disguising.start()
-    with Spool(output.absolute().parent) as spool:
+    with Spool(output.absolute().parent if is_file(output) else None) as spool:
         reading = read_batches(*paths, format=format, lenient=lenient)
         batches = _read(reading, paths, summary, listener)
         try:
@@ -129,10 +131,15 @@ def import_recordings(
 
 def _check_output(output: Path, paths: Iterable[Path], beside: Path | None) -> None:
     read = (file for path in paths for file in files(os.fspath(path)))
-    if output.exists() and any(os.path.samefile(file, output) for file in read):
+    if output.exists() and any(os.path.exists(file) and os.path.samefile(file, output) for file in read):
         raise SettingsError(
             f"{output} is one of the recordings that are imported. Expected another file, since that one "
             "would be gone. Give another with -o."
+        )
+    if output.suffix == ".zst":
+        raise SettingsError(
+            f"{output} would be packed with zstd. Expected a name that ends in .jsonl or .jsonl.gz. "
+            "Give one, and pack it afterwards."
         )
     if not output.absolute().parent.is_dir():
         raise SettingsError(f"there is no folder {output.parent}. Expected one for {output.name}. Make it.")
@@ -140,6 +147,11 @@ def _check_output(output: Path, paths: Iterable[Path], beside: Path | None) -> N
         raise SettingsError(
             f"{beside} is there already. Expected to write it. Move it, or leave --scenario out."
         )
+
+
+def _title(output: Path) -> str:
+    name = output.name.removesuffix(".gz")
+    return name.removesuffix(Path(name).suffix)
 
 
 def _read(reading: Reading, paths: Sequence[Path], summary: Summary, listener: Listener) -> Iterator[Read]:
@@ -151,6 +163,7 @@ def _read(reading: Reading, paths: Sequence[Path], summary: Summary, listener: L
         yield batch, path.name
         listener(Progress(path, summary.read, reading.consumed, reading.size))
     summary.skipped, summary.repeated = reading.skipped, reading.repeated
+    summary.complaints = reading.complaints
     summary.formats |= dict.fromkeys((reading.format or "").split(", "))
     if not summary.read:
         raise TraceError(
@@ -238,8 +251,7 @@ def _write(
             first = False
             _count(kept, before, summary)
         if other is not None:
-            title = output.name.removesuffix(output.suffix)
-            other.write(skeleton(output.name, title, summary.tools, not summary.skipped).encode())
+            other.write(skeleton(output.name, _title(output), summary.tools, not summary.skipped).encode())
     summary.written = [output] if beside is None else [output, beside]
 
 

@@ -47,9 +47,12 @@ class Kept(NamedTuple):
 
 
 class Spool:
-    """Put batches in, then take them out in that order. ``beside``: a folder whose disk has room for them."""
+    """Put batches in, then take them out in that order.
 
-    def __init__(self, beside: Path) -> None:
+    beside: a folder whose disk has room for them; None for where temporary files are.
+    """
+
+    def __init__(self, beside: Path | None) -> None:
         self._file = tempfile.TemporaryFile(buffering=_BUFFER, dir=beside)  # noqa: SIM115  # closed by __exit__
         self._about: list[tuple[str | None, str, int, Sight, tuple[str, ...], int]] = []
 

@@ -62,6 +62,11 @@ class Reading(Iterator[Batch]):
         return self._leniency.skipped
 
     @property
+    def complaints(self) -> tuple[str, ...]:
+        """Why the first of these were left out."""
+        return tuple(self._leniency.complaints)
+
+    @property
     def consumed(self) -> int:
         """How many of the ``size`` bytes of all files have been read so far."""
         return self._done + (self._stream.consumed if self._stream else 0)
@@ -79,10 +84,8 @@ class Reading(Iterator[Batch]):
             try:
                 yield from self._one(file)
             except TraceError as error:
-                if not self._leniency.lenient:
-                    raise
+                self._leniency.leave_out()
                 refused = refused or error
-                self._leniency.skipped += 1
         if refused and not self._formats:
             raise refused
 

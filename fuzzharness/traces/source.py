@@ -54,9 +54,7 @@ def _sound(stream: Stream, leniency: Leniency) -> Iterator[Line]:
     try:
         yield from stream.lines()
     except TraceError:
-        if not leniency.lenient:
-            raise
-        leniency.skipped += 1
+        leniency.leave_out()
 
 
 def _head(lines: Iterator[Line]) -> tuple[bytearray, list[Line]]:
@@ -89,9 +87,7 @@ def _values(lines: Iterable[Line], file: str, leniency: Leniency) -> Iterator[No
                 raise _too_large(Place(file, number))
             yield parse(data, file, number)
         except TraceError:
-            if not leniency.lenient:
-                raise
-            leniency.skipped += 1
+            leniency.leave_out()
 
 
 def _unbroken(lines: Iterable[Line], file: str, leniency: Leniency) -> Iterator[Line]:
@@ -132,7 +128,7 @@ def _counted(found: Iterator[Node], attempt: Leniency, leniency: Leniency, strea
     try:
         yield from found
     finally:
-        leniency.skipped += attempt.skipped
+        leniency.take(attempt)
         stream.close()
 
 

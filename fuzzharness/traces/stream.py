@@ -47,7 +47,9 @@ class Stream:
     @property
     def consumed(self) -> int:
         """How many of the ``size`` bytes have been read."""
-        return self.size if self._packed.closed else min(self._packed.tell(), self.size)
+        if self._packed.closed or not self.size:  # a pipe has no size, and tells no position
+            return self.size
+        return min(self._packed.tell(), self.size)
 
     def lines(self) -> Iterator[Line]:
         """The lines, with their ends. Raises :class:`TraceError` where the packing is damaged.

@@ -250,3 +250,22 @@ def test_several_are_told_in_the_plural() -> None:
     ]
     Path("two.json").write_text(json.dumps([{"role": "assistant", "tool_calls": calls}]))
     assert "replaced  2 emails\n" in importing("two.json", "-o", "out.jsonl", "--pseudonymise").stdout
+
+
+def test_lenient_reading_says_what_was_left_out_and_where() -> None:
+    Path("logs").mkdir()
+    Path("logs/a.json").write_text("")
+    Path("logs/b.jsonl").write_bytes(Path(CHAT).with_suffix(".jsonl").read_bytes() + b'{"role": \n')
+    result = importing("logs", "-o", "turns.jsonl", "--lenient")
+    assert result.exit_code == CLEAN
+    assert result.stdout.splitlines()[2:5] == [
+        "skipped   2 malformed parts",
+        "  logs/a.json: the file is empty",
+        "  logs/b.jsonl, line 13, column 9: the JSON breaks off (Expecting value)",
+    ]
+
+
+def test_what_stands_there_twice_is_counted() -> None:
+    Path("again.json").write_bytes(Path(CHAT).read_bytes())
+    result = importing(CHAT, "again.json", "-o", "turns.jsonl")
+    assert "repeats   3 batches passed over, that had been read before" in result.stdout
