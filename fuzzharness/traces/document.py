@@ -14,7 +14,7 @@ import json
 import math
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final, NoReturn
 
@@ -57,8 +57,7 @@ def parse(data: bytes, file: str, line: int | None = None) -> Node:
     :class:`TraceError` with line and column where it is not JSON within bounds.
     """
     try:
-        deep = data.count(b"[") + data.count(b"{") > DEPTH_LIMIT
-        value = _decode_shallow(data) if deep else _decode_fast(data)
+        value = _decoded_fast(data)
     except (ValueError, RecursionError):
         value = _parse_text(_decoded(data, file, line or 1), file, line)
     return Node(value, (file, line))
@@ -67,8 +66,7 @@ def parse(data: bytes, file: str, line: int | None = None) -> Node:
 def parse_text(text: str) -> Any:
     """The JSON value that ``text`` holds. Raises :class:`TraceError`, without a place, as :func:`parse`."""
     try:
-        deep = text.count("[") + text.count("{") > DEPTH_LIMIT
-        value = _decode_shallow(text) if deep else _decode_fast(text)
+        value = _decoded_fast(text)
     except (ValueError, RecursionError):
         value = _parse_text(text, "", None)
     return value
@@ -103,26 +101,32 @@ def canonical(value: Any) -> bytes:
         return json.dumps(value, allow_nan=False, separators=(",", ":"), sort_keys=True).encode()
 
 
-def _decode_shallow(data: bytes | str) -> Any:
-    """The value in ``data``, which may be deep. Raises RecursionError where it is."""
+def _decoded_fast(data: bytes | str) -> Any:
+    """The value in ``data``. Raises RecursionError where it is too deep."""
     try:
-        return _shallow().decode(data)
+        return _shallow()(data)
     except msgspec.ValidationError:
         value = _decode_fast(data)
-        if _is_deep(value):
+        if _brackets(data) > DEPTH_LIMIT and _is_deep(value):
             raise RecursionError from None
         return value
 
 
+def _brackets(data: bytes | str) -> int:
+    if isinstance(data, bytes):
+        return data.count(b"[") + data.count(b"{")
+    return data.count("[") + data.count("{")
+
+
 @cache
-def _shallow() -> msgspec.json.Decoder[Any]:
+def _shallow() -> Callable[[bytes | str], Any]:
     """A decoder of values of few levels, which takes no time to check that. Lists in lists are left out:
     the types of one level would be twice as many as those of the level below."""
     object: Any = dict[str, _Scalar]
     items: Any = list[_Scalar]
     for _ in range(_LEVELS - 1):
         object, items = dict[str, _Scalar | object | items], list[_Scalar | object]
-    return msgspec.json.Decoder(_Scalar | object | items)
+    return msgspec.json.Decoder(_Scalar | object | items).decode
 
 
 def _is_deep(value: Any) -> bool:
@@ -195,7 +199,7 @@ _DECODER = json.JSONDecoder(parse_constant=_no_number, parse_int=_whole, parse_f
 
 
 def _check_depth(text: str, file: str, line: int | None) -> None:
-    if text.count("[") + text.count("{") <= DEPTH_LIMIT:
+    if _brackets(text) <= DEPTH_LIMIT:
         return
     depth = 0
     for token in _BRACKET.finditer(text):

@@ -173,6 +173,8 @@ def test_every_process_makes_the_same_rows() -> None:
     ("table", "count", "given", "says"),
     [
         (CUSTOMERS, 1, {"nme": 1}, "'nme'"),
+        (CUSTOMERS, -1, {}, "-1 rows were asked for"),
+        (CUSTOMERS, "20", {}, "'20' rows were asked for"),
         (sa.Table("t", sa.MetaData(), sa.Column("point", sa.types.NullType)), 1, {}, "t.point has the type"),
         (
             sa.Table("t", sa.MetaData(), sa.Column("month", sa.Integer, unique=True)),
@@ -183,7 +185,7 @@ def test_every_process_makes_the_same_rows() -> None:
     ],
 )
 def test_what_cannot_be_made_is_refused(
-    table: sa.Table, count: int, given: dict[str, Any], says: str
+    table: sa.Table, count: Any, given: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(fh.WorldError, match=says) as caught:
         fh.rows(table, count, **given)
