@@ -48,8 +48,8 @@ def rows(table: Table, count: int, seed: int = 0, **columns: Any) -> list[dict[s
 
     The rows are a function of all arguments, and of the version of Faker.
 
-    Raises :class:`WorldError` where ``count`` is no whole number from 0, for a column that there is not, a type
-    that is not known, and where there are not enough different values.
+    Raises :class:`WorldError` where ``count`` is no whole number from 0, for a column that there is not, a
+    type that is not known, and where there are not enough different values.
     """
     if type(count) is not int or count < 0:
         raise WorldError(
