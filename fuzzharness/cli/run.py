@@ -90,7 +90,9 @@ def _without_calls(scenarios: Sequence[Scenario]) -> TraceError:
     from fuzzharness.report.text import printable
 
     recordings = dict.fromkeys(str(scenario.recording) for scenario in scenarios)
+    left_out = sum(scenario.left_out() for scenario in scenarios)
+    all_of = f" that can be run, all {left_out} being without arguments," if left_out else ""
     return TraceError(
-        f"there is no tool call in {printable(', '.join(recordings))}. Expected an assistant message with at "
-        "least one. Give a recording of a turn that calls tools, or leave this one out."
+        f"there is no tool call{all_of} in {printable(', '.join(recordings))}. Expected an assistant message "
+        "with at least one. Give a recording of a turn that calls tools, or leave this one out."
     )

@@ -405,6 +405,42 @@ def test_a_call_that_cannot_be_run_stops_everything_before_it_begins(write, fold
     assert not (folder / "reports").exists()
 
 
+def unreadable(id, text=""):
+    return {"id": id, "type": "function", "function": {"name": "add_credit", "arguments": text}}
+
+
+def test_a_call_whose_arguments_were_not_recorded_is_told_so_and_how_to_go_on(write):
+    line = one_paragraph(fuzzharness("run", write(turn(call("7", 10, "a"), unreadable("b")))))
+    assert "the call 'b' to add_credit cannot be run: its arguments were not recorded" in line
+    assert "leave the call out of the batch: fuzzharness run --lenient does" in line
+
+
+@pytest.mark.parametrize("lenient", [("--lenient",), ()], ids=["option", "key"])
+def test_calls_without_usable_arguments_are_left_out_leniently_and_counted(write, lenient):
+    race = turn(unreadable("x", "{oops"), call("7", 10, "a"), call("7", 20, "b"))
+    turns = turn(unreadable("y")), race, turn(call("8", 1, "c"), unreadable("z"))
+    result = fuzzharness("run", write(*turns, more="" if lenient else "lenient = true\n"), *lenient)
+    assert result.exit_code == FINDINGS
+    assert "shop.scenario.toml::turn-2" in result.stdout
+    assert "note: 1 recorded call left out, whose arguments are no JSON object" in result.stdout
+    assert result.stdout.splitlines()[-1].endswith(
+        ": 1 not as expected; 1 batch of one call left out; 3 calls without usable arguments left out"
+    )
+    command = next(line for line in result.stdout.splitlines() if line.startswith("fuzzharness replay "))
+    assert fuzzharness(*shlex.split(command)[1:]).exit_code == FINDINGS
+
+
+def test_results_of_the_other_calls_are_still_compared(write):
+    turns = turn(unreadable("x"), call("7", 10, "a"), call("8", 20, "b")), told("a", "110"), told("b", "130")
+    result = fuzzharness("run", write(*turns, tools=CREDITS), "--lenient")
+    assert "fidelity 1 of 2 recorded results (50%): b add_credit differs" in result.stdout
+
+
+def test_where_no_call_has_usable_arguments_there_is_none_to_run(write):
+    line = one_paragraph(fuzzharness("run", write(turn(unreadable("a"), unreadable("b"))), "--lenient"))
+    assert "there is no tool call that can be run, all 2 being without arguments, in shop/recording" in line
+
+
 def test_an_earlier_report_survives_bad_input(write, folder):
     path = write(RACE)
     fuzzharness("run", path, "--report", "reports")
