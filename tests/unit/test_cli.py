@@ -245,7 +245,25 @@ def test_where_there_is_nothing_to_run_the_exit_code_says_so(folder):
     (folder / "bare").mkdir()
     result = fuzzharness("run", "empty", "bare")
     assert (result.exit_code, result.stdout) == (NOTHING, "")
-    assert result.stderr == "fuzzharness: nothing to run: there is no *.scenario.toml in empty, bare\n"
+    assert result.stderr == (
+        "fuzzharness: nothing to run: there is no *.scenario.toml in empty, bare. "
+        "Give the path of one, or of a recording with --tools and --world.\n"
+    )
+
+
+@pytest.mark.parametrize("verb", ["run", "replay"])
+def test_a_folder_of_recordings_is_told_what_to_do_with_them(write, folder, verb):
+    token = replay_command(write(RACE))[1]
+    (folder / "my logs").mkdir()
+    for name in ("a.json", "b.jsonl", "notes.txt"):
+        (folder / "my logs" / name).write_text(json.dumps(RACE))
+    result = fuzzharness(verb, *([token] if verb == "replay" else ()), "my logs", *SOURCES)
+    assert result.exit_code == (NOTHING if verb == "run" else USAGE)
+    assert result.stderr == (
+        f"fuzzharness: nothing to {verb}: there is no *.scenario.toml in my logs, but 2 files that may be "
+        "recordings, such as my logs/a.json. Give the files themselves with --tools and --world, or import "
+        "them into one: fuzzharness import 'my logs' -o turns.jsonl --scenario\n"
+    )
 
 
 @pytest.mark.parametrize("args", [["shop"], ["shop/recording.json", *SOURCES]], ids=["scenario", "recording"])
