@@ -265,7 +265,10 @@ class ScenarioItem(pytest.Item):
     def _explored(self, judge: Judge) -> Report:
         with self._scenario.opened() as setup:
             given = (setup.tools, setup.world(), self._settings)
-            return _run(self, setup.trial(self.name), given, str(self.nodeid), judge)
+            trial = setup.trial(self.name)
+            if trial.incomplete:
+                self.warn(FuzzWarning(f"{self.name} is not explored whole: {trial.incomplete}"))
+            return _run(self, trial, given, str(self.nodeid), judge)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, f"{self._scenario.title}: {self.name}"

@@ -32,28 +32,30 @@ error, 4 bad usage or bad input, 5 no batch has two calls.
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("path", metavar="TRACE")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--format", "format_", metavar="NAME", help="The format of the recording; else recognised.")
 @click.option("--lenient", is_flag=True, help="Leave malformed parts out and count them.")
 @click.option("--json", "as_data", is_flag=True, help="Print one JSON object instead of text.")
-def audit(path: str, format_: str | None, lenient: bool, as_data: bool) -> int:
-    """List the conflicts that a recording alone lets one suspect, without running any tool.
+def audit(paths: tuple[str, ...], format_: str | None, lenient: bool, as_data: bool) -> int:
+    """List the conflicts that recordings alone let one suspect, without running any tool.
 
+    PATH is a recording, a directory of some, or a pattern in quotes; several are read as one directory is.
     Looks at each two calls of a batch: their arguments, results and times, the order of tools in the
     rest of the session, and the statements of databases in spans below the calls (OTLP). What is
     listed is suspected, never found, and what is not listed is not thereby safe: explore with RUN.
     """
     from fuzzharness.audit import audit as suspected
     from fuzzharness.report.suspicions import as_json, tally, told
-    from fuzzharness.traces import load_trace
     from fuzzharness.traces.statements import statements
+    from fuzzharness.traces.whereabouts import Recordings
 
-    trace = load_trace(path, format=format_, lenient=lenient)
-    suspicions = suspected(trace, statements(path, trace, lenient=lenient))
+    recordings = Recordings(paths, format_, lenient)
+    trace = recordings.trace
+    suspicions = suspected(trace, statements(recordings.files, trace, format=format_, lenient=lenient))
     if as_data:
-        click.echo(json.dumps(as_json(path, trace, suspicions)))
+        click.echo(json.dumps(as_json(paths, recordings, suspicions)))
     else:
-        for line in [*told(path, suspicions), tally(trace, suspicions)]:
+        for line in [*told(recordings, suspicions), tally(recordings, suspicions)]:
             click.echo(line)
     if all(len(batch.calls) < 2 for batch in trace.batches):
         return NOTHING

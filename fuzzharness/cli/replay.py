@@ -28,8 +28,9 @@ def replay(token: str, path: str, tools: str | None, world: str | None, **option
     Exits with 1 if the batch is unsafe: it ends unlike its calls in recorded order, and not only in
     the order of a collection or in generated ids. Else with 0. What the tools print is shown.
     """
+    from fuzzharness.errors import ScenarioError
     from fuzzharness.finding import Verdict
-    from fuzzharness.scenario.selection import fitting, replay_command, scenarios_at
+    from fuzzharness.scenario.selection import fitting, nothing_at, replay_command, scenarios_at
     from fuzzharness.schedule import Schedule
 
     schedule = Schedule.from_token(token)
@@ -37,6 +38,8 @@ def replay(token: str, path: str, tools: str | None, world: str | None, **option
     how = {name: options.pop(name) for name in ("format", "lenient")}
     chosen = given(options)
     found = list(scenarios_at((where,), tools, world, **how))
+    if not found:
+        raise ScenarioError(f"nothing to replay: {nothing_at((where,))}")
     scenario, trial = fitting(schedule, found, name, settled(chosen))
     settings = scenario.applied(settled(chosen))
     with scenario.opened() as setup:

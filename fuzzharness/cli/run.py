@@ -61,7 +61,8 @@ def run(
     fuzzharness run scenarios --mutate 5
     """
     from fuzzharness.report.folder import ReportFolder
-    from fuzzharness.scenario.selection import scenarios_at
+    from fuzzharness.report.text import printable
+    from fuzzharness.scenario.selection import nothing_at, scenarios_at
 
     how = {name: options.pop(name) for name in ("format", "lenient")}
     chosen = given(options)
@@ -71,26 +72,20 @@ def run(
         folder.check()
     scenarios = list(scenarios_at(paths, tools, world, **how))
     if not scenarios:
-        click.echo(f"fuzzharness: nothing to run: {_nothing(paths)}", err=True)
+        click.echo(f"fuzzharness: nothing to run: {printable(nothing_at(paths))}", err=True)
         return NOTHING
     if not sum(scenario.check() for scenario in scenarios):
         raise _without_calls(scenarios)
     return Running(settings, chosen | how, folder, mutate).all(scenarios)
 
 
-def _nothing(paths: Sequence[str]) -> str:
-    """Why there is no batch: no scenario at ``paths``."""
-    from fuzzharness.report.text import printable
-    from fuzzharness.scenario import SUFFIX
-
-    return f"there is no *{SUFFIX} in {printable(', '.join(paths))}"
-
-
 def _without_calls(scenarios: Sequence[Scenario]) -> TraceError:
     from fuzzharness.report.text import printable
 
     recordings = dict.fromkeys(str(scenario.recording) for scenario in scenarios)
+    left_out = sum(scenario.left_out() for scenario in scenarios)
+    all_of = f" that can be run, all {left_out} being without arguments," if left_out else ""
     return TraceError(
-        f"there is no tool call in {printable(', '.join(recordings))}. Expected an assistant message with at "
-        "least one. Give a recording of a turn that calls tools, or leave this one out."
+        f"there is no tool call{all_of} in {printable(', '.join(recordings))}. Expected an assistant message "
+        "with at least one. Give a recording of a turn that calls tools, or leave this one out."
     )

@@ -44,7 +44,7 @@ class Running:
         self._mutate = mutate
         self._counted: Counter[str] = Counter()
         self._missed: list[str] = []
-        self._undecided = self._alone = 0
+        self._undecided = self._alone = self._left_out = 0
         self._progress = Progress(Console(file=sys.stderr))
 
     def all(self, scenarios: Sequence[Scenario]) -> int:
@@ -54,6 +54,7 @@ class Running:
             for scenario in scenarios:
                 with scenario.opened() as setup:
                     self._alone += setup.alone
+                    self._left_out += scenario.left_out()
                     for trial in self._with_mutants(scenario, setup.trials):
                         self._explore(scenario, setup, trial)
         except KeyboardInterrupt:
@@ -134,7 +135,10 @@ class Running:
         told = "interrupted; " if interrupted else ""
         alone = f"; {count(self._alone, 'batch')} of one call left out" if self._alone else ""
         counted = tallied(self._counted) if self._counted else "no batch finished"
-        click.echo(f"{told}{counted}: {self._judged}{alone}")
+        not_run = (
+            f"; {count(self._left_out, 'call')} without usable arguments left out" if self._left_out else ""
+        )
+        click.echo(f"{told}{counted}: {self._judged}{alone}{not_run}")
 
     @property
     def _judged(self) -> str:

@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from fuzzharness.model import Trace
 from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.scenario.expectation import Expectation
 from fuzzharness.scenario.modules import Source, isolated
+from fuzzharness.scenario.runnable import left_out, runnable
 from fuzzharness.scenario.setup import Setup, toolbox, trials, world_maker
 from fuzzharness.scenario.trial import Trial
 from fuzzharness.settings import Settings
@@ -95,6 +96,7 @@ class Scenario:
     def trials(self) -> tuple[Trial, ...]:
         """The batches it runs, read from the recording; imports none of the user's code.
 
+        If it is ``lenient``, without the calls whose arguments are no JSON object.
         Raises :class:`TraceError`, or :class:`ScenarioError` if ``batches`` names one that is not there.
         """
         return self._trials(self._trace())
@@ -102,8 +104,17 @@ class Scenario:
     def _trace(self) -> Trace:
         return load_trace(self.recording, format=self.format, lenient=self.lenient)
 
+    def left_out(self) -> int:
+        """How many calls of the recording cannot be run, and so are left out."""
+        return sum(left_out(self._trace()).values()) if self.lenient else 0
+
     def _trials(self, trace: Trace) -> tuple[Trial, ...]:
-        return trials(trace, self.batches, self.before, f"{self.path}: batches: {self.recording.name}")
+        origin = f"{self.path}: batches: {self.recording.name}"
+        if not self.lenient:
+            return trials(trace, self.batches, self.before, origin)
+        missing = left_out(trace)
+        found = trials(runnable(trace), self.batches, self.before, origin)
+        return tuple(replace(trial, left_out=missing.get(trial.batch.id, 0)) for trial in found)
 
     @contextmanager
     def opened(self) -> Iterator[Setup]:
@@ -114,7 +125,8 @@ class Scenario:
         """
         trace = self._trace()
         found = self._trials(trace)
-        alone = 0 if self.batches else len(trace.batches) - len(found)
+        kept = len(runnable(trace).batches if self.lenient else trace.batches)
+        alone = 0 if self.batches else kept - len(found)
         with self._named(), isolated(self.folders):
             tools = toolbox(self.tools, self.folders)
             yield Setup(tools, world_maker(self.world, self.folders), found, alone)

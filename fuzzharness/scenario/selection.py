@@ -11,13 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fuzzharness.errors import ScenarioError, TokenError
+from fuzzharness.errors import ScenarioError, TokenError, TraceError
 from fuzzharness.mutation import MARK
 from fuzzharness.scenario.scenario import SUFFIX, Scenario, load_scenario
 from fuzzharness.scenario.setup import no_batch
 from fuzzharness.scenario.trial import Trial
 from fuzzharness.schedule import Schedule
 from fuzzharness.settings import Settings
+from fuzzharness.traces.folder import files
 
 
 def scenarios_at(
@@ -39,6 +40,28 @@ def scenarios_at(
             seen.add(path.resolve())
             found = _scenario(path, tools, world)
             yield replace(found, format=found.format or format, lenient=found.lenient or lenient)
+
+
+def nothing_at(paths: Sequence[str]) -> str:
+    """That there is no scenario at ``paths``, which are folders, and what to do with recordings there."""
+    missing = f"there is no *{SUFFIX} in {', '.join(paths)}"
+    held = [found for found in map(_recordings, paths) if found]
+    if not held:
+        return f"{missing}. Give the path of one, or of a recording with --tools and --world."
+    count = sum(map(len, held))
+    told = "1 file that may be a recording" if count == 1 else f"{count:,} files that may be recordings"
+    folders = shlex.join(path for path in paths if _recordings(path))
+    return (
+        f"{missing}, but {told}, such as {held[0][0]}. Give the files themselves with --tools and --world, "
+        f"or import them into one: fuzzharness import {folders} -o turns.jsonl --scenario"
+    )
+
+
+def _recordings(folder: str) -> list[str]:
+    try:
+        return files(folder)
+    except TraceError:
+        return []
 
 
 def fitting(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 
-from fuzzharness.events import Finished, Found, Listener, Started
+from fuzzharness.events import Event, Finished, Found, Listener, Started
 from fuzzharness.exploration import explore, judge_replay
 from fuzzharness.finding import Finding, Report, Verdict
 from fuzzharness.model import Batch, Outcome
@@ -26,13 +26,15 @@ from fuzzharness.world import World
 class Trial:
     """One batch under its ``name``, and the batches that are run ``before`` it, one by one.
 
-    ``recorded`` is False for one that was made of a recorded one.
+    ``recorded`` is False for one that was made of a recorded one. ``left_out`` counts the calls that the
+    recorded batch has besides, which cannot be run.
     """
 
     name: str
     batch: Batch
     before: tuple[Batch, ...] = ()
     recorded: bool = True
+    left_out: int = 0
 
     def mutants(self, count: int, seed: int) -> tuple[Trial, ...]:
         """The first ``count`` batches made of this one, see :func:`fuzzharness.mutations`; maybe fewer."""
@@ -56,8 +58,22 @@ class Trial:
         What the tools print meanwhile is dropped, or a thousand runs would print it a thousand
         times; :meth:`replay` lets it through.
         """
+
+        def told(event: Event) -> None:
+            listener(Finished(self._noted(event.report)) if isinstance(event, Finished) else event)
+
         with _muted():
-            return explore(self.batch, tools, world, settings, self.before, listener)
+            return self._noted(explore(self.batch, tools, world, settings, self.before, told))
+
+    @property
+    def incomplete(self) -> str:
+        """That the batch is not all that the model asked for, in words; empty where it is."""
+        calls = "call" if self.left_out == 1 else "calls"
+        told = f"{self.left_out} recorded {calls} left out, whose arguments are no JSON object"
+        return told if self.left_out else ""
+
+    def _noted(self, report: Report) -> Report:
+        return replace(report, notes=(*report.notes, self.incomplete)) if self.incomplete else report
 
     def replay(
         self, schedule: Schedule, tools: Toolbox, world: World, settings: Settings, listener: Listener

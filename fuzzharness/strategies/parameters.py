@@ -19,6 +19,7 @@ from hypothesis.strategies import SearchStrategy
 from fuzzharness.errors import SettingsError, ToolError
 from fuzzharness.model import Call
 from fuzzharness.strategies.definitions import Schema
+from fuzzharness.strategies.pool import Pool
 from fuzzharness.strategies.schema import properties
 from fuzzharness.strategies.values import values_of
 from fuzzharness.tools.toolbox import Tool, Toolbox
@@ -179,9 +180,11 @@ def _globals(tool: Any) -> dict[str, Any]:
 
 
 def _check(arguments: Arguments, tools: Mapping[str, _Signature]) -> None:
-    """Refuse arguments that would go nowhere."""
+    """Refuse arguments that would go nowhere, unless a recording has them."""
     names = {name for tool in tools.values() for name in tool.names}
     for key, given in arguments.items():
+        if isinstance(given, Pool) and key not in tools:
+            continue
         nested = isinstance(given, Mapping)
         inner = given.values() if isinstance(given, Mapping) else [given]
         strategies = all(isinstance(values, SearchStrategy) for values in inner)

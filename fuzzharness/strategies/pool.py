@@ -15,14 +15,17 @@ from hypothesis.strategies import SearchStrategy
 from fuzzharness.model import Batch, Trace
 from fuzzharness.tools.toolbox import Toolbox
 
-Pool = dict[str, dict[str, SearchStrategy[Any]]]
+
+class Pool(dict[str, SearchStrategy[Any]]):
+    """The values seen for each argument of one tool, which need not be there where calls are drawn."""
 
 
-def recorded(trace: Trace | Batch | Iterable[Batch], toolbox: Toolbox | None = None) -> Pool:
+def recorded(trace: Trace | Batch | Iterable[Batch], toolbox: Toolbox | None = None) -> dict[str, Pool]:
     """For each tool in ``trace`` and each of its arguments the values seen, simplest the first seen.
 
-    It is what ``arguments=`` of :func:`fuzzharness.strategies.batches` takes. toolbox: tools that it does not
-    have are left out. Calls whose arguments are no JSON object say nothing.
+    It is what ``arguments=`` of :func:`fuzzharness.strategies.batches` takes, which passes over tools that
+    are not drawn. toolbox: tools that it does not have are left out. Calls whose arguments are no JSON
+    object say nothing.
     """
     seen: dict[str, dict[str, dict[str, Any]]] = {}
     for batch in _batches(trace):
@@ -32,7 +35,7 @@ def recorded(trace: Trace | Batch | Iterable[Batch], toolbox: Toolbox | None = N
                 for name, value in (call.args or {}).items():
                     of_tool.setdefault(name, {}).setdefault(_sign(value), value)
     return {
-        tool: {name: st.sampled_from(list(values.values())) for name, values in of_tool.items()}
+        tool: Pool({name: st.sampled_from(list(values.values())) for name, values in of_tool.items()})
         for tool, of_tool in seen.items()
     }
 

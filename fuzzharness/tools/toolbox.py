@@ -188,14 +188,21 @@ def _fits(call: Call, parameters: Mapping[str, inspect.Parameter], resources: tu
 
 
 def _no_arguments(call: Call) -> ToolError:
-    text = call.invalid_args
-    seen = "no arguments" if text is None else f"arguments that are not a JSON object: {text[:80]!r}"
-    if call.args is not None:
-        seen = f"a {type(call.args).__name__} as its arguments: {repr(call.args)[:80]}"
     return ToolError(
-        f"the call {_name(call)} to {call.tool} has {seen}. Expected a JSON object, {{}} for none. "
-        "Correct the recording, or leave the call out of the batch."
+        f"the call {_name(call)} to {call.tool} {_seen_instead(call)}. Expected a JSON object, {{}} for none."
+        " Correct the recording, or leave the call out of the batch: fuzzharness run --lenient does, and "
+        "lenient = true in a scenario file; in Python batch.take, given the positions of the other calls."
     )
+
+
+def _seen_instead(call: Call) -> str:
+    if call.args is not None:
+        return f"has a {type(call.args).__name__} as its arguments: {repr(call.args)[:80]}"
+    if call.invalid_args is None:
+        return "has no arguments"
+    if not call.invalid_args.strip():
+        return "cannot be run: its arguments were not recorded"
+    return f"has arguments that are not a JSON object: {call.invalid_args[:80]!r}"
 
 
 def _name(call: Call) -> str:

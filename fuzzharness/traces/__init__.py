@@ -17,13 +17,13 @@ __all__ = ["load_trace", "read_batches"]
 def load_trace(path: str | os.PathLike[str], *, format: str | None = None, lenient: bool = False) -> Trace:
     """Read the recording at ``path``, or all recordings in a directory or that a pattern matches.
 
-    A file is JSON (a list of messages, or an object with ``messages``) or JSON lines (a message or
-    such an object a line), in UTF-8, possibly packed as ``.gz`` or ``.zst``; one JSON value has at
-    most 50 MB, JSON lines may have any size. Of a directory the files are read that end in
-    ``.json``, ``.jsonl`` or ``.ndjson``, packed or not, in the order of their paths. The batches are
-    the tool calls of one assistant message each, in the order of the recording, called ``turn-1``,
-    ``turn-2``, …, or as one of fuzzharness' own recordings calls them; one that stands there several
-    times is read once.
+    A file is JSON (a list of messages, an object with ``messages``, a request with its response) or
+    JSON lines (a message or such an object a line), in UTF-8, possibly packed as ``.gz`` or
+    ``.zst``; one JSON value has at most 50 MB, JSON lines may have any size. Of a directory the
+    files are read that end in ``.json``, ``.jsonl`` or ``.ndjson``, packed or not, in the order of
+    their paths. The batches are the tool calls of one assistant message each, in the order of the
+    recording, called ``turn-1``, ``turn-2``, …, or as one of fuzzharness' own recordings calls
+    them; one that stands there several times is read once.
 
     format: the name of the format, as in ``openai-chat``; None to recognise it from the content.
     lenient: leave malformed lines, messages and calls out and count them in ``Trace.skipped``; of

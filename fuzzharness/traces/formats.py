@@ -7,6 +7,7 @@ module of this folder and one line in :data:`READERS`.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Final
@@ -29,11 +30,14 @@ from fuzzharness.traces import (
     vercel_ai,
 )
 from fuzzharness.traces.conversation import Record
+from fuzzharness.traces.inside import conversation_in
 from fuzzharness.traces.node import Node, kind
 from fuzzharness.traces.place import Place
 from fuzzharness.traces.reader import Fit, Reader
 
 PEEKED: Final = 1000
+
+_READ = "What is read is the list of messages itself, or an object with 'messages'"
 
 READERS: tuple[Reader, ...] = (
     openai_chat,
@@ -100,14 +104,27 @@ def recognise(
 
 
 def _unknown(records: Sequence[Node], place: Place) -> TraceError:
-    strange = [record for record in records if all(reader.fit(record) is Fit.NO for reader in READERS)]
+    strange = [record for record in records if not _fits(record)]
     record = next(iter(strange or records), None)
     seen = "it holds no messages" if record is None else f"found {kind(record.value)}"
     return (record.place if record else place).error(
         seen,
         f"a recording in one of the formats {_known()}",
-        "Export the session in one of these, or name its format with format= if it is one of them.",
+        f"Export the session in one of these, or name its format with format= if it is one of them. {_READ}"
+        f"{'' if record is None else _way_in(record)}.",
     )
+
+
+def _fits(record: Node) -> bool:
+    return any(reader.fit(record) is not Fit.NO for reader in READERS)
+
+
+def _way_in(record: Node) -> str:
+    """The command that takes out of the file what is read of it; an example where that is not known."""
+    inside = conversation_in(record, _fits)
+    if inside is None:
+        return ", as jq -c .data.conversation may take it out of what is around it"
+    return f": try what jq -c {shlex.quote(inside)} {shlex.quote(record.place.file)} gives"
 
 
 def _known() -> str:

@@ -1,8 +1,9 @@
 """Gemini and ADK: ``functionCall`` parts of a model's content, ``functionResponse`` parts after it.
 
 Decides what in contents, requests, responses, ADK events and ADK sessions is a call and what a
-result, in camelCase and snake_case. Calls without ids are answered by name, in their order. Events
-have times, but one for all their calls: no call here has times.
+result, in camelCase and snake_case. Candidates are alternatives: the first that has calls is read, the
+others are left out. Calls without ids are answered by name, in their order. Events have times, but one for
+all their calls: no call here has times.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def fit(record: Node) -> Fit:
     """Certain by a function part, the role ``model`` or an event of ADK, possible for text alone."""
     if _is_event(record) or _listed(record, "events", _is_event):
         return Fit.CERTAIN
-    if _listed(record, "contents", _is_content) or _listed(record, "candidates", _holds_content):
+    if _listed(record, "contents", _is_content) or _listed(_response(record), "candidates", _holds_content):
         return Fit.CERTAIN
     if not _is_content(record):
         return Fit.NO
@@ -123,9 +124,12 @@ def _result(response: Any) -> tuple[Any, bool]:
 
 def _contents(record: Node) -> list[Node]:
     value = record.object("a content with parts, or an event with one; an object").value
-    for member in ("events", "candidates"):
-        if isinstance(value.get(member), list):
-            return [found for item in record.get(member).items() for found in _contents(item)]
+    if isinstance(value.get("events"), list):
+        return [found for event in record.get("events").items() for found in _contents(event)]
+    response = _response(record)
+    if isinstance(response.peek("candidates"), list):
+        candidates = response.get("candidates").items()
+        return _chosen([found for candidate in candidates for found in _contents(candidate)])
     if isinstance(value.get("contents"), list):
         return record.get("contents").items()
     if "parts" in value:
@@ -133,6 +137,24 @@ def _contents(record: Node) -> list[Node]:
     if value.get("content") is None or value.get("partial") is True:
         return []
     return [record.get("content")]
+
+
+def _response(record: Node) -> Node:
+    """The response of the API that ``record`` holds, or else ``record``, which may be one."""
+    response = record.get("response") if record.has("response") else record
+    return response.get("body") if response.has("body") else response
+
+
+def _chosen(contents: list[Node]) -> list[Node]:
+    """Of ``contents`` that are alternatives the first that has calls; all where none has any."""
+    return next(([content] for content in contents if _asks(content)), contents)
+
+
+def _asks(content: Node) -> bool:
+    parts = content.peek("parts")
+    return isinstance(parts, list) and any(
+        isinstance(p, dict) and not p.keys().isdisjoint(_CALL) for p in parts
+    )
 
 
 def _parts(content: Node) -> list[Node]:

@@ -1,8 +1,8 @@
 """OpenAI Chat Completions: ``tool_calls`` of an assistant message, one ``tool`` message a result.
 
 Decides what in such a recording is a call and what a result; a response of the API, bare or as its batches
-write it, is the message of each choice. The format has no error flag and no
-times, so no call here is an error and none has times.
+write it, is the message of one choice. Choices are alternatives: the first that has calls is read, the others
+are left out. The format has no error flag and no times, so no call here is an error and none has times.
 """
 
 from __future__ import annotations
@@ -57,7 +57,13 @@ def _messages(records: Iterable[Node]) -> Iterator[Node]:
         if response is None:
             yield record
         else:
-            yield from (choice.get("message") for choice in response.get("choices").items())
+            yield from _chosen([choice.get("message") for choice in response.get("choices").items()])
+
+
+def _chosen(messages: list[Node]) -> list[Node]:
+    """Of ``messages`` that are alternatives the first that has calls; all where none has any."""
+    asking = (m for m in messages if m.has("tool_calls") or m.has("function_call"))
+    return next(([message] for message in asking), messages)
 
 
 def _response(record: Node) -> Node | None:

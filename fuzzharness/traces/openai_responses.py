@@ -1,13 +1,14 @@
 """OpenAI Responses: ``function_call`` items and their ``function_call_output``, in flat lists of items.
 
-Decides where a batch ends: with the response, where responses are kept whole, else at the first
-output or the next word of the user. Passes over tools that the provider ran. The format has no
-error flag and no times, so no call here is an error and none has times.
+Decides where a batch ends: with the response, where responses are kept whole, bare or beside their
+requests, else at the first output or the next word of the user. Passes over tools that the provider
+ran. The format has no error flag and no times, so no call here is an error and none has times.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from fuzzharness.model import Batch, Call
@@ -30,11 +31,11 @@ _PARTS = (*_TEXT, "refusal", "input_image", "input_file", "input_audio")
 
 def fit(record: Node) -> Fit:
     """Certain by an item or a content part that only this format has, possible for text alone."""
-    value = record.value
-    if not (_is_response(value) or _is_request(value) or _is_response(record.peek("response"))):
+    lists = _lists(record)
+    if not lists:
         return _fit_item(record)
-    fits = [_fit_item(item) for item in _items(record)]
-    if Fit.CERTAIN in fits or not _is_request(value):
+    fits = [_fit_item(item) for items in lists for item in items]
+    if Fit.CERTAIN in fits or _is_response(record.value) or _is_response(record.peek("response")):
         return Fit.CERTAIN
     return Fit.NO if Fit.NO in fits else Fit.POSSIBLE
 
@@ -59,7 +60,7 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
 
 def _entries(records: Iterable[Node], leniency: Leniency) -> Iterator[Turn | Answer]:
     run: list[Node] = []
-    for items, whole in leniency.each(_unfolded, records):
+    for items, whole in chain.from_iterable(leniency.each(_unfolded, records)):
         if whole:
             yield _turn(run, leniency)
             run = []
@@ -77,17 +78,18 @@ def _entries(records: Iterable[Node], leniency: Leniency) -> Iterator[Turn | Ans
     yield _turn(run, leniency)
 
 
-def _unfolded(record: Node) -> tuple[list[Node], bool]:
-    items = _items(record.object("an item of a response, an object"))
-    return items, items != [record]
+def _unfolded(record: Node) -> list[tuple[list[Node], bool]]:
+    """The items of ``record`` or that it is, and whether they are a list of their own."""
+    lists = _lists(record.object("an item of a response, an object"))
+    return [(items, True) for items in lists] or [([record], False)]
 
 
-def _items(record: Node) -> list[Node]:
-    if _is_response(record.peek("response")):
-        record = record.get("response")
-    if _is_response(record.value):
-        return record.get("output").items()
-    return record.get("input").items() if _is_request(record.value) else [record]
+def _lists(record: Node) -> list[list[Node]]:
+    """What a request gave and what came back, as far as ``record`` has them; nothing for an item."""
+    request = next((r for r in (record, record.get("request")) if _is_request(r.value)), None)
+    response = next((r for r in (record, record.get("response")) if _is_response(r.value)), None)
+    given = [request.get("input").items()] if request else []
+    return given + ([response.get("output").items()] if response else [])
 
 
 def _is_response(value: Any) -> bool:

@@ -6,22 +6,23 @@ than a window of spans away from the others of its trace. Only OTLP records them
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 
 from fuzzharness.model import Call, Trace
 from fuzzharness.traces import openinference, otel_genai, otlp
 from fuzzharness.traces.assembly import WINDOW
 from fuzzharness.traces.conversation import records
-from fuzzharness.traces.folder import files
+from fuzzharness.traces.formats import named, recognise
 from fuzzharness.traces.leniency import Leniency
 from fuzzharness.traces.node import Node
 from fuzzharness.traces.otlp import Traced
+from fuzzharness.traces.place import Place
 from fuzzharness.traces.source import documents
 from fuzzharness.traces.span import Execution, Span
 from fuzzharness.traces.stream import opened
@@ -50,28 +51,37 @@ def run_of(call: Call) -> Run:
 
 
 def statements(
-    path: str | os.PathLike[str], trace: Trace, *, lenient: bool = False
+    paths: Iterable[str], trace: Trace, *, format: str | None = None, lenient: bool = False
 ) -> dict[Run, tuple[Statement, ...]]:
-    """The statements of each run in the recording at ``path``, which was read as ``trace``, as made.
+    """The statements of each run in the files at ``paths``, which were read as ``trace``, as made.
 
-    Nothing where its format records none. Raises :class:`TraceError`.
+    format, lenient: how they were read. Nothing where their formats record none. Raises
+    :class:`TraceError`.
     """
-    if trace.format not in _READERS:
+    if _READERS.keys().isdisjoint((trace.format or "").split(", ")):
         return {}
     leniency = Leniency(lenient)
     found = _Found()
-    read = _READERS[trace.format]
-
-    def take(node: Node) -> None:
-        traced = otlp.traced(node)
-        found.take(traced, read(traced))
-
-    for file in files(os.fspath(path)):
-        with closing(opened(file)) as stream:
-            nodes = (node for _, node in records(documents(stream, leniency), leniency))
-            for _ in leniency.each(take, otlp.spans(nodes, leniency)):
-                """It has been taken."""
+    for _ in leniency.each(partial(_take_file, found, format, leniency), paths):
+        """It has been taken."""
     return found.by_run()
+
+
+def _take_file(found: _Found, format: str | None, leniency: Leniency, file: str) -> None:
+    place = Place(file)
+    with closing(opened(file)) as stream:
+        known = records(documents(stream, leniency), leniency)
+        reader, known = recognise(known, place, None if format is None else named(format, place))
+        read = _READERS.get(reader.name)
+        if read is None:
+            return
+
+        def take(node: Node) -> None:
+            traced = otlp.traced(node)
+            found.take(traced, read(traced))
+
+        for _ in leniency.each(take, otlp.spans((node for _, node in known), leniency)):
+            """It has been taken."""
 
 
 @dataclass(slots=True)

@@ -86,6 +86,16 @@ def test_an_inconclusive_batch_fails_where_warnings_are_errors(scenario, credits
     result.stdout.fnmatch_lines(["*FuzzWarning: turn-1 is inconclusive: *"])
 
 
+def test_a_batch_of_which_calls_are_left_out_warns(scenario, credits):
+    batch = credits("7", "8", "8")
+    batch["tool_calls"][2]["function"]["arguments"] = ""
+    scenario(batch, name="first", more="lenient = true\n")
+    result = scenario(batch, name="second").runpytest_subprocess()
+    result.assert_outcomes(passed=1, failed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*its arguments were not recorded*"])
+    result.stdout.fnmatch_lines(["*FuzzWarning: turn-1 is not explored whole: 1 recorded call left out, *"])
+
+
 def test_a_batch_of_which_nothing_was_compared_fails_unless_that_is_expected(scenario):
     tools = (
         "import itertools\nnumbers = itertools.count()\n"

@@ -245,7 +245,25 @@ def test_where_there_is_nothing_to_run_the_exit_code_says_so(folder):
     (folder / "bare").mkdir()
     result = fuzzharness("run", "empty", "bare")
     assert (result.exit_code, result.stdout) == (NOTHING, "")
-    assert result.stderr == "fuzzharness: nothing to run: there is no *.scenario.toml in empty, bare\n"
+    assert result.stderr == (
+        "fuzzharness: nothing to run: there is no *.scenario.toml in empty, bare. "
+        "Give the path of one, or of a recording with --tools and --world.\n"
+    )
+
+
+@pytest.mark.parametrize("verb", ["run", "replay"])
+def test_a_folder_of_recordings_is_told_what_to_do_with_them(write, folder, verb):
+    token = replay_command(write(RACE))[1]
+    (folder / "my logs").mkdir()
+    for name in ("a.json", "b.jsonl", "notes.txt"):
+        (folder / "my logs" / name).write_text(json.dumps(RACE))
+    result = fuzzharness(verb, *([token] if verb == "replay" else ()), "my logs", *SOURCES)
+    assert result.exit_code == (NOTHING if verb == "run" else USAGE)
+    assert result.stderr == (
+        f"fuzzharness: nothing to {verb}: there is no *.scenario.toml in my logs, but 2 files that may be "
+        "recordings, such as my logs/a.json. Give the files themselves with --tools and --world, or import "
+        "them into one: fuzzharness import 'my logs' -o turns.jsonl --scenario\n"
+    )
 
 
 @pytest.mark.parametrize("args", [["shop"], ["shop/recording.json", *SOURCES]], ids=["scenario", "recording"])
@@ -403,6 +421,42 @@ def test_a_call_that_cannot_be_run_stops_everything_before_it_begins(write, fold
     assert words in line
     assert "b/" in line
     assert not (folder / "reports").exists()
+
+
+def unreadable(id, text=""):
+    return {"id": id, "type": "function", "function": {"name": "add_credit", "arguments": text}}
+
+
+def test_a_call_whose_arguments_were_not_recorded_is_told_so_and_how_to_go_on(write):
+    line = one_paragraph(fuzzharness("run", write(turn(call("7", 10, "a"), unreadable("b")))))
+    assert "the call 'b' to add_credit cannot be run: its arguments were not recorded" in line
+    assert "leave the call out of the batch: fuzzharness run --lenient does" in line
+
+
+@pytest.mark.parametrize("lenient", [("--lenient",), ()], ids=["option", "key"])
+def test_calls_without_usable_arguments_are_left_out_leniently_and_counted(write, lenient):
+    race = turn(unreadable("x", "{oops"), call("7", 10, "a"), call("7", 20, "b"))
+    turns = turn(unreadable("y")), race, turn(call("8", 1, "c"), unreadable("z"))
+    result = fuzzharness("run", write(*turns, more="" if lenient else "lenient = true\n"), *lenient)
+    assert result.exit_code == FINDINGS
+    assert "shop.scenario.toml::turn-2" in result.stdout
+    assert "note: 1 recorded call left out, whose arguments are no JSON object" in result.stdout
+    assert result.stdout.splitlines()[-1].endswith(
+        ": 1 not as expected; 1 batch of one call left out; 3 calls without usable arguments left out"
+    )
+    command = next(line for line in result.stdout.splitlines() if line.startswith("fuzzharness replay "))
+    assert fuzzharness(*shlex.split(command)[1:]).exit_code == FINDINGS
+
+
+def test_results_of_the_other_calls_are_still_compared(write):
+    turns = turn(unreadable("x"), call("7", 10, "a"), call("8", 20, "b")), told("a", "110"), told("b", "130")
+    result = fuzzharness("run", write(*turns, tools=CREDITS), "--lenient")
+    assert "fidelity 1 of 2 recorded results (50%): b add_credit differs" in result.stdout
+
+
+def test_where_no_call_has_usable_arguments_there_is_none_to_run(write):
+    line = one_paragraph(fuzzharness("run", write(turn(unreadable("a"), unreadable("b"))), "--lenient"))
+    assert "there is no tool call that can be run, all 2 being without arguments, in shop/recording" in line
 
 
 def test_an_earlier_report_survives_bad_input(write, folder):

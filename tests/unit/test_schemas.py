@@ -331,6 +331,15 @@ def test_batches_of_recorded_values_touch_what_the_recording_touched() -> None:
     assert seen == {("AA-001", 2), ("BB-002", 2)}
 
 
+def test_tools_of_a_recording_that_are_not_drawn_are_passed_over() -> None:
+    own = {**strategies.recorded(TRACE), "place": {"sku": st.just("CC-003"), "quantity": st.just(1)}}
+    for arguments in (strategies.recorded(TRACE), own):
+        batch = find(strategies.batches(TOOLS, WORLD, tools=["place"], arguments=arguments), lambda _: True)
+        assert {call.tool for call in batch.calls} == {"place"}
+    with pytest.raises(fh.SettingsError, match="under 'other'"):
+        strategies.batches(TOOLS, WORLD, tools=["place"], arguments={"other": {"x": st.just(1)}})
+
+
 def test_each_tool_has_the_values_seen_there_and_shrinks_to_the_first() -> None:
     pool = strategies.recorded(TRACE)
     assert {tool: set(arguments) for tool, arguments in pool.items()} == {

@@ -173,4 +173,4 @@ def test_statements_that_share_nothing_or_only_read_or_add_are_not_suspected(one
 def test_audit_is_the_same_each_time() -> None:
     trace = load_trace(SAMPLES / "otel-genai.jsonl")
     assert audit(trace) == audit(trace)
-    assert statements(SAMPLES / "openai-chat.json", load_trace(SAMPLES / "openai-chat.json")) == {}
+    assert statements([str(SAMPLES / "openai-chat.json")], load_trace(SAMPLES / "openai-chat.json")) == {}

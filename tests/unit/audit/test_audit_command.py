@@ -81,6 +81,70 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert (lenient.exit_code, "1 malformed part left out" in lenient.output) == (0, True)
 
 
+def credit(*ids: str) -> dict[str, Any]:
+    function = {"name": "add_credit", "arguments": '{"account": 7}'}
+    calls = [{"id": id, "type": "function", "function": function} for id in ids]
+    return {"role": "assistant", "content": None, "tool_calls": calls}
+
+
+@pytest.fixture
+def sessions(tmp_path: Path, recording: Path) -> Path:
+    """A directory of the recording above, two sessions of a suspected turn each, and a file of both."""
+    folder = tmp_path / "sessions"
+    (folder / "more").mkdir(parents=True)
+    recording.rename(folder / "more" / "spans.jsonl")
+    one, other = [credit("a1", "b1")], [credit("c1"), credit("a2", "b2")]
+    for name, messages in {"a.json": one, "b.json": other, "c.json": [*one, *other]}.items():
+        (folder / name).write_text(json.dumps(messages))
+    return folder
+
+
+def test_each_suspicion_in_several_files_has_the_name_that_its_batch_has_there(sessions: Path) -> None:
+    found = audit(sessions)
+    assert found.exit_code == 1
+    named = [line.split()[1] for line in found.output.splitlines() if ". " in line[:4]]
+    assert named == [
+        f"{sessions}/{place}" for place in ("more/spans.jsonl::turn-1", "a.json::turn-1", "b.json::turn-2")
+    ]
+    last = found.output.splitlines()[-1]
+    assert last.startswith("3 batches of two calls or more in 4 files (openai-chat, otel-genai): 3 suspected")
+
+
+def test_paths_directories_and_patterns_are_read_as_one_directory_is(sessions: Path) -> None:
+    told = audit(sessions).output
+    assert audit(sessions / "*.json", sessions / "more").output == told
+    assert audit(sessions / "a.json", sessions).output == told
+
+
+def test_statements_are_evidence_in_whichever_file_they_stand(sessions: Path) -> None:
+    assert "both reach quotes where id = 5" in audit(sessions).output
+    assert "both reach quotes where id = 5" in audit(sessions, "--lenient").output
+
+
+def test_json_of_several_paths_lists_them_and_names_files(sessions: Path) -> None:
+    paths = [str(sessions / "a.json"), str(sessions / "b.json")]
+    told = json.loads(audit(*paths, "--json").output)
+    assert (told["sources"], "source" in told) == (paths, False)
+    assert [(one["file"], one["batch"]) for one in told["suspected"]] == [
+        (paths[0], "turn-1"),
+        (paths[1], "turn-2"),
+    ]
+
+
+def test_json_of_one_path_has_the_members_it_had(sessions: Path) -> None:
+    told = json.loads(audit(sessions / "b.json", "--json").output)
+    assert list(told) == ["version", "source", "format", "skipped", "batches", "suspected"]
+    assert list(told["suspected"][0]) == ["batch", "mode", "weight", "calls", "evidence"]
+    assert told["source"] == str(sessions / "b.json")
+
+
+def test_what_is_no_recording_stops_an_audit_unless_it_is_lenient(sessions: Path) -> None:
+    (sessions / "notes.json").write_text('{"note": 1}')
+    assert audit(sessions).exit_code == 4
+    lenient = audit(sessions, "--lenient")
+    assert (lenient.exit_code, "1 malformed part left out" in lenient.output) == (1, True)
+
+
 def test_help_explains_each_weight() -> None:
     told = " ".join(audit("--help").output.split())
     for text, weight in WEIGHTS:

@@ -148,6 +148,10 @@ NOT_FITTING = {
         fh.Call("add", None, invalid_args="{oops" + "!" * 500),
         ["has arguments that are not a JSON object: '{oops!!!", "Expected a JSON object"],
     ),
+    "arguments that were not recorded": (
+        fh.Call("add", None, invalid_args=""),
+        ["to add cannot be run: its arguments were not recorded", "fuzzharness run --lenient"],
+    ),
     "arguments that are a list": (
         fh.Call("add", ["account"]),  # type: ignore[arg-type]
         ["has a list as its arguments: ['account']", "Expected a JSON object"],

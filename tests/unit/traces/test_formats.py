@@ -77,6 +77,36 @@ def test_other_formats_are_refused_with_the_names_of_the_known_ones(content: Any
     assert f"one of the formats {names}" in refusal(content)
 
 
+@pytest.mark.parametrize(
+    ("content", "filter"),
+    [
+        ({"data": {"conversation": {"messages": OPENAI}}}, ".data.conversation"),
+        ({"id": 7, "conversations": [{"id": 1, "messages": OPENAI}]}, ".conversations"),
+        ({"data": {"transcript": OPENAI, "n": [1]}}, ".data.transcript"),
+        ({"my session": {"messages": OPENAI}}, """'."my session"'"""),
+        ([{"session": {"messages": OPENAI}}, {"session": {"messages": OTHER}}], "'.[].session'"),
+        ({"messages": [{"state": {"messages": OPENAI}}]}, "'.messages[].state'"),
+    ],
+)
+def test_where_the_conversation_stands_in_what_fits_no_format_is_told(
+    content: Any, filter: str, refusal: Refusal
+) -> None:
+    told = refusal(content)
+    assert "What is read is the list of messages itself, or an object with 'messages': " in told
+    assert f" try what jq -c {filter} " in told
+
+
+@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
+def test_where_there_is_none_an_example_is_given(content: Any, refusal: Refusal) -> None:
+    told = refusal(content)
+    assert "or an object with 'messages', as jq -c .data.conversation may take it out" in told
+
+
+def test_a_document_of_many_members_is_not_looked_through(refusal: Refusal) -> None:
+    wide = {f"m{n}": {} for n in range(1000)} | {"data": {"messages": OPENAI}}
+    assert "as jq -c .data.conversation may" in refusal(wide)
+
+
 def test_first_record_that_fits_no_format_is_named(refusal: Refusal) -> None:
     assert "$[1]: found an object with 'level', 'msg'" in refusal([HELLO, *OTHERS["a log"]])
     assert "line 2, $: found an object with 'level'" in refusal(lines(HELLO, *OTHERS["a log"]))

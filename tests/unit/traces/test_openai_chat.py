@@ -65,7 +65,7 @@ def completion(*messages: dict[str, Any]) -> dict[str, Any]:
     ],
     ids=["bare", "in a log", "in a batch of the API"],
 )
-def test_message_of_each_choice_of_a_response_is_read(wrap: Any, load: Load) -> None:
+def test_message_of_a_response_is_read(wrap: Any, load: Load) -> None:
     text = {"role": "assistant", "content": "hello"}
     responses = [completion(text), completion(asks(call("a"), call("b"))), completion(asks(call("c")), text)]
     trace = load("".join(json.dumps(wrap(response)) + "\n" for response in responses))
