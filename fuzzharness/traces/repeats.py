@@ -63,7 +63,7 @@ class Repeats:
             before = hash((before, asked))
             if whole:
                 times[asked] += 1
-                asked = hash((asked, times[asked]))
+                asked = hash((asked, times[asked])) if times[asked] > 1 else asked
             earlier = places[-batch.behind] if 0 < batch.behind <= len(places) else -1
             behind = 0 if earlier < 0 else self._count - earlier
             object.__setattr__(batch, "behind", behind)  # nobody has it yet

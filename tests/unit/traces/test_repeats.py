@@ -66,6 +66,15 @@ def test_sessions_that_begin_alike_share_the_beginning_and_no_more(load: Load) -
     ]
 
 
+def test_requests_and_responses_on_lines_of_their_own_are_read_once(load: Load) -> None:
+    hello = {"role": "user", "content": "hello"}
+    response = {"choices": [{"index": 0, "message": asks("a", "b")}]}
+    said = [hello, asks("a", "b"), says("a"), says("b")]
+    later = {"choices": [{"index": 0, "message": asks("c")}]}
+    trace = load(lines({"messages": [hello]}, response, {"messages": said}, later))
+    assert results(trace) == [["1", "1"], [None]]
+
+
 def test_lines_of_messages_are_one_session(load: Load) -> None:
     assert leading(load(lines(*TALK))) == [["a"], ["c", "a"], ["d", "a", "c"]]
 
