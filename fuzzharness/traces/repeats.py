@@ -34,7 +34,8 @@ class Repeats:
     behind it.
 
     A batch goes on from the one before it in its conversation, wherever that was read first: so sessions in
-    one file stay apart, and a history that a later request repeats is gone on with.
+    one file stay apart, and a history that a later request repeats is gone on with. Records behind a list of
+    messages are the response to it.
     """
 
     file: str = ""
@@ -46,6 +47,8 @@ class Repeats:
     _open: dict[int, _Held] = field(default_factory=dict)
     _numbers: Numbered = field(default_factory=Numbered)
     _count: int = 0
+    _asked_in: str = ""
+    _asked_at: int = -1
 
     def pass_over(
         self, conversation: Iterable[Batch], whole: bool = False, file: str = ""
@@ -56,7 +59,7 @@ class Repeats:
         """
         before = 0
         times: Counter[int] = Counter()
-        places = array("q")
+        places = array("q", [] if whole or file != self._asked_in else [self._asked_at])
         for batch in conversation:
             told_apart, calls = _asked(batch)
             asked = hash((0 if told_apart else before, *calls))
@@ -73,6 +76,7 @@ class Repeats:
             elif self._line:
                 yield from self._ready(HELD)
             places.append(self._numbers.get(asked, -1))
+        self._asked_in, self._asked_at = (file, places[-1]) if whole and places else ("", -1)
 
     def rest(self) -> Iterator[Batch]:
         """The batches that are still held, when nothing more follows."""

@@ -73,6 +73,7 @@ def test_requests_and_responses_on_lines_of_their_own_are_read_once(load: Load) 
     later = {"choices": [{"index": 0, "message": asks("c")}]}
     trace = load(lines({"messages": [hello]}, response, {"messages": said}, later))
     assert results(trace) == [["1", "1"], [None]]
+    assert leading(trace) == [["a"], ["c", "a"]]
 
 
 def test_lines_of_messages_are_one_session(load: Load) -> None:
