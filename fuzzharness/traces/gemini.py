@@ -24,6 +24,7 @@ name = "gemini"
 _ROLES = ("user", "model", "function", "tool", "system")
 _CALL = ("functionCall", "function_call")
 _ANSWER = ("functionResponse", "function_response")
+_FUNCTIONS = frozenset({*_CALL, *_ANSWER})
 _OURS = "\0"  # begins the ids that we give to calls without one, so that answers find them
 
 
@@ -82,12 +83,13 @@ class _Unnamed:
 
     def entries(self, records: Iterable[Node], leniency: Leniency) -> Iterator[Turn | Answer]:
         for contents in leniency.each(_contents, records):
-            for parts in leniency.each(_parts, contents):
-                found = turn(self._call, _held(parts, *_CALL), leniency)
+            for calls, answers in leniency.each(_parts, contents):
+                found = turn(self._call, calls, leniency) if calls else ()
                 if found:
                     self._expect(found)
                     yield found
-                yield from leniency.each(self._answer, _held(parts, *_ANSWER))
+                if answers:
+                    yield from leniency.each(self._answer, answers)
 
     def _expect(self, calls: Turn) -> None:
         self._open = {}
@@ -124,6 +126,8 @@ def _result(response: Any) -> tuple[Any, bool]:
 
 def _contents(record: Node) -> list[Node]:
     value = record.object("a content with parts, or an event with one; an object").value
+    if "parts" in value:
+        return [record]
     if isinstance(value.get("events"), list):
         return [found for event in record.get("events").items() for found in _contents(event)]
     response = _response(record)
@@ -132,8 +136,6 @@ def _contents(record: Node) -> list[Node]:
         return _chosen([found for candidate in candidates for found in _contents(candidate)])
     if isinstance(value.get("contents"), list):
         return record.get("contents").items()
-    if "parts" in value:
-        return [record]
     if value.get("content") is None or value.get("partial") is True:
         return []
     return [record.get("content")]
@@ -157,16 +159,26 @@ def _asks(content: Node) -> bool:
     )
 
 
-def _parts(content: Node) -> list[Node]:
+def _parts(content: Node) -> tuple[list[Node], list[Node]]:
+    """The calls in ``content``, and the answers. Raises :class:`TraceError`."""
     value = content.object("a content, an object with parts").value
-    if value.get("role") is not None:
+    if value.get("role") not in (None, *_ROLES):
         content.get("role").one_of(_ROLES, "the role of a content")
+    calls, answers = list[Node](), list[Node]()
     if value.get("parts") is None:
-        return []
-    return [part.object("a part, an object") for part in content.get("parts").items("a list of parts")]
+        return calls, answers
+    parts = content.get("parts")
+    listed = parts.value if isinstance(parts.value, list) else parts.items("a list of parts")
+    for n, part in enumerate(listed):
+        if not isinstance(part, dict):
+            raise Node(part, parts, n).refuse("a part, an object")
+        if not _FUNCTIONS.isdisjoint(part):
+            node = Node(part, parts, n)
+            calls += _held(node, *_CALL)
+            answers += _held(node, *_ANSWER)
+    return calls, answers
 
 
-def _held(parts: list[Node], camel: str, snake: str) -> list[Node]:
-    """What those of ``parts`` hold that have one of these members."""
-    having = [p for p in parts if p.value.get(camel) is not None or p.value.get(snake) is not None]
-    return [part.either(camel, snake) for part in having]
+def _held(part: Node, *names: str) -> list[Node]:
+    found = part.either(*names)
+    return [] if found.absent else [found]

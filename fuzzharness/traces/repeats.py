@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces.digests import Digests, Numbered
+from fuzzharness.traces.document import encoded
 
 HELD: Final = 1000
 _COUNTED: Final = 4
@@ -145,9 +146,9 @@ def _asked(batch: Batch) -> tuple[bool, list[Any]]:
         counted = is_counted(call.id)
         at = call.started_at if counted else None
         told_apart = told_apart and call.id is not None and (not counted or at is not None)
-        calls.append((call.id, at, call.tool, call.invalid_args or repr(call.args)))
+        calls.append((call.id, at, call.tool, call.invalid_args or encoded(call.args)))
     return told_apart, calls
 
 
 def _hash(call: Call) -> int:
-    return hash((call.error, call.result if isinstance(call.result, str) else repr(call.result)))
+    return hash((call.error, call.result if isinstance(call.result, str) else encoded(call.result)))

@@ -78,6 +78,18 @@ SPANS = {
 }
 """Samples of formats of spans, and how many times the time of parsing they may take."""
 
+DENSE = {
+    "adk-events.jsonl": 4.3,
+    "anthropic-messages.json": 3.8,
+    "claude-code-session.jsonl": 2.1,
+    "gemini.json": 6.9,
+    "langchain-messages.json": 3.7,
+    "openai-chat.json": 3.8,
+    "openai-responses.json": 4.5,
+    "vercel-ai.json": 5.8,
+}
+"""Likewise of formats of messages: samples of nothing but calls, a call or a result every 200 bytes."""
+
 SAMPLES = Path(__file__).parents[1] / "unit" / "traces" / "samples"
 ID = re.compile(
     r"\b((?:call|span|trace)_[0-9A-Za-z]{12,}"
@@ -174,6 +186,14 @@ def test_reading_conversations_that_grow_takes_a_few_times_as_long_as_parsing_th
 ) -> None:
     path = written(tmp_path / "recording.jsonl", growing(Random(1), most), 20_000_000)
     compare(path, growing, most, limit)
+
+
+@pytest.mark.parametrize(("sample", "limit"), DENSE.items())
+def test_reading_messages_that_are_calls_alone_takes_a_few_times_as_long_as_parsing_them(
+    sample: str, limit: float, tmp_path: Path
+) -> None:
+    make = copies(sample)
+    compare(written(tmp_path / "recording.jsonl", make(Random(1), 0), 10_000_000), make, 0, limit)
 
 
 @pytest.mark.parametrize("most", [0, 1000], ids=["0.1 kB", "3.5 kB"])
