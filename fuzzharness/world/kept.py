@@ -8,11 +8,12 @@ rewritten (a container, a variable of a closure) is left: an audit hook tells of
 from __future__ import annotations
 
 import functools
-import gc
 import os
 import types
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
+
+from fuzzharness.world.heap import among, subclasses
 
 Undo = Callable[[], None]
 _SETS = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks")
@@ -44,31 +45,27 @@ _New = dict[int, tuple[Any, Any]]
 
 def _callables(idents: frozenset[int]) -> Iterator[Any]:
     """The partials of the process, and its functions with one of ``idents`` for a default."""
-    partials = {functools.partial, *functools.partial.__subclasses__()}
-    kinds = partials | {types.FunctionType}
-    for found in [thing for thing in gc.get_objects() if type(thing) in kinds]:
-        if (
-            type(found) in partials
-            or _among(idents, found.__defaults__ or ())
-            or (found.__kwdefaults__ and _among(idents, found.__kwdefaults__.values()))
-        ):
+    for found in among([types.FunctionType, *subclasses(functools.partial)]):
+        kept = _kept_by(found) if isinstance(found, types.FunctionType) else None
+        if kept is None or _among(idents, kept):
             yield found
+
+
+def _kept_by(function: types.FunctionType) -> tuple[Any, ...]:
+    named = function.__kwdefaults__
+    return (*(function.__defaults__ or ()), *(named.values() if named else ()))
 
 
 def _classes(idents: frozenset[int]) -> Iterator[type]:
     """The classes of the process with one of ``idents`` for an attribute, or with a static method."""
-    seen, ahead = set[type](), [object]
-    while ahead:
-        for owner in type.__subclasses__(ahead.pop()):
-            if owner not in seen:
-                seen.add(owner)
-                ahead.append(owner)
-                values = vars(owner).values()
-                if _among(idents, values) or staticmethod in map(type, values):
-                    yield owner
+    static = frozenset(map(id, subclasses(staticmethod)))
+    for owner in subclasses(object):
+        values = vars(owner).values()
+        if _among(idents, values) or _among(static, map(type, values)):
+            yield owner
 
 
-def _among(idents: frozenset[int], values: Collection[Any]) -> bool:
+def _among(idents: frozenset[int], values: Iterable[Any]) -> bool:
     return not idents.isdisjoint(map(id, values))
 
 

@@ -11,7 +11,7 @@ import os
 import re
 import sqlite3
 import sqlite3.dbapi2
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
@@ -67,16 +67,6 @@ def restore(target: str) -> None:
     _REDIRECTS.pop(target, None)
     if not _REDIRECTS:
         _REPLACED.restore()
-
-
-def living(kinds: Collection[type]) -> list[Any]:
-    """The objects of the process of these ``kinds`` and of what derives from them: one look at the heap."""
-    every, ahead = set[type](), list(kinds)
-    while ahead:
-        kind = ahead.pop()
-        every.add(kind)
-        ahead += type.__subclasses__(kind)
-    return [thing for thing in gc.get_objects() if type(thing) in every]
 
 
 def connections_to(file: str, living: Iterable[Any], known: object) -> int:

@@ -30,6 +30,7 @@ from fuzzharness.access import ANY, MISSING, Key
 from fuzzharness.errors import WorldError
 from fuzzharness.world import sqlite, sqlite_async, sqlite_connect
 from fuzzharness.world.footprint import Reader
+from fuzzharness.world.heap import living
 from fuzzharness.world.image import Image
 from fuzzharness.world.layout import Layout
 from fuzzharness.world.perturbation import another
@@ -154,7 +155,7 @@ class SqliteStore:
 
     def _open_before(self) -> int:
         """How many connections lead to the file itself, beside those of the engine's own pool."""
-        found = sqlite_connect.living({sqlite3.Connection, *sqlite_async.kinds()})
+        found = living(sqlite3.Connection, *sqlite_async.kinds())
         modules = (sqlite_connect, sqlite_async)
         return sum(module.connections_to(self._target, found, known=self._found_pool) for module in modules)
 

@@ -65,11 +65,54 @@ class Holder:
         return look(path).st_size + stat(path).st_size
 
 
+class Alike(type):
+    """A metaclass to which all of its classes are one, and none of them has a hash."""
+
+    __hash__ = None  # type: ignore[assignment]  # as for every class that defines __eq__ alone
+
+    def __eq__(cls, other: object) -> bool:
+        return isinstance(other, Alike)
+
+
+class First(metaclass=Alike):
+    """Its like comes behind it."""
+
+
+class Second(metaclass=Alike):
+    """Holds what its like does not."""
+
+    stat = staticmethod(os.stat)
+
+
+class Partial(functools.partial):  # type: ignore[type-arg]
+    """Between two others."""
+
+
+class PartialOfPartial(Partial):
+    """Two steps from the library's own."""
+
+
+class Static(staticmethod):  # type: ignore[type-arg]
+    """A static method of another kind."""
+
+
+class HoldsStatic:
+    """By a static method of another kind."""
+
+    access = Static(os.access)
+
+
+ALIVE = First()
+FAR = PartialOfPartial(os.stat)
+
 HELD: dict[str, Callable[[Path], Any]] = {
     "in a class": lambda d: Holder.stat(d / "a.txt") and None,
     "as a static method": lambda d: Holder.opens(d / "a.txt").close(),
     "in a partial": lambda d: Holder.exists(d / "a.txt"),
     "as a default": lambda d: Holder.size(d / "a.txt"),
+    "in a class that equals another": lambda d: Second.stat(d / "a.txt") and None,
+    "in a partial of a class of its own": lambda d: FAR(d / "a.txt") and None,
+    "as a static method of another kind": lambda d: HoldsStatic.access(d / "a.txt", os.F_OK),
 }
 
 
