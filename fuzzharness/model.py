@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -118,6 +118,19 @@ class Trace:
         while self.batches[number].behind and (number := number - self.batches[number].behind) >= 0:
             found.append(self.batches[number])
         return tuple(reversed(found))
+
+    def having(self, batches: Sequence[Batch | None]) -> Trace:
+        """This trace with ``batches`` in the places of its own; None leaves one out.
+
+        What went on from a batch that is left out goes on from the one that it went on from itself.
+        """
+        found, stands = list[Batch](), list[int]()
+        for number, (own, batch) in enumerate(zip(self.batches, batches, strict=True)):
+            earlier = stands[number - own.behind] if 0 < own.behind <= number else -1
+            stands.append(earlier if batch is None else len(found))
+            if batch is not None:
+                found.append(replace(batch, behind=0 if earlier < 0 else len(found) - earlier))
+        return replace(self, batches=tuple(found))
 
 
 @dataclass(frozen=True, slots=True)

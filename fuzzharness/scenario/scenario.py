@@ -21,7 +21,7 @@ from fuzzharness.model import Trace
 from fuzzharness.oracle.anomaly import ANOMALIES
 from fuzzharness.scenario.expectation import Expectation
 from fuzzharness.scenario.modules import Source, isolated
-from fuzzharness.scenario.runnable import left_out, runnable
+from fuzzharness.scenario.runnable import NOTHING, left_out, runnable
 from fuzzharness.scenario.setup import Setup, toolbox, trials, world_maker
 from fuzzharness.scenario.trial import Trial
 from fuzzharness.settings import Settings
@@ -106,7 +106,7 @@ class Scenario:
 
     def left_out(self) -> int:
         """How many calls of the recording cannot be run, and so are left out."""
-        return sum(left_out(self._trace()).values()) if self.lenient else 0
+        return sum(missing.here for missing in left_out(self._trace()).values()) if self.lenient else 0
 
     def _trials(self, trace: Trace) -> tuple[Trial, ...]:
         origin = f"{self.path}: batches: {self.recording.name}"
@@ -114,7 +114,7 @@ class Scenario:
             return trials(trace, self.batches, self.before, origin)
         missing = left_out(trace)
         found = trials(runnable(trace), self.batches, self.before, origin)
-        return tuple(replace(trial, left_out=missing.get(trial.batch.id, 0)) for trial in found)
+        return tuple(replace(trial, missing=missing.get(trial.batch.id, NOTHING)) for trial in found)
 
     @contextmanager
     def opened(self) -> Iterator[Setup]:

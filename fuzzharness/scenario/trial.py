@@ -16,6 +16,7 @@ from fuzzharness.exploration import explore, judge_replay
 from fuzzharness.finding import Finding, Report, Verdict
 from fuzzharness.model import Batch, Outcome
 from fuzzharness.mutation import mutation, mutations
+from fuzzharness.scenario.runnable import NOTHING, Missing
 from fuzzharness.schedule import Schedule
 from fuzzharness.settings import Settings
 from fuzzharness.tools.toolbox import Toolbox
@@ -26,15 +27,15 @@ from fuzzharness.world import World
 class Trial:
     """One batch under its ``name``, and the batches that are run ``before`` it, one by one.
 
-    ``recorded`` is False for one that was made of a recorded one. ``left_out`` counts the calls that the
-    recorded batch has besides, which cannot be run.
+    ``recorded`` is False for one that was made of a recorded one. ``missing`` counts the calls that the
+    recorded batches have besides, which cannot be run.
     """
 
     name: str
     batch: Batch
     before: tuple[Batch, ...] = ()
     recorded: bool = True
-    left_out: int = 0
+    missing: Missing = NOTHING
 
     def mutants(self, count: int, seed: int) -> tuple[Trial, ...]:
         """The first ``count`` batches made of this one, see :func:`fuzzharness.mutations`; maybe fewer."""
@@ -46,7 +47,7 @@ class Trial:
         return None if found is None else self._mutant(found)
 
     def _mutant(self, batch: Batch) -> Trial:
-        return Trial(batch.id or self.name, batch, self.before, recorded=False)
+        return replace(self, name=batch.id or self.name, batch=batch, recorded=False)
 
     def fits(self, schedule: Schedule) -> bool:
         """Whether ``schedule`` was made for this batch."""
@@ -67,13 +68,18 @@ class Trial:
 
     @property
     def incomplete(self) -> str:
-        """That the batch is not all that the model asked for, in words; empty where it is."""
-        calls = "call" if self.left_out == 1 else "calls"
-        told = f"{self.left_out} recorded {calls} left out, whose arguments are no JSON object"
-        return told if self.left_out else ""
+        """That what is run is not all that the model asked for, in words; empty where it is."""
+        counts = [(self.missing.here, "of it"), (self.missing.before, "before it")]
+        parts = [f"{n} {'call' if n == 1 else 'calls'} {where}" for n, where in counts if n]
+        return f"{' and '.join(parts)} left out, whose arguments are no JSON object" if parts else ""
 
     def _noted(self, report: Report) -> Report:
-        return replace(report, notes=(*report.notes, self.incomplete)) if self.incomplete else report
+        """``report`` with what is missing; nothing is safe that was not run as it was recorded."""
+        if not self.incomplete:
+            return report
+        if report.verdict is Verdict.SAFE:
+            return replace(report, verdict=Verdict.INCONCLUSIVE, reasons=(*report.reasons, self.incomplete))
+        return replace(report, notes=(*report.notes, self.incomplete))
 
     def replay(
         self, schedule: Schedule, tools: Toolbox, world: World, settings: Settings, listener: Listener

@@ -93,7 +93,7 @@ def test_a_batch_of_which_calls_are_left_out_warns(scenario, credits):
     result = scenario(batch, name="second").runpytest_subprocess()
     result.assert_outcomes(passed=1, failed=1, warnings=1)
     result.stdout.fnmatch_lines(["*its arguments were not recorded*"])
-    result.stdout.fnmatch_lines(["*FuzzWarning: turn-1 is not explored whole: 1 recorded call left out, *"])
+    result.stdout.fnmatch_lines(["*FuzzWarning: turn-1 is inconclusive: 1 call of it left out, *"])
 
 
 def test_a_batch_of_which_nothing_was_compared_fails_unless_that_is_expected(scenario):

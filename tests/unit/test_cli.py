@@ -440,7 +440,7 @@ def test_calls_without_usable_arguments_are_left_out_leniently_and_counted(write
     result = fuzzharness("run", write(*turns, more="" if lenient else "lenient = true\n"), *lenient)
     assert result.exit_code == FINDINGS
     assert "shop.scenario.toml::turn-2" in result.stdout
-    assert "note: 1 recorded call left out, whose arguments are no JSON object" in result.stdout
+    assert "1 call of it and 1 call before it left out, whose arguments are no JSON object" in result.stdout
     assert result.stdout.splitlines()[-1].endswith(
         ": 1 not as expected; 1 batch of one call left out; 3 calls without usable arguments left out"
     )
@@ -682,3 +682,14 @@ def test_a_format_that_is_not_recognised_is_named_by_an_option(folder):
     line = one_paragraph(fuzzharness(*READ))
     assert "name its format with --format if" in line
     assert "there is no format 'openai'" in one_paragraph(fuzzharness(*READ, "--format", "openai"))
+
+
+def test_a_batch_is_not_safe_of_which_calls_were_left_out_or_before_which_some_were(write):
+    turns = turn(unreadable("x"), call("7", 10, "a")), turn(call("7", 1, "b"), call("8", 1, "c"))
+    result = fuzzharness(
+        "run", write(*turns, turn(call("7", 1, "d"), unreadable("y"), call("8", 1, "e"))), "--lenient"
+    )
+    assert "VERIFIED" not in result.stdout
+    assert "1 call before it left out" in result.stdout
+    assert "1 call of it and 1 call before it left out" in result.stdout
+    assert result.stdout.count("INCONCLUSIVE, not verified") == 2

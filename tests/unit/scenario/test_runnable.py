@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fuzzharness as fh
-from fuzzharness.scenario.runnable import left_out, runnable
+from fuzzharness.scenario.runnable import Missing, left_out, runnable
 
 GOOD = fh.Call("add", {"v": 1})
 BAD = fh.Call("add", None, invalid_args="")
@@ -19,7 +19,29 @@ def test_the_other_calls_keep_their_labels_results_and_place() -> None:
 def test_a_batch_that_has_no_call_left_is_left_out() -> None:
     trace = fh.Trace((fh.Batch((BAD, BAD), "turn-1"), fh.Batch((GOOD,), "turn-2")))
     assert [batch.id for batch in runnable(trace).batches] == ["turn-2"]
-    assert left_out(trace) == {"turn-1": 2}
+    assert left_out(trace) == {"turn-1": Missing(2), "turn-2": Missing(0, 2)}
+
+
+def test_sessions_stay_apart_whatever_is_left_out() -> None:
+    names = [
+        ("a1", GOOD, 0),
+        ("b1", BAD, 0),
+        ("a2", BAD, 2),
+        ("b2", GOOD, 2),
+        ("a3", GOOD, 2),
+        ("b3", GOOD, 2),
+    ]
+    trace = fh.Trace(tuple(fh.Batch((call,), name, behind=behind) for name, call, behind in names))
+    kept = runnable(trace)
+    told = {b.id: [before.id for before in kept.leading_to(n)] for n, b in enumerate(kept.batches)}
+    assert told == {"a1": [], "b2": [], "a3": ["a1"], "b3": ["b2"]}
+    assert left_out(trace) == {
+        "b1": Missing(1),
+        "a2": Missing(1),
+        "b2": Missing(0, 1),
+        "a3": Missing(0, 1),
+        "b3": Missing(0, 1),
+    }
 
 
 def test_a_trace_whose_calls_can_all_be_run_is_as_it_was() -> None:
