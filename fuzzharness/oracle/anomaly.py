@@ -53,9 +53,11 @@ def events_of(trail: Trail) -> list[Event]:
     ]
 
 
-def without_own_reads(events: Sequence[Event]) -> list[Event]:
-    """``events`` less the reads by which a call finds what it wrote itself: they tell nothing of others."""
-    return [event for n, event in enumerate(events) if not _finds_its_own(event, events[:n])]
+def own_reads(events: Sequence[Event]) -> set[Event]:
+    """The reads among ``events`` of places that the call itself was the last to write: they need tell nothing
+    of others, though what was appended to, or written in part, holds what others left.
+    """
+    return {event for n, event in enumerate(events) if _finds_its_own(event, events[:n])}
 
 
 def _finds_its_own(event: Event, before: Sequence[Event]) -> bool:

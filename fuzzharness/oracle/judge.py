@@ -20,7 +20,7 @@ from fuzzharness.oracle.anomaly import (
     anomaly_of,
     events_of,
     last_writes,
-    without_own_reads,
+    own_reads,
 )
 from fuzzharness.oracle.benign import Likeness, told
 from fuzzharness.oracle.compare import as_tree, key_of, without
@@ -131,17 +131,27 @@ class Judge:
         late = self._inverted(ran)
         if not late:
             return Diagnosis(Mode.CONTEXT, "order-dependent", benign, None)
-        changed = [w for w in late if not w.events[0].writes or not w.events[1].writes]
-        if not changed:
-            witness = Witness("last-writer-wins", late[0].calls, last_writes(ran.trail, *late[0].events))
+        telling = self._telling(ran, late)
+        if telling.events[0].writes and telling.events[1].writes:
+            witness = Witness("last-writer-wins", telling.calls, last_writes(ran.trail, *telling.events))
             return _shown(Mode.SHARED_STATE, "last-writer-wins", benign, witness)
-        telling = next((w for w in changed if self._differs(ran, _reader(w).call)), changed[0])
         mode = Mode.CONTEXT if self._uses_value(ran, telling) else Mode.TIMING
         return _shown(mode, _name(mode, telling), benign, _renamed(telling, _name(mode, telling)))
 
+    def _telling(self, ran: Ran, late: list[Witness]) -> Witness:
+        """The conflict of ``late`` that says most: by a read that a result follows from, else by one of what
+        another call left, else of two writes."""
+        reading = [w for w in late if not w.events[0].writes or not w.events[1].writes]
+        for witness in reading:
+            if self._differs(ran, _reader(witness).call):
+                return witness
+        own = own_reads(events_of(ran.trail))
+        writing = [w for w in late if w.events[0].writes and w.events[1].writes]
+        return next((w for w in (*reading, *writing) if _reader(w) not in own), late[0])
+
     def _inverted(self, ran: Ran) -> list[Witness]:
         """Conflicts between two calls that happened against the recorded order, strongest first."""
-        events = without_own_reads(events_of(ran.trail))
+        events = events_of(ran.trail)
         found: dict[tuple[int, int, bool, bool], Witness] = {}
         for n, early in enumerate(events):
             for late in events[n + 1 :]:
