@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from fuzzharness.importing import Disguising, Selection
 
 
-_DASH = Path("-")
-
-
 def _disguising(command: Command) -> Command:
     hide = "Replace names, mails, phones, addresses, cards, IBANs and IPs by made-up ones."
     rules = "Rules of your own, as [[rule]] tables with kind and key, pattern or value."
@@ -50,15 +47,15 @@ def _selecting(command: Command) -> Command:
 
 
 @click.command("import", epilog=EPILOG)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option(
-    "-o", "--output", required=True, metavar="FILE", type=click.Path(dir_okay=False, path_type=Path)
+    "-o", "--output", required=True, metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True)
 )
 @reading
 @_selecting
 @_disguising
 @click.option("--scenario", is_flag=True, help="Also write NAME.scenario.toml beside FILE, to be filled in.")
-def import_(paths: tuple[Path, ...], output: Path, scenario: bool, **options: Any) -> int:
+def import_(paths: tuple[str, ...], output: str, scenario: bool, **options: Any) -> int:
     """Write the tool calls of recordings to FILE: JSON lines, one batch a line.
 
     PATH is a recording in any format that RUN takes, a folder or a pattern; - is the standard input, and as
@@ -78,17 +75,18 @@ def import_(paths: tuple[Path, ...], output: Path, scenario: bool, **options: An
     from rich.console import Console
 
     from fuzzharness.importing import import_recordings
+    from fuzzharness.importing.output import STANDARD
     from fuzzharness.report.imported import told
     from fuzzharness.report.reading import Reading
 
     selection, disguising = _selection(options), _disguise(options)
     how = {"format": options["format"], "lenient": options["lenient"], "scenario": scenario}
-    paths, aside = tuple(path if path != _DASH else Path("/dev/stdin") for path in paths), output == _DASH
+    read = [Path("/dev/stdin" if path == "-" else path) for path in paths]
+    place = STANDARD if output == "-" else Path(output)
     with Reading(Console(file=sys.stderr)) as listener:
-        place = Path("/dev/stdout") if aside else output
-        summary = import_recordings(paths, place, selection, disguising, **how, listener=listener)
+        summary = import_recordings(read, place, selection, disguising, **how, listener=listener)
     for line in told(summary):
-        click.echo(line, err=aside)
+        click.echo(line, err=place == STANDARD)
     if summary.replaced and disguising.secret is None:
         click.echo(
             "fuzzharness: no secret was given, so one was drawn and forgotten: the same import again would "

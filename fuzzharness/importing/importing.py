@@ -7,6 +7,7 @@ Never prints; a listener hears of every batch that is read.
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -30,6 +31,7 @@ from fuzzharness.traces.formats import READERS
 from fuzzharness.traces.reading import Reading
 
 SCENARIO: Final = ".scenario.toml"
+_VALUE: Final = re.compile(r"found ((?:the|an?) (?:text|number|object|list))\b.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def import_recordings(
                 _check_format(paths, format)
             raise
         disguise.settle()
+        summary.complaints = tuple(map(_without_values, reading.complaints))
         if chosen:
             wanted = _wanted(spool, chosen)
             _write(wanted, output, beside, disguise, summary, several=len(reading.files) > 1)
@@ -130,13 +133,17 @@ def import_recordings(
 
 
 def _check_output(output: Path, paths: Iterable[Path], beside: Path | None) -> None:
-    read = (file for path in paths for file in files(os.fspath(path)))
-    if output.exists() and any(os.path.exists(file) and os.path.samefile(file, output) for file in read):
+    if is_file(output) and output.exists() and any(_leads_to(path, output) for path in paths):
         raise SettingsError(
             f"{output} is one of the recordings that are imported. Expected another file, since that one "
             "would be gone. Give another with -o."
         )
-    if output.suffix == ".zst":
+    if beside is not None and not is_file(output):
+        raise SettingsError(
+            f"{output} is no file. Expected one for a scenario to stand beside. Give a file, or leave "
+            "--scenario out."
+        )
+    if output.suffix.lower() == ".zst":
         raise SettingsError(
             f"{output} would be packed with zstd. Expected a name that ends in .jsonl or .jsonl.gz. "
             "Give one, and pack it afterwards."
@@ -149,8 +156,18 @@ def _check_output(output: Path, paths: Iterable[Path], beside: Path | None) -> N
         )
 
 
+def _leads_to(path: Path, output: Path) -> bool:
+    """Whether ``output`` is one of the files that ``path`` stands for."""
+    return any(os.path.exists(file) and os.path.samefile(file, output) for file in files(os.fspath(path)))
+
+
+def _without_values(complaint: str) -> str:
+    """Where something was left out and what it was, but not what it held: that may be masked elsewhere."""
+    return _VALUE.sub(r"found \1", complaint.partition(". Expected ")[0])
+
+
 def _title(output: Path) -> str:
-    name = output.name.removesuffix(".gz")
+    name = output.stem if output.suffix.lower() == ".gz" else output.name
     return name.removesuffix(Path(name).suffix)
 
 
@@ -163,7 +180,6 @@ def _read(reading: Reading, paths: Sequence[Path], summary: Summary, listener: L
         yield batch, path.name
         listener(Progress(path, summary.read, reading.consumed, reading.size))
     summary.skipped, summary.repeated = reading.skipped, reading.repeated
-    summary.complaints = reading.complaints
     summary.formats |= dict.fromkeys((reading.format or "").split(", "))
     if not summary.read:
         raise TraceError(

@@ -11,17 +11,22 @@ import gzip
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from fuzzharness.errors import RecordingError
+
+STANDARD: Final = Path("/dev/stdout")
+"""The standard output of this process, also where the system has no such name for it."""
 
 _OWNER: Final = 0o600
 
 
 def is_file(path: Path) -> bool:
     """Whether there is a file at ``path``, or nothing; a link counts as what it leads to."""
+    if path == STANDARD:
+        return False
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except OSError:
@@ -35,8 +40,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises :class:`RecordingError` where it cannot be written.
     """
     try:
-        with _replacing(Path(os.path.realpath(path))) if is_file(path) else open(path, "wb") as stream:
-            if path.suffix != ".gz":
+        with _opened(path) as stream:
+            if path.suffix.lower() != ".gz":
                 yield stream
                 return
             with gzip.GzipFile("", "wb", fileobj=stream, mtime=0) as packed:
@@ -45,6 +50,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise RecordingError(
             f"{path} cannot be written: {error.strerror}. Expected a place for a file. Give another."
         ) from None
+
+
+def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
+    if is_file(path):
+        return _replacing(Path(os.path.realpath(path)))
+    return open(os.dup(1) if path == STANDARD else path, "wb")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from fuzzharness.errors import RecordingError
 from fuzzharness.model import Batch
 from fuzzharness.privacy.sieve import Sight
 from fuzzharness.traces import native_lines
@@ -53,7 +54,13 @@ class Spool:
     """
 
     def __init__(self, beside: Path | None) -> None:
-        self._file = tempfile.TemporaryFile(buffering=_BUFFER, dir=beside)  # noqa: SIM115  # closed by __exit__
+        try:
+            self._file = tempfile.TemporaryFile(buffering=_BUFFER, dir=beside)  # noqa: SIM115  # closed by __exit__
+        except OSError as error:
+            raise RecordingError(
+                f"no file can be written in {beside} ({error.strerror}). Expected room there for what waits "
+                "to be written. Give another place with -o."
+            ) from None
         self._about: list[tuple[str | None, str, int, Sight, tuple[str, ...], int]] = []
 
     def put(self, kept: Kept) -> None:

@@ -30,7 +30,7 @@ def told(summary: Summary) -> Iterator[str]:
         yield f"repeats   {count(summary.repeated, 'batch')} passed over, that had been read before"
     if summary.skipped:
         yield f"skipped   {count(summary.skipped, 'malformed part')}"
-        yield from (f"  {_seen(complaint)}" for complaint in summary.complaints)
+        yield from (f"  {printable(complaint)}" for complaint in summary.complaints)
         if summary.skipped > len(summary.complaints):
             yield f"  and {summary.skipped - len(summary.complaints):,} more"
     if summary.invalid:
@@ -45,11 +45,6 @@ def told(summary: Summary) -> Iterator[str]:
             f"{count(summary.replaced[kind], _NOUNS.get(kind, kind.value))}" for kind in kinds
         )
     yield f"wrote     {', '.join(printable(str(path)) for path in summary.written) or 'nothing'}"
-
-
-def _seen(complaint: str) -> str:
-    """What was seen and where, without what was expected."""
-    return printable(complaint.partition(". Expected ")[0])
 
 
 def _calls(batches: int, calls: int) -> str:

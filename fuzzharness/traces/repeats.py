@@ -10,7 +10,7 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fuzzharness.model import Batch, Call
 from fuzzharness.traces.digests import Digests, Numbered
@@ -48,8 +48,7 @@ class Repeats:
     _open: dict[int, _Held] = field(default_factory=dict)
     _numbers: Numbered = field(default_factory=Numbered)
     _count: int = 0
-    _asked_in: str = ""
-    _asked_at: int = -1
+    _request: _Request | None = None
 
     def pass_over(
         self, conversation: Iterable[Batch], whole: bool = False, file: str = ""
@@ -58,9 +57,9 @@ class Repeats:
 
         ``whole``: it is one list of messages. ``file``: where they stand.
         """
-        before = 0
+        request = self._request if not whole and self._request and self._request.file == file else None
+        before, places = (request.before, array("q", [request.place])) if request else (0, array("q"))
         times: Counter[int] = Counter()
-        places = array("q", [] if whole or file != self._asked_in else [self._asked_at])
         for batch in conversation:
             told_apart, calls = _asked(batch)
             asked = hash((0 if told_apart else before, *calls))
@@ -69,30 +68,34 @@ class Repeats:
                 times[asked] += 1
                 asked = hash((asked, times[asked])) if times[asked] > 1 else asked
             earlier = places[-batch.behind] if 0 < batch.behind <= len(places) else -1
-            behind = 0 if earlier < 0 else self._count - earlier
-            object.__setattr__(batch, "behind", behind)  # nobody has it yet
-            if self._is_new(batch, asked, file):
+            _go_on(batch, self._count, earlier)
+            if self._is_new(batch, asked, earlier if whole else None, file):
                 self.file = file
                 yield batch
             elif self._line:
                 yield from self._ready(HELD)
             places.append(self._numbers.get(asked, -1))
-        self._asked_in, self._asked_at = (file, places[-1]) if whole and places else ("", -1)
+        self._request = _Request(file, places[-1] if places else -1, before) if whole else None
 
     def rest(self) -> Iterator[Batch]:
         """The batches that are still held, when nothing more follows."""
         return self._ready(0)
 
-    def _is_new(self, batch: Batch, asked: int, file: str) -> bool:
-        """Whether ``batch`` can leave at once; else it is held, or a repeat."""
+    def _is_new(self, batch: Batch, asked: int, earlier: int | None, file: str) -> bool:
+        """Whether ``batch`` can leave at once; else it is held, or a repeat.
+
+        earlier: the number of the one before it, where a list of messages says so.
+        """
         missing = sum(not _is_answered(call) for call in batch.calls)
         full = asked if missing else hash((asked, *map(_hash, batch.calls)))
         held = self._open.get(asked) if self._open else None
         if held is not None and missing < held.missing:
-            object.__setattr__(batch, "behind", held.batch.behind)
+            if earlier is not None and earlier < held.number:
+                _go_on(batch, held.number, earlier)
+            else:
+                object.__setattr__(batch, "behind", held.batch.behind)
             held.batch, held.missing = batch, missing
             self._seen.add(full)
-            self.repeated += 1
             return False
         if full in self._seen:
             self.repeated += 1
@@ -102,7 +105,7 @@ class Repeats:
         self._numbers.set(asked, self._count)
         self._count += 1
         if missing or self._line:
-            self._hold(_Held(batch, asked, missing, file))
+            self._hold(_Held(batch, self._count - 1, asked, missing, file))
             return False
         return True
 
@@ -119,9 +122,23 @@ class Repeats:
             yield held.batch
 
 
+class _Request(NamedTuple):
+    """A list of messages in ``file``: the number of its last batch, and the digest of them all."""
+
+    file: str
+    place: int
+    before: int
+
+
+def _go_on(batch: Batch, number: int, earlier: int) -> None:
+    """Let ``batch``, the ``number``-th and nobody's yet, go on from the ``earlier``-th; -1 for none."""
+    object.__setattr__(batch, "behind", 0 if earlier < 0 else number - earlier)
+
+
 @dataclass(slots=True, eq=False)
 class _Held:
     batch: Batch
+    number: int
     asked: int
     missing: int
     file: str

@@ -269,3 +269,16 @@ def test_what_stands_there_twice_is_counted() -> None:
     Path("again.json").write_bytes(Path(CHAT).read_bytes())
     result = importing(CHAT, "again.json", "-o", "turns.jsonl")
     assert "repeats   3 batches passed over, that had been read before" in result.stdout
+
+
+def test_what_was_left_out_is_named_without_what_it_held() -> None:
+    held = "joe@corp.example sk-proj-0123456789abcdef"
+    bad = {"role": "assistant", "tool_calls": [{"id": "a", "function": held}]}
+    stray = {"role": "tool", "tool_call_id": "joe@corp.example", "content": "1"}
+    lines = [*json.loads(Path("login.json").read_text()), bad, stray]
+    Path("bad.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = importing("bad.jsonl", "-o", "turns.jsonl", "--lenient", "--pseudonymise")
+    assert result.exit_code == CLEAN
+    assert "  bad.jsonl, line 2, $.tool_calls[0].function: found the text" in result.stdout.splitlines()
+    assert "joe" not in result.stdout
+    assert "sk-proj" not in result.stdout

@@ -90,7 +90,7 @@ def test_a_pipe_is_written_to_and_read_from(tmp_path: Path) -> None:
     assert stat.S_ISFIFO((tmp_path / "out").stat().st_mode)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="the standard output has no name here")
+@pytest.mark.skipif(not os.path.exists("/dev/stdin"), reason="the standard input has no name here")
 def test_a_dash_is_the_standard_input_and_the_standard_output() -> None:
     command = [sys.executable, "-m", "fuzzharness", "import", "-", "-o", "-"]
     ran = subprocess.run(
@@ -105,3 +105,25 @@ def test_a_dash_is_the_standard_input_and_the_standard_output() -> None:
         *["batch"] * 3,
     ]
     assert b"kept      3 batches of 6 calls" in ran.stderr
+
+
+def test_the_standard_output_is_gone_on_with_and_never_replaced(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fuzzharness", "import", str(CHAT), "-o", "-"]
+    with (tmp_path / "app.jsonl").open("ab") as output:
+        output.write(b"kept\n")
+        output.flush()
+        subprocess.run(command, stdout=output, check=True, env=os.environ | {"PYTHONPATH": ROOT})
+        output.write(b"also\n")
+    assert [line[:6] for line in (tmp_path / "app.jsonl").read_text().splitlines()] == [
+        "kept",
+        '{"fuzz',
+        *['{"batc'] * 3,
+        "also",
+    ]
+
+
+def test_nothing_stands_beside_the_standard_output() -> None:
+    with pytest.raises(fh.SettingsError, match="/dev/stdout is no file"):
+        import_recordings(
+            [CHAT], Path("/dev/stdout"), Selection(), Disguising(secret=b"of this test"), scenario=True
+        )

@@ -76,6 +76,31 @@ def test_requests_and_responses_on_lines_of_their_own_are_read_once(load: Load) 
     assert leading(trace) == [["a"], ["c", "a"]]
 
 
+def test_a_history_tells_what_its_batches_go_on_from_wherever_their_responses_stood(load: Load) -> None:
+    def respond(*ids: str) -> dict[str, Any]:
+        return {"choices": [{"index": 0, "message": asks(*ids)}]}
+
+    one, other = [asks("a"), says("a"), asks("b"), says("b")], [asks("x"), says("x"), asks("y"), says("y")]
+    apart = [{"messages": one[:2]}, {"messages": other[:2]}, respond("b"), respond("y")]
+    trace = load(lines(*apart, {"messages": one}, {"messages": other}))
+    assert leading(trace) == [["a"], ["x"], ["b", "a"], ["y", "x"]]
+    trace = load(lines(respond("a"), respond("x"), {"messages": one}, {"messages": other}))
+    assert leading(trace) == [["a"], ["x"], ["b", "a"], ["y", "x"]]
+
+
+def test_responses_whose_ids_are_counted_are_read_once_too(load: Load) -> None:
+    def respond(id: str) -> dict[str, Any]:
+        return {"choices": [{"index": 0, "message": asks(id)}]}
+
+    said = [asks("call_1"), says("call_1"), asks("call_2"), says("call_2", "2")]
+    trace = load(
+        lines(
+            {"messages": []}, respond("call_1"), {"messages": said[:2]}, respond("call_2"), {"messages": said}
+        )
+    )
+    assert results(trace) == [["1"], ["2"]]
+
+
 def test_lines_of_messages_are_one_session(load: Load) -> None:
     assert leading(load(lines(*TALK))) == [["a"], ["c", "a"], ["d", "a", "c"]]
 
