@@ -30,9 +30,11 @@ def audit(
         :func:`fuzzharness.traces.statements.statements` reads it.
     """
     found: list[Suspicion] = []
-    known: set[Any] = set()
+    sessions: list[set[Any]] = []
     sequences = Sequences(trace.batches)
-    for batch in trace.batches:
+    for number, batch in enumerate(trace.batches):
+        known = sessions[number - batch.behind] if 0 < batch.behind <= number else set()
+        sessions.append(known)
         for pair in _pairs(batch):
             evidence = [*_evidence(pair, known, statements or {}), *sequences.fixed_order(pair)]
             if evidence:

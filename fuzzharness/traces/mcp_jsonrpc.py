@@ -76,17 +76,26 @@ def batches(records: Iterable[Node], leniency: Leniency) -> Iterator[Batch]:
 
     asked = Digests()
 
-    def entries(record: Node) -> list[Entry]:
-        direction = record.peek("direction")
-        way = direction if isinstance(direction, str) else None
-        at, found = _time(record), _messages(record)
-        for message in found:
-            _check_asked(message, asked)
-        read = [_entry(message, at, way) for message in found]
-        return [entry for entry in read if entry]
+    def entry(told: _Told) -> Entry | None:
+        _check_asked(told.message, asked)
+        return _entry(*told)
 
-    found = (entry for several in leniency.each(entries, records) for entry in several)
-    return _joined(found)
+    messages = (told for several in leniency.each(_told, records) for told in several)
+    return _joined(found for found in leniency.each(entry, messages) if found)
+
+
+class _Told(NamedTuple):
+    """A message of a log, when it was sent and which way, as far as its wrapper says so."""
+
+    message: Node
+    at: datetime | None
+    way: str | None
+
+
+def _told(record: Node) -> list[_Told]:
+    direction = record.peek("direction")
+    way, at = direction if isinstance(direction, str) else None, _time(record)
+    return [_Told(message, at, way) for message in _messages(record)]
 
 
 def _messages(record: Node) -> list[Node]:
@@ -133,8 +142,8 @@ def _check_asked(message: Node, asked: Digests) -> None:
     if not isinstance(id, (str, int)):
         return
     if message.value.get("method") is not None:
-        asked.add(hash(id))
-    elif hash(id) not in asked:
+        asked.add(hash(str(id)))
+    elif hash(str(id)) not in asked:
         raise message.get("id").refuse("the id of a request that stands before its response", WHOLE)
 
 

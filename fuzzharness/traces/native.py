@@ -14,6 +14,7 @@ A batch stands where it was opened. :mod:`fuzzharness.traces.native_lines` write
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -74,14 +75,12 @@ class _Building:
     """A batch whose lines are still being read; its calls by their labels."""
 
     id: str
+    place: int
     calls: dict[str | int, Call]
     ended: set[str | int] = field(default_factory=set)
     closed: bool = False
     before: bool = False
     behind: int = 1
-
-    def batch(self) -> Batch:
-        return Batch(tuple(self.calls.values()), self.id, self.before, self.behind)
 
 
 class _Session:
@@ -90,6 +89,8 @@ class _Session:
     def __init__(self, leniency: Leniency) -> None:
         self._leniency = leniency
         self._building: dict[str, _Building] = {}
+        self._places = array("q")
+        self._given = 0
 
     def ready(self) -> Iterator[Batch]:
         """The batches that are closed and have no open one before them."""
@@ -103,8 +104,19 @@ class _Session:
 
     def _take(self, building: _Building) -> Iterator[Batch]:
         del self._building[building.id]
+        place = self._stands(building.place, building.behind)
         if building.calls:
-            yield building.batch()
+            behind = 0 if place < 0 else self._given - place
+            place, self._given = self._given, self._given + 1
+            yield Batch(tuple(building.calls.values()), building.id, building.before, behind)
+        self._places[building.place] = place
+
+    def _stands(self, place: int, behind: int) -> int:
+        """Which of the batches that were handed out the one ``behind`` goes on from: -1 for none.
+
+        One that was left out, or has no calls, stands for what it went on from itself.
+        """
+        return self._places[place - behind] if 0 < behind <= place else -1
 
     def read(self, record: Node) -> None:
         """Take in one line. Raises :class:`TraceError`."""
@@ -126,11 +138,14 @@ class _Session:
                 raise record.refuse(f"a line with one of {', '.join(_LINES)}")
 
     def _begin(self, record: Node, id: Node, *, closed: bool) -> None:
+        place = len(self._places)
+        self._places.append(self._stands(place, 1))  # as long as it is not known, or if it is refused
         batch = id.name("the id of the batch")
         if batch in self._building:
             raise id.refuse("an id that no other open batch has")
         before = record.get("before").flag("whether the batch is only to be run before those behind it")
-        building = _Building(batch, {}, closed=closed, before=before, behind=_behind(record.get("behind")))
+        behind = _behind(record.get("behind"))
+        building = _Building(batch, place, {}, closed=closed, before=before, behind=behind)
         calls = record.get("calls").items("the list of the calls of the batch")
         for _ in self._leniency.each(lambda node: _append(building, node), calls):
             pass

@@ -62,8 +62,11 @@ def _messages(records: Iterable[Node]) -> Iterator[Node]:
 
 def _chosen(messages: list[Node]) -> list[Node]:
     """Of ``messages`` that are alternatives the first that has calls; all where none has any."""
-    asking = (m for m in messages if m.has("tool_calls") or m.has("function_call"))
-    return next(([message] for message in asking), messages)
+    return next(([message] for message in messages if _asks(message)), messages)
+
+
+def _asks(message: Node) -> bool:
+    return message.has("function_call") or message.peek("tool_calls") not in (None, [], MISSING)
 
 
 def _response(record: Node) -> Node | None:

@@ -174,3 +174,11 @@ def test_audit_is_the_same_each_time() -> None:
     trace = load_trace(SAMPLES / "otel-genai.jsonl")
     assert audit(trace) == audit(trace)
     assert statements([str(SAMPLES / "openai-chat.json")], load_trace(SAMPLES / "openai-chat.json")) == {}
+
+
+def test_what_another_session_told_is_not_known() -> None:
+    told = call("create_order", result='{"id": "O-17"}', item="lamp")
+    pair = [call("create_order", result='{"id": "O-17"}', item="lamp"), call("ship_order", order_id="O-17")]
+    trace = Trace((Batch((told,), "turn-1"), Batch(tuple(pair), "turn-2", behind=0)))
+    assert [found.mode for found in audit(trace)] == ["context"]
+    assert audit(Trace((Batch((told,), "turn-1"), Batch(tuple(pair), "turn-2")))) == ()

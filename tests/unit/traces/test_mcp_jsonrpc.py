@@ -53,6 +53,11 @@ def test_id_that_is_free_again_while_others_are_in_flight_names_the_first_of_its
     batch.check()
 
 
+def test_a_stray_in_an_array_costs_no_other_message(load: Load) -> None:
+    trace = load(lines([call(1), [answer(9), answer(1, "A")]]), lenient=True)
+    assert (only_call(trace).result, trace.skipped) == ("A", 1)
+
+
 def test_other_requests_neither_part_nor_join_batches(load: Load) -> None:
     lists = [request(9, "tools/list"), {"jsonrpc": "2.0", "id": 9, "result": {"tools": []}}]
     log = [call(1), *lists, call(2), answer(1), request(10, "ping"), answer(2), call(3), answer(3)]

@@ -258,3 +258,15 @@ def test_a_text_is_found_whatever_repr_does() -> None:
             raise ZeroDivisionError
 
     assert described(Odd()).endswith("whose repr raises ZeroDivisionError>")
+
+
+@pytest.mark.parametrize("calls", [[], 5], ids=["of no calls", "malformed"])
+def test_a_batch_that_is_not_there_moves_no_other(calls: Any, load: Load) -> None:
+    def batch(id: str, behind: int) -> dict[str, Any]:
+        return {"batch": id, "calls": [{"tool": "add", "args": {}}], "behind": behind}
+
+    lost = {"batch": "b", "calls": calls, "behind": 0}
+    file = [batch("a", 0), batch("x", 0), lost, batch("a2", 3), batch("x2", 3)]
+    trace = load(HEADER + "".join(json.dumps(line) + "\n" for line in file), lenient=True)
+    told = {b.id: [before.id for before in trace.leading_to(n)] for n, b in enumerate(trace.batches)}
+    assert told == {"a": [], "x": [], "a2": ["a"], "x2": ["x"]}

@@ -72,6 +72,11 @@ def test_message_of_a_response_is_read(wrap: Any, load: Load) -> None:
     assert (trace.format, [b.labels for b in trace.batches]) == ("openai-chat", [("a", "b"), ("c",)])
 
 
+def test_a_choice_whose_list_of_calls_is_empty_has_none(load: Load) -> None:
+    silent = {"role": "assistant", "content": "hm", "tool_calls": []}
+    assert [b.labels for b in load(completion(silent, asks(call("a")))).batches] == [("a",)]
+
+
 def test_responses_and_results_may_stand_in_one_log(load: Load) -> None:
     trace = load([completion(asks(call("a"))), answer("a", "1")])
     assert [batch.calls[0].result for batch in trace.batches] == ["1"]
