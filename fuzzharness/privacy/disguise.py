@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 from fuzzharness.errors import SettingsError
 from fuzzharness.model import Batch, Call
@@ -167,7 +168,7 @@ class _Look:
 
     def _add(self, text: str, kind: Kind, *, local: bool = False) -> None:
         if kind is Kind.EMAIL:
-            text = text.replace("%40", "@")  # in a URL; what is found is looked for in that spelling, too
+            text = _unquoted(text)  # what is found is looked for as it is in URLs, too
         if not self._disguise._stays(text):
             self._disguise._found.add(text, kind, local=local)
 
@@ -212,6 +213,12 @@ class _Replace:
             if known is not None:
                 yield Span(span.start, span.end, known)
         yield from self._found.in_text(text, names=names)
+
+
+def _unquoted(mail: str) -> str:
+    """``mail`` as it is outside of URLs, as far as its spellings there follow from that."""
+    plain = unquote(mail)
+    return plain if quote(plain, safe="") == mail else mail.replace("%40", "@")
 
 
 def _told(rule: Rule, value: Any) -> Kind | None:

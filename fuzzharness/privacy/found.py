@@ -1,7 +1,7 @@
 """Found: what a recording has of personal data and secrets, and where any of it occurs in a text.
 
-Decides when an occurrence counts: as a whole word, in other spellings too (capitals, JSON and URL escapes),
-and for people's names also each word of them. Replaces nothing.
+Decides when an occurrence counts: as a whole word, in other spellings too (capitals, escapes of JSON,
+URLs and SQL), and for people's names also each word of them. Replaces nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+from fuzzharness.privacy.escapes import without_escapes
 from fuzzharness.privacy.kind import Kind, compact
 from fuzzharness.privacy.scanner import Form, Scanner, any_of, most
 from fuzzharness.privacy.span import Span
@@ -29,6 +30,9 @@ _PARTICLE: Final = re.compile(
 )
 _SHORTEST, _SHORTEST_NAME = 4, 3
 """Characters of what is looked for within texts; shorter values go only where they are all of one."""
+
+_SHORTEST_NUMBER: Final = 7
+"""Digits of what is looked for next to letters, too; shorter ones are part of too many words."""
 
 _SHORT: Final = 40
 """Characters of a text that is searched as fast as it is encoded."""
@@ -53,6 +57,8 @@ _SPELLINGS: Final[tuple[Spelling, ...]] = (
     lambda text: text.replace("@", "%40"),
     lambda text: quote(text, safe="", errors="replace"),
     lambda text: quote_plus(text, safe="", errors="replace"),
+    lambda text: text.replace("'", "''"),
+    lambda text: text.replace("'", "\\'"),
 )
 
 
@@ -148,6 +154,12 @@ class Found:
 
     def in_text(self, text: str, *, names: bool = True) -> Iterator[Span]:
         """Where in ``text`` something that was found occurs; spans may overlap. names: words of names too."""
+        yield from self._in_plain(text, names)
+        plain = without_escapes(text)
+        if plain != text:
+            yield from self._in_plain(plain, names)
+
+    def _in_plain(self, text: str, names: bool) -> Iterator[Span]:
         if self._by_word and ((names and self.names) or self._may_be_in(text)):
             yield from self._values(text)
             if names and self.names and self._has_name(text):
@@ -168,7 +180,7 @@ class Found:
                 start = word.start() - offset
                 end = start + length
                 value = text[max(start, 0) : end]
-                if start >= behind and value in self._sought and _ends_a_word(text, end):
+                if start >= behind and value in self._sought and _is_whole(value, text, start, end):
                     yield Span(start, end, self.kind(value))
                     behind = end
                     break
@@ -258,6 +270,13 @@ def _encoded(parts: Iterable[str]) -> list[bytes]:
 def is_mixed(word: str) -> bool:
     """Whether the capitals of ``word`` are its own (``McDonald``), which makes it a word apart."""
     return word not in (word.lower(), word.upper(), word.capitalize())
+
+
+def _is_whole(value: str, text: str, start: int, end: int) -> bool:
+    """Whether ``value`` from ``start`` to ``end`` is no part of a word; that a word begins there is known."""
+    if value.isdecimal() and len(value) < _SHORTEST_NUMBER:
+        return not text[start - 1 : start].isalpha() and not text[end : end + 1].isalnum()
+    return _ends_a_word(text, end)
 
 
 def _ends_a_word(text: str, end: int) -> bool:
