@@ -28,7 +28,7 @@ from fuzzharness.privacy.span import Span, apart
 from fuzzharness.privacy.walk import Walk
 
 VARIABLE: Final = "FUZZHARNESS_SECRET"
-_NUMBERS: Final = (Kind.PHONE, Kind.CARD, Kind.POSTCODE, Kind.TEXT, Kind.SECRET)
+_NUMBERS: Final = (Kind.PHONE, Kind.BIRTHDATE, Kind.CARD, Kind.POSTCODE, Kind.TEXT, Kind.SECRET)
 _LONG: Final = 7
 """Digits of a whole number that is taken for a value found elsewhere; shorter ones are amounts as often."""
 

@@ -7,16 +7,20 @@ What it makes follows from the seed of the Faker it is given. The only module th
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any, Final
 
 from faker import Faker
 
 from fuzzharness.errors import SettingsError
+from fuzzharness.privacy.dates import is_ambiguous, laid_out_as
 from fuzzharness.privacy.kind import Kind
 from fuzzharness.privacy.personal import iban_remainder, passes_luhn
 
 TEST_CARDS: Final = {"2": "222300", "3": "378282", "4": "400000", "5": "555555", "6": "601111"}
 """First digits of cards that are for testing, by the first digit of the original."""
+
+_YEARS: Final = (1930, 2006)
 
 _HOSTS: Final = ("example.com", "example.org", "example.net")
 
@@ -92,8 +96,10 @@ def _ip(fake: Any, text: str) -> str:
     return f"10.{fake.random_int(0, 255)}.{fake.random_int(0, 255)}.{fake.random_int(1, 254)}"
 
 
-def _birthdate(fake: Any, _: str) -> str:
-    return str(fake.date_of_birth(minimum_age=18, maximum_age=99).isoformat())
+def _birthdate(fake: Any, text: str) -> str:
+    year, month = fake.random_int(*_YEARS), fake.random_int(1, 12)
+    day = date(year, month, fake.random_int(1, 12 if is_ambiguous(text) else 28))
+    return laid_out_as(text, day)
 
 
 _MAKERS: Final = {

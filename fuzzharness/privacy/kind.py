@@ -10,6 +10,8 @@ import re
 from enum import Enum
 from typing import Final
 
+from fuzzharness.privacy.dates import is_date
+
 
 class Kind(Enum):
     """The strongest first: a value that is found as several kinds is taken for the first of them."""
@@ -44,8 +46,18 @@ _STRICT: Final = {
     Kind.CARD: re.compile(r"[0-9]{12,19}"),
     Kind.IBAN: re.compile(r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]{11,30}"),
 }
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
-
+_EVERYDAY: Final = re.compile(
+    r"admin|administrator|root|user|users|username|guest|test|tester|testuser|demo|sample|example|system|sys"
+    r"|service|api|bot|agent|assistant|default|support|help|info|contact|sales|billing|public|private|shared"
+    r"|anonymous|anon|nobody|someone|somebody|everyone|owner|member|customer|client|staff|operator|superuser"
+    r"|manager|moderator|editor|viewer|author|postgres|mysql|mariadb|redis|mongodb|sqlite|sa|dba|oracle|daemon"
+    r"|backup|deploy|deployer|build|builder|runner|ci|git|github|gitlab|jenkins|docker|node|www|www-data|nginx"
+    r"|apache|http|https|mail|postmaster|webmaster|noreply|no-reply|dev|developer|prod|production|staging|local"
+    r"|localhost|worker|cron|scheduler|monitor|ubuntu|debian|centos|fedora|ec2-user|vagrant|vscode|codespace"
+    r"|app|application|server|database|db|me|self|you|other|all|any|string",
+    re.I,
+)
+"""Words that are no person's own name, wherever one would stand."""
 
 _LOOSE: Final = {
     Kind.CARD: re.compile(r"[ -]"),
@@ -75,7 +87,8 @@ def fitting(kind: Kind, text: str) -> Kind | None:
     if _plausible(kind, text):
         return kind
     if kind is Kind.NAME:
-        return Kind.TEXT if any(map(str.isalpha, text)) and "@" not in text else None
+        mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+        return Kind.TEXT if mixed and "@" not in text else None
     return Kind.TEXT if kind in _NUMBERED and sum(map(str.isdigit, text)) >= 5 else None
 
 
@@ -97,9 +110,11 @@ def _plausible(kind: Kind, text: str) -> bool:
         case Kind.IP:
             return "." in text or ":" in text
         case Kind.BIRTHDATE:
-            return _DATE.fullmatch(text) is not None
+            return is_date(text)
         case Kind.NAME:
-            return letters and not digits and "@" not in text
+            return letters and not digits and "@" not in text and _EVERYDAY.fullmatch(text) is None
+        case Kind.USERNAME:
+            return bool(text) and _EVERYDAY.fullmatch(text) is None
         case Kind.ADDRESS | Kind.CITY:
             return letters
         case _:

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -302,6 +303,86 @@ def test_names_of_tools_and_parameters_stay() -> None:
 def test_what_was_masked_before_is_not_masked_again() -> None:
     once = through({"password": "hunter2-Tr0ub4dor"}, "password=hunter2-Tr0ub4dor")
     assert through(dict(once.args), once.result) == once
+
+
+# Dates, everyday words and short numbers
+
+
+DATES = [
+    *("1980-02-01", "1980/2/1", "19800201", "1980-02-01T00:00:00Z"),
+    *("01.02.1980", "1.2.1980", "01. 02. 1980", "02/01/1980", "2/1/80", "01-02-1980"),
+    *(
+        "Feb 1, 1980",
+        "February 1st, 1980",
+        "1 February 1980",
+        "1. Februar 1980",
+        "01-FEB-1980",
+        "Mar. 3 1971",
+    ),
+]
+READINGS = {
+    r"\d{4}-\d\d-\d\d": ["%Y-%m-%d"],
+    r"\d{4}/\d{1,2}/\d{1,2}": ["%Y/%m/%d"],
+    r"\d{8}": ["%Y%m%d"],
+    r"\d{4}-\d\d-\d\dT00:00:00Z": ["%Y-%m-%dT%H:%M:%SZ"],
+    r"\d\d\.\d\d\.\d{4}|\d{1,2}\.\d{1,2}\.\d{4}": ["%d.%m.%Y", "%m.%d.%Y"],
+    r"\d\d\. \d\d\. \d{4}": ["%d. %m. %Y", "%m. %d. %Y"],
+    r"\d\d/\d\d/\d{4}": ["%m/%d/%Y", "%d/%m/%Y"],
+    r"\d{1,2}/\d{1,2}/\d\d": ["%m/%d/%y", "%d/%m/%y"],
+    r"\d\d-\d\d-\d{4}": ["%m-%d-%Y", "%d-%m-%Y"],
+    r"[A-Z][a-z]{2} \d{1,2}, \d{4}": ["%b %d, %Y"],
+    r"[A-Z][a-z]+ \d{1,2}(?:st|nd|rd|th), \d{4}": [],
+    r"\d{1,2} [A-Z][a-z]+ \d{4}": ["%d %B %Y"],
+    r"\d{1,2}\. [A-Z][a-zä]+ \d{4}": [],
+    r"\d\d-[A-Z]{3}-\d{4}": ["%d-%b-%Y"],
+    r"[A-Z][a-z]{2}\. \d{1,2} \d{4}": ["%b. %d %Y"],
+}
+
+
+@pytest.mark.parametrize("text", DATES)
+def test_a_date_stays_one_in_its_layout_whoever_reads_it(text: str) -> None:
+    after = through({"dob": text}, f"born on {text}.").args["dob"]
+    layouts = [layout for layout in READINGS if re.fullmatch(layout, text)]
+    assert layouts
+    assert re.fullmatch(layouts[-1], after)
+    assert after != text
+    for reading in READINGS[layouts[-1]]:
+        datetime.strptime(after, reading)
+
+
+def test_equal_dates_stay_equal_and_distinct_ones_distinct() -> None:
+    dates = [
+        f"{day:02}.{month:02}.{year}"
+        for day in range(1, 29)
+        for month in range(1, 13)
+        for year in (1971, 1988)
+    ]
+    (batch,) = disguise(Batch(tuple(Call("save", {"dob": text, "note": f"*{text}"}) for text in dates)))
+    after = [(call.args or {})["dob"] for call in batch.calls]
+    assert len(set(after)) == len(dates)
+    assert [(call.args or {})["note"] for call in batch.calls] == [f"*{text}" for text in after]
+
+
+def test_a_date_that_is_a_number_stays_a_number() -> None:
+    after = through({"dob": 19800201}).args["dob"]
+    assert after != 19800201
+    datetime.strptime(str(after), "%Y%m%d")
+
+
+@pytest.mark.parametrize(
+    "word", ["admin", "root", "Guest", "user", "postgres", "anonymous", "support", "api", "bot"]
+)
+@pytest.mark.parametrize("key", ["username", "login", "display_name"])
+def test_an_everyday_word_is_nobody(key: str, word: str) -> None:
+    args = {key: word, "role": word}
+    call = through(args, {word: True, "path": f"/{word}/x", "text": f"as {word}"})
+    assert (call.args, call.result) == (args, {word: True, "path": f"/{word}/x", "text": f"as {word}"})
+
+
+def test_a_short_number_that_is_secret_goes_only_as_a_word() -> None:
+    call = through({"pin": "1234", "note": "abcd1234 x1234y 12345 1234a (1234) pin=1234."}, personal=False)
+    pin = call.args["pin"]
+    assert call.args["note"] == f"abcd1234 x1234y 12345 1234a ({pin}) pin={pin}."
 
 
 # Functions of the secret
