@@ -17,12 +17,12 @@ from urllib.parse import quote, unquote
 from fuzzharness.errors import SettingsError
 from fuzzharness.model import Batch, Call
 from fuzzharness.privacy import keys
-from fuzzharness.privacy.found import Found
+from fuzzharness.privacy.found import SHORTEST, Found
 from fuzzharness.privacy.kind import Kind, fitting
 from fuzzharness.privacy.personal import personal
 from fuzzharness.privacy.pseudonyms import Pseudonyms
 from fuzzharness.privacy.rules import Rule, kept, spans
-from fuzzharness.privacy.secrets import is_mask, secrets
+from fuzzharness.privacy.secrets import is_mask, is_placeholder, secrets
 from fuzzharness.privacy.sieve import Sight, holds_secret, sight
 from fuzzharness.privacy.span import Span, apart
 from fuzzharness.privacy.walk import Walk
@@ -149,8 +149,8 @@ class _Look:
     def text(self, text: str, kind: Kind | None) -> str:
         bare = text.strip()
         told = kind and fitting(kind, bare)
-        if told:
-            self._add(bare, told)
+        if told and not (told is Kind.SECRET and is_placeholder(bare)):
+            self._add(bare, told, local=len(bare) < SHORTEST and bare.isalpha())
         for span in self._disguise._by_form(text):
             value = text[span.start : span.end]
             word = span.kind is Kind.SECRET and value.isalpha() and value.islower()

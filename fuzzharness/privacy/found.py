@@ -28,7 +28,7 @@ _PARTICLE: Final = re.compile(
     r"mr|mrs|ms|miss|dr|prof|herr|frau|sir|von|van|de|der|den|di|da|del|la|le|el|al|bin|ibn|jr|sr|and|und",
     re.I,
 )
-_SHORTEST, _SHORTEST_NAME = 4, 3
+SHORTEST, _SHORTEST_NAME = 4, 3
 """Characters of what is looked for within texts; shorter values go only where they are all of one."""
 
 _SHORTEST_NUMBER: Final = 7
@@ -230,7 +230,7 @@ def _whole(word: str) -> re.Pattern[str]:
 
 def _is_sought(value: str) -> bool:
     """Whether ``value`` is looked for within texts."""
-    return len(value) >= _SHORTEST or _UNSPACED.search(value) is not None
+    return len(value) >= SHORTEST or _UNSPACED.search(value) is not None
 
 
 def _scanner_for(values: Iterable[str]) -> Scanner:

@@ -19,7 +19,9 @@ _PERSON: Final = (
     "|traveller|traveler|user|reporter|requester|subscriber|applicant|borrower|manager|agent|doctor|buyer|seller"
 )
 SECRET_NAMES: Final = (
-    r"passwords?|passwd|pwd|pass_?phrase|pass_?code|secrets?|api_?keys?|access_key|secret_key"
+    r"passwords?|passwd|pwd|pass|pw|password_hash|password_digest|password_db|password_database|password_prod"
+    r"|password_dev|password_root|password_admin|password_user|password_app|password_confirm"
+    r"|password_confirmation|pass_?phrase|pass_?code|secrets?|api_?keys?|access_key|secret_key"
     r"|private_key|signing_key|encryption_key|master_key|ssh_key|client_key|license_key|token|jwt|bearer"
     r"|auth|authorization|credentials?|cookies?|pin|pin_code|cvv2?|cvc2?|otp|one_time_code|mfa_code"
     r"|security_code|verification_code"
@@ -43,9 +45,13 @@ _NAMES: Final[dict[Kind, str]] = {
     Kind.NAME: r"(?:first|last|middle|full|given|family|sur|maiden|nick|display|legal|fore)_?name"
     rf"|(?:{_PERSON})_?name",
 }
-_PATTERNS: Final = {kind: re.compile(rf"(?:\w+_)?(?:{names})") for kind, names in _NAMES.items()}
+_MORE: Final = {Kind.SECRET: "(?:_?[0-9]+)?"}
+_PATTERNS: Final = {
+    kind: re.compile(rf"(?:\w+_)?(?:{names}){_MORE.get(kind, '')}") for kind, names in _NAMES.items()
+}
 _NO_SECRET: Final = re.compile(
     r".*(?:page|next|continuation|pagination|sync|max|prompt|completion|total)_tokens?|cookies?_\w+"
+    r"|.*(?:first|second|next|boarding|season|day|ski|travel|bus|train|tests?|render|forward|backward|num|max)_pass"
 )
 _DIGITS: Final = re.compile(r".*(?:pin|pin_code|cvv2?|cvc2?|otp|code|password|pass_?code)")
 _MANY: Final = re.compile(r"(?:\w+_)?(?:secrets|credentials|passwords|api_keys|cookies)")

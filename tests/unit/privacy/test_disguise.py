@@ -65,6 +65,26 @@ FORMS = {
     "a password in a URL": ("postgres://shop:p4ss:w0rd@db.example/shop", "p4ss:w0rd"),
     "a password in a text": ("login with password=Tr0ub4dor&3 please", "Tr0ub4dor"),
     "a key in a query": ("https://h.example/x?api_key=93jfh2kd&n=1", "93jfh2kd"),
+    "a password in quotes": ('password: "dbl quoted pw", n', "dbl quoted pw"),
+    "a password in code": ("  pw = 'letmein-please'", "letmein-please"),
+    "a password that is typed": ('password: str | None = "letmein please"', "letmein please"),
+    "a password in JSON that is cut": ('{\\"password\\": \\"hunter22 x\\", \\"n', "hunter22 x"),
+    "a password with blanks in a connection string": (
+        "Server=db;User Id=sa;Password=P@ss w0rd;",
+        "P@ss w0rd",
+    ),
+    "a password first in a connection string": ("Pwd=P@ss w0rd;Server=db", "P@ss w0rd"),
+    "an option": ("app --n 1 --password topsecret1 --x", "topsecret1"),
+    "an option with a sign": ("app --db-password=topsecret", "topsecret"),
+    "an option in quotes": ("app --api-key 'top secret'", "top secret"),
+    "a token as an option": ("app --token tok3n99", "tok3n99"),
+    "a user of curl": ("curl -sSu joe:hunter22 https://h", "hunter22"),
+    "a user of curl in quotes": ("curl -X POST \\\n --user 'joe:hunter 22' https://h", "hunter 22"),
+    "a password for sshpass": ("sshpass -p cu5r ssh h", "cu5r"),
+    "a password for mysql": ("mysqldump -h db -psecretpw99 -u root x", "secretpw99"),
+    "a field of HTML": ('<input type="password" name="x" value="form pw"><b>', "form pw"),
+    "a field of HTML, its name last": ('<INPUT value="formpw123" name="user[password]">', "formpw123"),
+    "a short bearer": ("-H 'Authorization: Bearer short'", "short"),
     "a key in a connection string": ("Name=x;AccountKey=Eby8vdM02xNOcq==;Y=1", "Eby8vdM02xNOcq=="),
 }
 
@@ -165,6 +185,52 @@ def test_of_a_connection_string_only_the_password_goes() -> None:
 )
 def test_what_is_neither_stays_as_it_is(args: dict[str, Any]) -> None:
     assert through(args).args == args
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("TOKEN=$(cat x)", 'TOKEN="$(cat a b)"', "PASSWORD=$PASSWORD", "PASSWORD=${DB_PASSWORD:-none}"),
+        *(
+            "set PASSWORD=%DB_PASSWORD%",
+            "password: {{ db.password }}",
+            "--token <token>",
+            "api_key: '<your key>'",
+        ),
+        *(
+            "Authorization: Bearer $TOKEN",
+            "Authorization: Bearer {token}",
+            "token=`cat x`",
+            "secret='%(secret)s'",
+        ),
+        *("password: Final = 3", "token = re.compile(r'x')", "secret: str | None", "token = self._next()"),
+        *("api_key=settings.api_key", "password: required", "f(token=token, secret=None)", "token: &str,"),
+        *("--password PASSWORD", "mkdir -p secrets", "python -pabcdef", "docker run -u 1000:1000 x"),
+        *("curl --user-agent a:b https://h", "curl -u joe https://h", '<input name="user" value="joe joe">'),
+    ],
+)
+def test_what_only_names_a_secret_is_none(text: str) -> None:
+    assert through({"note": text}, text, personal=False).args == {"note": text}
+
+
+@pytest.mark.parametrize(
+    "value", ["$(cat x)", "${DB_PASSWORD}", "$TOKEN", "{{ token }}", "<token>", "%TOKEN%"]
+)
+def test_what_only_names_a_secret_is_none_in_its_field_either(value: str) -> None:
+    assert through({"token": value}).args == {"token": value}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("pass", "pw", "db_pass", "password_hash", "hashed_password", "PASSWORD_DB", "db_password_1"),
+        *("passwordConfirmation", "api_key2", "token_1"),
+    ],
+)
+def test_a_field_that_holds_a_secret(key: str) -> None:
+    after = through({key: "Tr0ub4dor&3"}, "it is Tr0ub4dor&3!", personal=False)
+    assert re.fullmatch(r"secret-[0-9a-f]{16}", after.args[key])
+    assert after.result == f"it is {after.args[key]}!"
 
 
 # Equal and distinct, kinds and shapes

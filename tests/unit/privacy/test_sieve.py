@@ -41,6 +41,27 @@ SECRETS = [
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq\n-----END RSA PRIVATE KEY-----",
     *("https://hooks.slack.com/services/T0/B0/x", "SG.abcdefghijk.lmnopqrstuv", "hf_abcdefghijklmnopqrst"),
 ]
+COMMANDS = [
+    *(
+        "app --password topsecret1 --x",
+        "--db-api-key='top secret'",
+        "--token\ttok3n",
+        "curl -sSu joe:hunter22 h",
+    ),
+    *(
+        "curl --user 'jöe:hunter 22'",
+        "sshpass -p cu5r ssh",
+        "mysql -h d -psecretpw99",
+        "mariadb-dump\t-p'x y z'",
+    ),
+    *(
+        '<input name="password" value="form pw">',
+        "<INPUT value='formpw' id=pwd>",
+        "Authorization: Bearer short",
+    ),
+    *('pw = "let me in"', "Server=d;Password=P@ss w0rd;", "password: str = 'let me in'", "token: Final = 1"),
+    *("TOKEN=$(cat x)", "--token <token>", 'password\\": \\"hunter22 x\\"'),
+]
 NAMES = [
     "password",
     "PassWord",
@@ -63,6 +84,7 @@ NAMES += [
     "s\u0131gnature",
     "sig",
     "pwd",
+    *("pass", "pw", "passwordHash", "PASSWORD_DB", "db_password_1", "token 2"),
 ]
 JOINTS = [
     "",
@@ -96,7 +118,7 @@ JOINTS += [
     "\ud800",
 ]
 
-words = st.lists(st.sampled_from(SECRETS + NAMES + JOINTS * 2), max_size=6).map("".join)
+words = st.lists(st.sampled_from(SECRETS + COMMANDS + NAMES + JOINTS * 2), max_size=6).map("".join)
 
 
 def escaped(text: str) -> str:
@@ -233,7 +255,7 @@ def test_a_batch_that_is_passed_over_has_nothing_personal(found: list[Batch]) ->
         ({"email": "z.quill@host.example"}, "?to=z.quill%40host.example"),
         ({"zip": 123}, "none"),
         ({"zip": "123"}, " 123\n"),
-        ({"note": "password: bytes"}, {"phone": "bytes"}),
+        ({"note": "password: 'bytes'"}, {"phone": "bytes"}),
         ({"phone": "5551234567"}, 5551234567),
     ],
 )
