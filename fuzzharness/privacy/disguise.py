@@ -11,6 +11,7 @@ import secrets as random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
@@ -72,6 +73,7 @@ class Disguise:
         locale: str = "en_US",
     ) -> None:
         self._personal = personal
+        self._locale = locale
         self._rules = tuple(rule for rule in rules if personal or rule.always)
         self._ruled = any(rule.kind is not None for rule in self._rules)
         self._clear = self._told = False
@@ -122,11 +124,20 @@ class Disguise:
 
     def _kind_of(self, key: str, fields: Mapping[str, Any], parent: str | None) -> Kind | None:
         told = next((rule for rule in self._rules if rule.names(key)), None) if self._rules else None
-        kind = _told(told, fields[key]) if told else keys.kind_of(key, fields, parent)
+        kind = _told(told, fields[key]) if told else keys.kind_of(key, fields, parent, self._is_first_name)
         if kind is None or not (self._personal or kind is Kind.SECRET):
             return None
         self._told = True
         return kind
+
+    def _is_first_name(self, word: str) -> bool:
+        return self._personal and word.lower() in self._first_names
+
+    @cached_property
+    def _first_names(self) -> frozenset[str]:
+        from fuzzharness.privacy.fakes import first_names  # Faker takes half a second to import
+
+        return first_names(self._locale)
 
     def _by_form(self, text: str) -> Iterator[Span]:
         if not self._clear and holds_secret(text):
@@ -150,7 +161,7 @@ class _Look:
         bare = text.strip()
         told = kind and fitting(kind, bare)
         if told and not (told is Kind.SECRET and is_placeholder(bare)):
-            self._add(bare, told, local=len(bare) < SHORTEST and bare.isalpha())
+            self._add(bare, told, local=told is Kind.SECRET and len(bare) < SHORTEST and bare.isalpha())
         for span in self._disguise._by_form(text):
             value = text[span.start : span.end]
             word = span.kind is Kind.SECRET and value.isalpha() and value.islower()

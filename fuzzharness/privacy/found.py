@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus
 
 from fuzzharness.privacy.escapes import without_escapes
 from fuzzharness.privacy.kind import Kind, compact
+from fuzzharness.privacy.phones import Spelled, form, spelled, within
 from fuzzharness.privacy.scanner import Form, Scanner, any_of, most
 from fuzzharness.privacy.span import Span
 
@@ -73,6 +74,7 @@ class Found:
         self._spread: set[str] = set()
         self._sought: set[str] = set()
         self._by_word: dict[str, list[tuple[int, int]]] = {}
+        self.dialled: dict[str, Spelled] = {}
         self._unspaced: re.Pattern[str] | None = None
 
     def add(self, text: str, kind: Kind, *, local: bool = False) -> None:
@@ -102,6 +104,8 @@ class Found:
                 other = spelling(text)
                 if other != text and other not in self.kinds:
                     self.spellings.setdefault(other, (text, spelling))
+        phones = (text for text, kind in self.kinds.items() if kind is Kind.PHONE)
+        self.dialled = dict(pair for text in sorted(phones) for pair in spelled(text))
         known = (value for value in (*self.kinds, *self.spellings) if value not in self._local)
         values = list(filter(_is_sought, known))
         self._index(values)
@@ -135,7 +139,8 @@ class Found:
 
     @cached_property
     def _anywhere(self) -> Scanner:
-        return _scanner_for(value for value in (*self.kinds, *self.spellings) if value not in self._local)
+        values = (value for value in (*self.kinds, *self.spellings) if value not in self._local)
+        return _scanner_for(values, map(form, sorted(self.dialled)))
 
     @cached_property
     def _any_name(self) -> Scanner:
@@ -164,6 +169,8 @@ class Found:
             yield from self._values(text)
             if names and self.names and self._has_name(text):
                 yield from self._words_of_names(text)
+        if self.dialled:
+            yield from (Span(start, end, Kind.PHONE) for start, end in within(text, self.dialled))
         if self._unspaced is not None:
             for match in self._unspaced.finditer(text):
                 yield Span(match.start(), match.end(), self.kind(match[0]))
@@ -233,20 +240,22 @@ def _is_sought(value: str) -> bool:
     return len(value) >= SHORTEST or _UNSPACED.search(value) is not None
 
 
-def _scanner_for(values: Iterable[str]) -> Scanner:
+def _scanner_for(values: Iterable[str], numbers: Iterable[str] = ()) -> Scanner:
     """A scanner for the longest part of each of ``values`` that JSON never escapes.
 
-    A value that is not looked for within texts has to be all of a JSON string but for blanks. Where there are
-    very many values it says yes to everything.
+    ``numbers`` are regular expressions. A value that is not looked for within texts has to be all of a JSON
+    string but for blanks. Where there are very many values it says yes to everything.
     """
     within, alone = set[str](), set[str]()
     for value in values:
         part = max(_ESCAPED.split(value), key=len)
         (within if _is_sought(value) or part != value else alone).add(part)
-    if len(within) + len(alone) > most():
+    more = [Form(b"", number.encode()) for number in numbers]
+    if len(within) + len(alone) + len(more) > most():
         return _yes
     forms = [Form(part, re.escape(part)) for part in _encoded(within)]
     forms += (Form(part, b'"' + _BLANK + re.escape(part) + _BLANK + rb'\\*"') for part in _encoded(alone))
+    forms += more
     return any_of(forms) if forms else lambda _: None
 
 

@@ -7,7 +7,7 @@ values but where a name is ambiguous: ``owner`` and ``name`` may be anybody's or
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ SECRET_NAMES: Final = (
 
 _NAMES: Final[dict[Kind, str]] = {
     Kind.SECRET: SECRET_NAMES,
-    Kind.CARD: r"card|card_?number|credit_?card|debit_?card|pan|cc_?number|cc",
+    Kind.CARD: r"(?<!name_on_)card|card_?number|credit_?card|debit_?card|pan|cc_?number|cc",
     Kind.IBAN: r"iban",
     Kind.EMAIL: r"e_?mails?|mail|e_?mail_?address",
     Kind.IP: r"ip|ip_?address|ip_?addr|ipv[46]|remote_addr",
@@ -38,12 +38,13 @@ _NAMES: Final[dict[Kind, str]] = {
     Kind.PHONE: r"phones?|phone_?numbers?|mobile|mobile_?number|telephone|tel|fax|cell|cell_?phone|whatsapp",
     Kind.TEXT: r"ssn|social_security(?:_?number)?|tax_?id|vat_?id|passport(?:_?number)?|national_?id"
     r"|drivers?_?licen[cs]e|account_?number|bank_?account|routing_?number|sort_?code|mac_?address"
-    r"|license_?plate",
+    r"|license_?plate|mrn|bic|mac",
     Kind.POSTCODE: r"zip|zip_?code|postal_?code|post_?code",
-    Kind.USERNAME: r"user_?name|login|handle|screen_name",
+    Kind.USERNAME: r"user_?names?|login|handle|screen_name|twitter|instagram|linkedin",
     Kind.ADDRESS: r"address|addresses|addr|street|street_?address|address_?(?:line_?)?\d|street_?\d",
-    Kind.NAME: r"(?:first|last|middle|full|given|family|sur|maiden|nick|display|legal|fore)_?name"
-    rf"|(?:{_PERSON})_?name",
+    Kind.NAME: r"(?:first|last|middle|full|given|family|sur|maiden|nick|display|legal|fore)_?names?"
+    r"|(?:billing|shipping)_?names?"
+    rf"|name_on_card|(?:{_PERSON})_?names?",
 }
 _MORE: Final = {Kind.SECRET: "(?:_?[0-9]+)?"}
 _PATTERNS: Final = {
@@ -56,6 +57,9 @@ _NO_SECRET: Final = re.compile(
 _DIGITS: Final = re.compile(r".*(?:pin|pin_code|cvv2?|cvc2?|otp|code|password|pass_?code)")
 _MANY: Final = re.compile(r"(?:\w+_)?(?:secrets|credentials|passwords|api_keys|cookies)")
 _SOMEBODY: Final = re.compile(rf"(?:\w+_)?(?:{_PERSON})s?")
+_NAME: Final = re.compile(r"(?:\w+_)?names|name")
+_PART: Final = re.compile(r"first|last")
+_CAPITAL: Final = re.compile(r"(?![a-z])[^\W\d_]+(?:[ '\u2019.-]+[^\W\d_]+)*\.?")
 _CONTACT: Final = (Kind.EMAIL, Kind.PHONE, Kind.BIRTHDATE, Kind.ADDRESS, Kind.NAME)
 _PLACE: Final = (Kind.ADDRESS, Kind.POSTCODE)
 _CITY: Final = re.compile(r"(?:\w+_)?(?:city|town)")
@@ -88,15 +92,22 @@ def _said(key: str) -> tuple[Kind | None, bool]:
     kind, name = named(key), spelled(key)
     if kind is not None:
         return kind, kind is Kind.SECRET
-    return None, name == "name" or any(form.fullmatch(name) for form in (_SOMEBODY, _CITY, _LINE))
+    return None, any(form.fullmatch(name) for form in (_NAME, _PART, _SOMEBODY, _CITY, _LINE))
 
 
-def kind_of(key: str, fields: Mapping[str, Any], parent: str | None) -> Kind | None:
-    """The kind of the field ``key`` among ``fields``, of an object that is itself in the field ``parent``."""
+def kind_of(
+    key: str, fields: Mapping[str, Any], parent: str | None, is_first_name: Callable[[str], bool]
+) -> Kind | None:
+    """The kind of the field ``key`` among ``fields``, of an object that is itself in the field ``parent``.
+
+    is_first_name: whether a word is one; asked only where nothing else tells a name.
+    """
     kind, ambiguous = _said(key)
     if not ambiguous:
         return kind
     name, value = spelled(key), fields.get(key)
+    if _NAME.fullmatch(name) and _are_names(value if isinstance(value, list) else [value], is_first_name):
+        return Kind.NAME
     if isinstance(value, list):
         value = next(iter(value), None)
     if kind is Kind.SECRET:
@@ -105,6 +116,8 @@ def kind_of(key: str, fields: Mapping[str, Any], parent: str | None) -> Kind | N
         return None
     if name == "name" and (_is_somebody(parent) or _any_of(_CONTACT, fields)):
         return Kind.NAME
+    if _PART.fullmatch(name) and (_is_somebody(parent) or spelled(parent or "").endswith("name")):
+        return Kind.NAME if _CAPITAL.fullmatch(value) else None
     if _SOMEBODY.fullmatch(name) and _looks_like_a_name(value):
         return Kind.NAME
     if _CITY.fullmatch(name) and (_in_address(parent) or _any_of(_PLACE, fields)):
@@ -132,6 +145,13 @@ def _any_of(kinds: tuple[Kind, ...], fields: Mapping[str, Any]) -> bool:
 @lru_cache(maxsize=10_000)
 def _all_named(keys: tuple[str, ...]) -> frozenset[Kind | None]:
     return frozenset(map(named, keys))
+
+
+def _are_names(values: list[Any], is_first_name: Callable[[str], bool]) -> bool:
+    """Whether all of ``values`` look like full names, and one of them begins with a known one."""
+    if not all(isinstance(value, str) and " " in value and _looks_like_a_name(value) for value in values):
+        return False
+    return any(is_first_name(re.split(r"[ ,]", value)[0]) for value in values)
 
 
 def _looks_like_a_name(text: str) -> bool:

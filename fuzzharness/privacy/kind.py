@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final
 
 from fuzzharness.privacy.dates import is_date
+from fuzzharness.privacy.everyday import is_everyday, is_nobody
 
 
 class Kind(Enum):
@@ -46,18 +47,6 @@ _STRICT: Final = {
     Kind.CARD: re.compile(r"[0-9]{12,19}"),
     Kind.IBAN: re.compile(r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]{11,30}"),
 }
-_EVERYDAY: Final = re.compile(
-    r"admin|administrator|root|user|users|username|guest|test|tester|testuser|demo|sample|example|system|sys"
-    r"|service|api|bot|agent|assistant|default|support|help|info|contact|sales|billing|public|private|shared"
-    r"|anonymous|anon|nobody|someone|somebody|everyone|owner|member|customer|client|staff|operator|superuser"
-    r"|manager|moderator|editor|viewer|author|postgres|mysql|mariadb|redis|mongodb|sqlite|sa|dba|oracle|daemon"
-    r"|backup|deploy|deployer|build|builder|runner|ci|git|github|gitlab|jenkins|docker|node|www|www-data|nginx"
-    r"|apache|http|https|mail|postmaster|webmaster|noreply|no-reply|dev|developer|prod|production|staging|local"
-    r"|localhost|worker|cron|scheduler|monitor|ubuntu|debian|centos|fedora|ec2-user|vagrant|vscode|codespace"
-    r"|app|application|server|database|db|me|self|you|other|all|any|string",
-    re.I,
-)
-"""Words that are no person's own name, wherever one would stand."""
 
 _LOOSE: Final = {
     Kind.CARD: re.compile(r"[ -]"),
@@ -112,9 +101,9 @@ def _plausible(kind: Kind, text: str) -> bool:
         case Kind.BIRTHDATE:
             return is_date(text)
         case Kind.NAME:
-            return letters and not digits and "@" not in text and _EVERYDAY.fullmatch(text) is None
+            return letters and not digits and "@" not in text and not is_nobody(text)
         case Kind.USERNAME:
-            return bool(text) and _EVERYDAY.fullmatch(text) is None
+            return bool(text) and not is_nobody(text) and not is_everyday(text)
         case Kind.ADDRESS | Kind.CITY:
             return letters
         case _:

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Final
 
 from fuzzharness.privacy.escapes import without_escapes
-from fuzzharness.privacy.kind import Kind
+from fuzzharness.privacy.kind import Kind, fitting
 from fuzzharness.privacy.rough import rough_lines
 from fuzzharness.privacy.span import Span
 
@@ -86,8 +86,23 @@ _MAIL: Final = (
     rf"(?:[^\W_]|{_ESCAPE})[\w.+-]*+(?:(?:{_ESCAPE}|(?<=[^\W_])(?<![^\W_]{{2}})'(?=[^\W\d_]))[\w.+-]*+)*+"
     r"(?<=[\w+])(?:@|%40)(?:\w(?:[\w-]*\w)?\.)+[^\W\d_]{2,}"
 )
+_CAPITAL: Final = r"[^\W\d_a-zß-öø-ÿ][\w'\u2019.-]*"
+_SENDER: Final = (
+    rf"(?<![\w'\u2019.-])(?:{_CAPITAL},? ){{0,3}}{_CAPITAL}"
+    r"(?=[\"']?\\?[\"']? ?<(?!no-?reply)[^\s<>@]{1,64}@)"
+)
+"""A name before a mail in angle brackets."""
+
+_HOME: Final = (
+    r"(?:(?<![\w.-]/home/)(?<=/home/)|(?<![\w.-]/Users/)(?<=/Users/)|(?<=:\\Users\\)|(?<=:\\\\Users\\\\))"
+    r"\w[\w.-]*(?=[/\\])"
+)
+"""The name of a user in the path of a file."""
+
 _FORMS: Final[tuple[tuple[Kind, str, str, Callable[[str], int]], ...]] = (
     (Kind.EMAIL, "@%", _MAIL, len),
+    (Kind.NAME, "@", _SENDER, lambda text: len(text) if fitting(Kind.NAME, text) is Kind.NAME else 0),
+    (Kind.USERNAME, "/\\", _HOME, lambda text: len(text) if fitting(Kind.USERNAME, text) else 0),
     (Kind.CARD, "", r"(?<![\d.])(?<!\d[ -])\d(?:[ -]?\d){12,18}(?!\d|[ -]\d)", _card),
     (Kind.IBAN, "", r"\b[A-Za-z]{2}\d\d(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?\b", _iban),
     (Kind.IP, ".", r"(?<![^\W_])(?<!\.)(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)", _ip),
@@ -122,8 +137,8 @@ _COMPILED: Final[tuple[_Form, ...]] = tuple(
     (number, kind, frozenset(signs), re.compile(form), length)
     for number, (kind, signs, form, length) in enumerate(_FORMS)
 )
-_HINT: Final = re.compile(r"[@\d]")
-_SIGN: Final = re.compile(r"[@%.:+ -]")
+_HINT: Final = re.compile(r"[@\d]|/home/|[/\\]Users[/\\]")
+_SIGN: Final = re.compile(r"[@%.:+ /\\-]")
 _LONG: Final = 13
 """Characters of the shortest that has none of these signs."""
 
@@ -146,7 +161,7 @@ def _in_line(line: str, offset: int) -> Iterator[tuple[int, Span]]:
     """The personal data in a line that begins at ``offset``, each with the number of its form."""
     bare = without_escapes(line)
     for number, kind, _, pattern, length in _possible(frozenset(_SIGN.findall(line))):
-        for match in pattern.finditer(bare):
+        for match in pattern.finditer(line if kind is Kind.USERNAME else bare):
             size = length(match[0])
             if size:
                 start = offset + match.start()

@@ -371,6 +371,101 @@ def test_what_was_masked_before_is_not_masked_again() -> None:
     assert through(dict(once.args), once.result) == once
 
 
+# People, where nothing but what stands there tells
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"name": "Gertrude Hofstadter", "seats": 2},
+        {"name": "ANNA SCHMIDT"},
+        {"names": ["Jörg Müller", "Anna Schmidt"]},
+        {"full_names": ["Wislawa Szymborska"]},
+        {"passenger_names": ["Elias Canetti"]},
+        {"billing_name": "Heinrich Boell", "shippingName": "Carl Spitteler", "name_on_card": "Wislawa Es"},
+        {"contact": {"first": "Ludmilla", "last": "Orlova"}},
+        {"guest": {"name": {"first": "Ludmilla", "last": "Orlova"}}},
+        {"to": "Eve Adams <eve@corp.example>"},
+        {"to": '"Eve Quillon Adams" <eve@corp.example>'},
+        {"from": "Max Frisch <mfrisch@x.example>"},
+    ],
+)
+def test_a_person_is_told_by_the_name_or_by_what_stands_beside_it(args: dict[str, Any]) -> None:
+    words = set(re.findall(r"[^\W\d_]{3,}", json.dumps([*args.values()], ensure_ascii=False)))
+    gone = words - {"first", "last", "name", "corp", "example", "eve", "mfrisch"}
+    after = through(args, f"Dear {' and '.join(sorted(gone))}!")
+    assert [word for word in gone if word.lower() in text_of([Batch((after,))])] == []
+    assert list(after.args) == list(args)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"name": "report.txt", "names": ["Annual Report", "Anna"], "first": "Monday", "last": 3},
+        {"name": "Blue Chair", "file_names": ["Open Items"], "name_2": "anna schmidt"},
+        {"to": "Support <help desk>", "page": {"first": "One", "last": "Nine"}},
+        {
+            "cwd": "/home/dev/x",
+            "more": "/home/runner/x, /Users/shared/x, C:\\Users\\Public\\x, ./home/page/x",
+        },
+    ],
+)
+def test_what_is_nobody_stays(args: dict[str, Any]) -> None:
+    assert through(args).args == args
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/home/wquackenbush/notes.txt", "wquackenbush"),
+        ("file:///Users/ada.l/x", "ada.l"),
+        ("C:\\Users\\nadia\\x", "nadia"),
+        ("'D:\\\\Users\\\\nadia\\\\x'", "nadia"),
+    ],
+)
+def test_the_user_in_a_path_goes_everywhere(path: str, name: str) -> None:
+    call = through({"path": path}, f"{name}:x, {name}2go, as {name}")
+    before, behind = path.split(name)
+    after = call.args["path"].removeprefix(before).removesuffix(behind)
+    assert after != name
+    assert call.result.endswith(f", as {after}")
+    assert call.args["path"] == before + after + behind
+
+
+@pytest.mark.parametrize("key", ["mrn", "bic", "mac", "mac_address", "twitter", "instagram", "linkedin"])
+def test_more_fields_that_are_personal(key: str) -> None:
+    value = "00:1A:2B:3C:4D:5E" if key.startswith("mac") else "@gertrudehof"
+    call = through({key: value}, f"see {value}")
+    assert call.args[key] != value
+    assert call.result == f"see {call.args[key]}"
+    assert re.fullmatch(r"@\w+" if value[0] == "@" else r"02(:[0-9A-F]{2}){5}", call.args[key])
+
+
+@pytest.mark.parametrize(
+    ("abroad", "prefix", "at_home", "kept"),
+    [
+        ("+49 170 1234567", "49", "0170 1234567", "0"),
+        ("+49 170 1234567", "49", "0170/1234567", "0"),
+        ("+49-170-1234567", "49", "(0170) 123-4567", "0"),
+        ("+44 20 7946 0958", "44", "02079460958", "0"),
+        ("+353 86 123 4567", "353", "086 1234567", "0"),
+        ("+1 202 555 0143", "1", "(202) 555-0143", ""),
+        ("+49 170 1234567", "", "0049 170 1234567", "00"),
+    ],
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_a_phone_is_the_same_number_at_home(
+    abroad: str, prefix: str, at_home: str, kept: str, told: bool
+) -> None:
+    args = {"phone": abroad} | ({"mobile": at_home} if told else {})
+    call = through(args, f"call '{at_home}', 1 {at_home}x")
+    digits = re.sub(r"\D", "", call.args["phone"])
+    after = call.result.removeprefix("call '").partition("',")[0]
+    assert re.sub(r"\D", "", after) == kept + digits[len(prefix) :]
+    assert re.sub(r"\d", "0", after) == re.sub(r"\d", "0", at_home)
+    assert not told or call.args["mobile"] == after
+
+
 # Dates, everyday words and short numbers
 
 
@@ -443,6 +538,15 @@ def test_an_everyday_word_is_nobody(key: str, word: str) -> None:
     args = {key: word, "role": word}
     call = through(args, {word: True, "path": f"/{word}/x", "text": f"as {word}"})
     assert (call.args, call.result) == (args, {word: True, "path": f"/{word}/x", "text": f"as {word}"})
+
+
+def test_an_everyday_word_may_still_be_the_name_of_a_person() -> None:
+    call = through(
+        {"username": "balance", "last_name": "Price", "user": "page"}, {"balance": 1, "to": "Ms Price"}
+    )
+    assert (call.args["username"], call.args["user"]) == ("balance", "page")
+    assert call.result == {"balance": 1, "to": f"Ms {call.args['last_name']}"}
+    assert call.args["last_name"] != "Price"
 
 
 def test_a_short_number_that_is_secret_goes_only_as_a_word() -> None:

@@ -18,6 +18,7 @@ from fuzzharness.privacy import Disguise, personal, rough, sieve
 from fuzzharness.privacy.base64_text import hidden
 from fuzzharness.privacy.escapes import without_escapes
 from fuzzharness.privacy.keys import SECRET_NAMES
+from fuzzharness.privacy.kind import Kind
 from fuzzharness.privacy.scanner import Form
 from fuzzharness.privacy.secrets import SECRET_WORDS
 from fuzzharness.privacy.sieve import Sight, sight
@@ -206,10 +207,12 @@ PEOPLE += [
     "z.quill%40host.example",
     "Z.QUILL@HOST.EXAMPLE",
 ]
+PEOPLE += ["Anna Quill", "Eve Adams <eve@x.example>", "/home/zquill/", "zquill", "admin", "01.02.1980"]
 PEOPLE += [
     "+44 20 7946 0958",
     "4556 7375 8689 9855",
     "4556737586899855",
+    *("0170 1234567", "+49 170 1234567", "020/79460958"),
     "17b Thistle Street",
     "84.12.211.77",
     "SW1",
@@ -229,7 +232,7 @@ FIELDS = [
     "dob",
     "line_1",
 ]
-FIELDS += ["customer", "password"]
+FIELDS += ["customer", "password", "names"]
 
 people = st.lists(st.sampled_from(PEOPLE * 2 + JOINTS), max_size=5).map("".join)
 
@@ -253,6 +256,7 @@ def test_a_batch_that_is_passed_over_has_nothing_personal(found: list[Batch]) ->
         ({"customer_name": "Jo McDonald"}, "to JO MCDONALD"),
         ({"recipient": "山田太郎"}, "山田太郎様"),
         ({"email": "z.quill@host.example"}, "?to=z.quill%40host.example"),
+        ({"phone": "+44 20 7946 0958"}, "call (020) 7946-0958"),
         ({"zip": 123}, "none"),
         ({"zip": "123"}, " 123\n"),
         ({"note": "password: 'bytes'"}, {"phone": "bytes"}),
@@ -340,6 +344,7 @@ PARTS += [
     "12:30:01",
     "v1.2.3.4",
 ]
+PARTS += ["Eve Adams <", "/home/", "ada_q/", "C:\\Users\\", "C:\\\\Users\\\\", "bob\\"]
 PARTS += ["\\n", "%20", "%2B", "%", "'", "@", "::", "_"]
 PARTS += [" ", "x", "-", ".", "1", "ü", "\n", ": ", "Street"]
 
@@ -354,5 +359,7 @@ def test_the_rough_form_of_personal_data_never_lets_any_pass(text: str) -> None:
 def _looked_through(text: str) -> Iterator[Span]:
     plain = without_escapes(text)
     for _, kind, _, pattern, length in personal._COMPILED:
-        found = ((m.start(), length(m[0])) for m in pattern.finditer(plain))
+        found = (
+            (m.start(), length(m[0])) for m in pattern.finditer(text if kind is Kind.USERNAME else plain)
+        )
         yield from (Span(start, start + size, kind) for start, size in found if size)
