@@ -57,13 +57,24 @@ _NO_SECRET: Final = re.compile(
 _DIGITS: Final = re.compile(r".*(?:pin|pin_code|cvv2?|cvc2?|otp|code|password|pass_?code)")
 _MANY: Final = re.compile(r"(?:\w+_)?(?:secrets|credentials|passwords|api_keys|cookies)")
 _SOMEBODY: Final = re.compile(rf"(?:\w+_)?(?:{_PERSON})s?")
-_NAME: Final = re.compile(r"(?:\w+_)?names|name")
+_NAME: Final = re.compile(r"name")
+_LIST: Final = re.compile(r"(?:\w+_)?names")
 _PART: Final = re.compile(r"first|last")
 _CAPITAL: Final = re.compile(r"(?![a-z])[^\W\d_]+(?:[ '\u2019.-]+[^\W\d_]+)*\.?")
 _CONTACT: Final = (Kind.EMAIL, Kind.PHONE, Kind.BIRTHDATE, Kind.ADDRESS, Kind.NAME)
 _PLACE: Final = (Kind.ADDRESS, Kind.POSTCODE)
 _CITY: Final = re.compile(r"(?:\w+_)?(?:city|town)")
 _LINE: Final = re.compile(r"line_?\d")
+_KINDS: Final[dict[re.Pattern[str], Kind]] = {
+    _NAME: Kind.NAME,
+    _LIST: Kind.NAME,
+    _PART: Kind.NAME,
+    _SOMEBODY: Kind.NAME,
+    _CITY: Kind.CITY,
+    _LINE: Kind.ADDRESS,
+}
+"""What a field may be whose name alone does not tell."""
+
 _FULL_NAME: Final = re.compile(r"[^\W\d_][\w'\u2019.-]*(?:,? [^\W\d_][\w'\u2019.-]*){1,3}")
 
 _UNSPACED_NAME: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,8}")
@@ -87,12 +98,12 @@ def named(key: str) -> Kind | None:
 
 
 @lru_cache(maxsize=10_000)
-def _said(key: str) -> tuple[Kind | None, bool]:
-    """The kind that ``key`` alone names, and whether what is beside it decides all the same."""
+def _said(key: str) -> tuple[Kind | None, re.Pattern[str] | None]:
+    """The kind that ``key`` alone names, and if it names none, the one of ``_KINDS`` that it is."""
     kind, name = named(key), spelled(key)
     if kind is not None:
-        return kind, kind is Kind.SECRET
-    return None, any(form.fullmatch(name) for form in (_NAME, _PART, _SOMEBODY, _CITY, _LINE))
+        return kind, None
+    return None, next((form for form in _KINDS if form.fullmatch(name)), None)
 
 
 def kind_of(
@@ -103,26 +114,37 @@ def kind_of(
     is_first_name: whether a word is one; asked only where nothing else tells a name.
     """
     kind, ambiguous = _said(key)
-    if not ambiguous:
+    if kind is not Kind.SECRET and ambiguous is None:
         return kind
-    name, value = spelled(key), fields.get(key)
-    if _NAME.fullmatch(name) and _are_names(value if isinstance(value, list) else [value], is_first_name):
-        return Kind.NAME
-    if isinstance(value, list):
-        value = next(iter(value), None)
+    value = fields.get(key)
+    values = value if isinstance(value, list) else [value]
     if kind is Kind.SECRET:
-        return None if isinstance(value, int) and not _DIGITS.fullmatch(name) else kind
-    if not isinstance(value, str):
+        number = isinstance(next(iter(values), None), int)
+        return None if number and not _DIGITS.fullmatch(spelled(key)) else kind
+    if not values or not isinstance(values[0], str):
         return None
-    if name == "name" and (_is_somebody(parent) or _any_of(_CONTACT, fields)):
-        return Kind.NAME
-    if _PART.fullmatch(name) and (_is_somebody(parent) or spelled(parent or "").endswith("name")):
-        return Kind.NAME if _CAPITAL.fullmatch(value) else None
-    if _SOMEBODY.fullmatch(name) and _looks_like_a_name(value):
-        return Kind.NAME
-    if _CITY.fullmatch(name) and (_in_address(parent) or _any_of(_PLACE, fields)):
-        return Kind.CITY
-    return Kind.ADDRESS if _LINE.fullmatch(name) and _in_address(parent) else None
+    return (
+        _KINDS[ambiguous] if ambiguous and _beside(ambiguous, values, fields, parent, is_first_name) else None
+    )
+
+
+def _beside(
+    ambiguous: re.Pattern[str],
+    values: list[Any],
+    fields: Mapping[str, Any],
+    parent: str | None,
+    is_first_name: Callable[[str], bool],
+) -> bool:
+    """Whether what a field holds, or is beside it, tells that it is what it may be."""
+    if ambiguous is _NAME or ambiguous is _LIST:
+        known = ambiguous is _NAME and (_is_somebody(parent) or _any_of(_CONTACT, fields))
+        return known or _are_names(values, is_first_name)
+    if ambiguous is _PART:
+        in_name = _is_somebody(parent) or spelled(parent or "").endswith("name")
+        return in_name and _CAPITAL.fullmatch(values[0]) is not None
+    if ambiguous is _SOMEBODY:
+        return _looks_like_a_name(values[0])
+    return _in_address(parent) or (ambiguous is _CITY and _any_of(_PLACE, fields))
 
 
 def holds_many(key: str | None) -> bool:
@@ -130,6 +152,7 @@ def holds_many(key: str | None) -> bool:
     return key is not None and _MANY.fullmatch(spelled(key)) is not None
 
 
+@lru_cache(maxsize=10_000)
 def _is_somebody(parent: str | None) -> bool:
     return parent is not None and _SOMEBODY.fullmatch(spelled(parent)) is not None
 

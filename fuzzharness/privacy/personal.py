@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Final
 
@@ -69,7 +69,8 @@ def _ip(text: str) -> int:
             address = ipaddress.ip_address(candidate)
         except ValueError:
             continue
-        return 0 if address.is_loopback or address.is_unspecified else len(candidate)
+        nobodys = address.is_loopback or address.is_unspecified or _HINT.search(candidate) is None
+        return 0 if nobodys else len(candidate)
     return 0
 
 
@@ -93,16 +94,16 @@ _SENDER: Final = (
 )
 """A name before a mail in angle brackets."""
 
-_HOME: Final = (
-    r"(?:(?<![\w.-]/home/)(?<=/home/)|(?<![\w.-]/Users/)(?<=/Users/)|(?<=:\\Users\\)|(?<=:\\\\Users\\\\))"
-    r"\w[\w.-]*(?=[/\\])"
+_HOMES: Final = (
+    ("/home/", re.compile(r"/home/(?<![\w.-]/home/)(?P<name>\w[\w.-]*)/")),
+    ("/Users/", re.compile(r"/Users/(?<![\w.-]/Users/)(?P<name>\w[\w.-]*)/")),
+    ("Users\\", re.compile(r":\\{1,2}Users\\{1,2}(?P<name>\w[\w.-]*)\\")),
 )
-"""The name of a user in the path of a file."""
+"""Where the name of a user is in the path of a file."""
 
 _FORMS: Final[tuple[tuple[Kind, str, str, Callable[[str], int]], ...]] = (
     (Kind.EMAIL, "@%", _MAIL, len),
     (Kind.NAME, "@", _SENDER, lambda text: len(text) if fitting(Kind.NAME, text) is Kind.NAME else 0),
-    (Kind.USERNAME, "/\\", _HOME, lambda text: len(text) if fitting(Kind.USERNAME, text) else 0),
     (Kind.CARD, "", r"(?<![\d.])(?<!\d[ -])\d(?:[ -]?\d){12,18}(?!\d|[ -]\d)", _card),
     (Kind.IBAN, "", r"\b[A-Za-z]{2}\d\d(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?\b", _iban),
     (Kind.IP, ".", r"(?<![^\W_])(?<!\.)(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)", _ip),
@@ -137,8 +138,8 @@ _COMPILED: Final[tuple[_Form, ...]] = tuple(
     (number, kind, frozenset(signs), re.compile(form), length)
     for number, (kind, signs, form, length) in enumerate(_FORMS)
 )
-_HINT: Final = re.compile(r"[@\d]|/home/|[/\\]Users[/\\]")
-_SIGN: Final = re.compile(r"[@%.:+ /\\-]")
+_HINT: Final = re.compile(r"[@\d]")
+_SIGN: Final = re.compile(r"[@%.:+ -]")
 _LONG: Final = 13
 """Characters of the shortest that has none of these signs."""
 
@@ -148,6 +149,7 @@ _SHORT: Final = 60
 
 def personal(text: str) -> Iterator[Span]:
     """The personal data in ``text``; spans may overlap."""
+    yield from _users(text)
     if _HINT.search(text) is None or (len(text) < _LONG and _SIGN.search(text) is None):
         return
     if len(text) < _SHORT:
@@ -157,11 +159,25 @@ def personal(text: str) -> Iterator[Span]:
     yield from (span for _, span in sorted(found, key=itemgetter(0)))
 
 
+def _users(text: str) -> Iterator[Span]:
+    """The names of users in paths of files."""
+    for sign, home in _HOMES:
+        if sign in text:
+            for match in home.finditer(text):
+                if _is_user(match["name"]):
+                    yield Span(*match.span("name"), Kind.USERNAME)
+
+
+@lru_cache(maxsize=1000)
+def _is_user(name: str) -> bool:
+    return fitting(Kind.USERNAME, name) is not None
+
+
 def _in_line(line: str, offset: int) -> Iterator[tuple[int, Span]]:
     """The personal data in a line that begins at ``offset``, each with the number of its form."""
     bare = without_escapes(line)
     for number, kind, _, pattern, length in _possible(frozenset(_SIGN.findall(line))):
-        for match in pattern.finditer(line if kind is Kind.USERNAME else bare):
+        for match in pattern.finditer(bare):
             size = length(match[0])
             if size:
                 start = offset + match.start()

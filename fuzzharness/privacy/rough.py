@@ -18,8 +18,6 @@ _A: Final = rb"[A-Za-z0-9]"
 ROUGH: Final = (
     Form(b"@", rb"@"),
     Form(b"%40", rb"%40"),
-    Form(b"/home/", rb"/home/"),
-    Form(b"Users", rb"[/\\]Users[/\\]"),
     Form(b"::", rb"::"),
     Form(b":", rb"[0-9A-Fa-f]:(?:[0-9A-Fa-f]{1,4}:){6}"),
     Form(b"+", rb"\+" + _D + rb"[0-9 ()./\x80-\xff-]{7}"),

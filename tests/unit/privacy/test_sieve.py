@@ -18,7 +18,6 @@ from fuzzharness.privacy import Disguise, personal, rough, sieve
 from fuzzharness.privacy.base64_text import hidden
 from fuzzharness.privacy.escapes import without_escapes
 from fuzzharness.privacy.keys import SECRET_NAMES
-from fuzzharness.privacy.kind import Kind
 from fuzzharness.privacy.scanner import Form
 from fuzzharness.privacy.secrets import SECRET_WORDS
 from fuzzharness.privacy.sieve import Sight, sight
@@ -357,9 +356,8 @@ def test_the_rough_form_of_personal_data_never_lets_any_pass(text: str) -> None:
 
 
 def _looked_through(text: str) -> Iterator[Span]:
+    yield from personal._users(text)
     plain = without_escapes(text)
     for _, kind, _, pattern, length in personal._COMPILED:
-        found = (
-            (m.start(), length(m[0])) for m in pattern.finditer(text if kind is Kind.USERNAME else plain)
-        )
+        found = ((m.start(), length(m[0])) for m in pattern.finditer(plain))
         yield from (Span(start, start + size, kind) for start, size in found if size)
