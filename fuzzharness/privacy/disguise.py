@@ -7,6 +7,7 @@ arguments, result and id, never the name of a tool or of a parameter, which repl
 from __future__ import annotations
 
 import os
+import re
 import secrets as random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,9 @@ from fuzzharness.privacy.walk import Walk
 
 VARIABLE: Final = "FUZZHARNESS_SECRET"
 _NUMBERS: Final = (Kind.PHONE, Kind.BIRTHDATE, Kind.CARD, Kind.POSTCODE, Kind.TEXT, Kind.SECRET)
+_WORD: Final = re.compile(r"[^\W\d]+(?:(?:\.| ?\| ?)[^\W\d]+)*")
+"""What may be a word or a type of a program like any other, though it stands where a secret would."""
+
 _LONG: Final = 7
 """Digits of a whole number that is taken for a value found elsewhere; shorter ones are amounts as often."""
 
@@ -164,7 +168,7 @@ class _Look:
             self._add(bare, told, local=told is Kind.SECRET and len(bare) < SHORTEST and bare.isalpha())
         for span in self._disguise._by_form(text):
             value = text[span.start : span.end]
-            word = span.kind is Kind.SECRET and value.isalpha() and value.islower()
+            word = span.kind is Kind.SECRET and _WORD.fullmatch(value) is not None
             self._add(value, span.kind, local=word)
         return text
 

@@ -29,7 +29,7 @@ _ANY_WORD: Final = (
         f"(?<={first})(?:{'|'.join(word[1:] for word in words)})"
         for first, words in groupby(SECRET_WORDS, lambda word: word[0])
     )
-    + r"|(?<=\bs)ig|(?<=(?<![A-Za-z0-9])p)w)"
+    + r"|(?<=\bs)ig|(?<=(?<![A-Za-z0-9])p)w|(?<=(?<=[_-])p)ass)"
 )
 
 _QUOTE: Final = r"\\*[\"']"  # as it is, or within a string that is quoted itself
@@ -37,7 +37,7 @@ _TYPE: Final = r"(?:\s*:\s*[A-Za-z_][\w.]*(?:\[[^\]\n]*\])?(?:\s*\|\s*None)?(?=\
 """Of a variable in Python."""
 
 _ASSIGNED: Final = (
-    rf"(?:{_QUOTE})?{_TYPE}\s*(?:=>|=|:(?!//))[^\S\n]*(?:"
+    rf"(?:{_QUOTE})?{_TYPE}\s*(?:=>|=|:(?!//))[^\S\n]*(?:[bBrRuU]{{1,2}}(?=[\"']))?(?:"
     r"\"(?P<double>(?:\\.|[^\"\\\n]){4,})\""
     r"|'(?P<single>(?:\\.|[^'\\\n]){4,})'"
     r"|\\+[\"'](?P<within>[^\"'\\\n]{4,})\\+[\"']"
@@ -158,7 +158,7 @@ def _matches(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
 
 def is_placeholder(text: str) -> bool:
     """Whether ``text`` only says where a secret comes from: ``$TOKEN``, ``$(cat x)``, ``{{ it }}``."""
-    return _PLACEHOLDER.fullmatch(text) is not None
+    return not any(map(str.isalnum, _PLACEHOLDER.sub("", text)))
 
 
 def is_mask(text: str) -> bool:

@@ -67,6 +67,8 @@ FORMS = {
     "a key in a query": ("https://h.example/x?api_key=93jfh2kd&n=1", "93jfh2kd"),
     "a password in quotes": ('password: "dbl quoted pw", n', "dbl quoted pw"),
     "a password in code": ("  pw = 'letmein-please'", "letmein-please"),
+    "a password in bytes": ("secret=b'hunter 22')", "hunter 22"),
+    "a password in an environment": ("DB_PASS=hunter22", "hunter22"),
     "a password that is typed": ('password: str | None = "letmein please"', "letmein please"),
     "a password in JSON that is cut": ('{\\"password\\": \\"hunter22 x\\", \\"n', "hunter22 x"),
     "a password with blanks in a connection string": (
@@ -202,6 +204,8 @@ def test_what_is_neither_stays_as_it_is(args: dict[str, Any]) -> None:
             "Authorization: Bearer {token}",
             "token=`cat x`",
             "secret='%(secret)s'",
+            'token = f"{a}-{b}"',
+            "password='${A}:{b}'",
         ),
         *("password: Final = 3", "token = re.compile(r'x')", "secret: str | None", "token = self._next()"),
         *("api_key=settings.api_key", "password: required", "f(token=token, secret=None)", "token: &str,"),
@@ -218,6 +222,13 @@ def test_what_only_names_a_secret_is_none(text: str) -> None:
 )
 def test_what_only_names_a_secret_is_none_in_its_field_either(value: str) -> None:
     assert through({"token": value}).args == {"token": value}
+
+
+@pytest.mark.parametrize("word", ["Token", "SecretStr", "str | None", "config.Token", "SECRET_NAME"])
+def test_a_word_in_the_place_of_a_secret_goes_only_there(word: str) -> None:
+    call = through({"note": f'token: "{word}"'}, f"class {word}: ...", personal=False)
+    assert word not in call.args["note"]
+    assert call.result == f"class {word}: ..."
 
 
 @pytest.mark.parametrize(
