@@ -7,27 +7,33 @@ arguments, result and id, never the name of a tool or of a parameter, which repl
 from __future__ import annotations
 
 import os
+import re
 import secrets as random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 from fuzzharness.errors import SettingsError
 from fuzzharness.model import Batch, Call
 from fuzzharness.privacy import keys
-from fuzzharness.privacy.found import Found
+from fuzzharness.privacy.found import SHORTEST, Found
 from fuzzharness.privacy.kind import Kind, fitting
 from fuzzharness.privacy.personal import personal
 from fuzzharness.privacy.pseudonyms import Pseudonyms
 from fuzzharness.privacy.rules import Rule, kept, spans
-from fuzzharness.privacy.secrets import is_mask, secrets
+from fuzzharness.privacy.secrets import is_mask, is_placeholder, secrets
 from fuzzharness.privacy.sieve import Sight, holds_secret, sight
 from fuzzharness.privacy.span import Span, apart
 from fuzzharness.privacy.walk import Walk
 
 VARIABLE: Final = "FUZZHARNESS_SECRET"
-_NUMBERS: Final = (Kind.PHONE, Kind.CARD, Kind.POSTCODE, Kind.TEXT, Kind.SECRET)
+_NUMBERS: Final = (Kind.PHONE, Kind.BIRTHDATE, Kind.CARD, Kind.POSTCODE, Kind.TEXT, Kind.SECRET)
+_WORD: Final = re.compile(r"[^\W\d]+(?:(?:\.| ?\| ?)[^\W\d]+)*")
+"""What may be a word or a type of a program like any other, though it stands where a secret would."""
+
 _LONG: Final = 7
 """Digits of a whole number that is taken for a value found elsewhere; shorter ones are amounts as often."""
 
@@ -71,6 +77,7 @@ class Disguise:
         locale: str = "en_US",
     ) -> None:
         self._personal = personal
+        self._locale = locale
         self._rules = tuple(rule for rule in rules if personal or rule.always)
         self._ruled = any(rule.kind is not None for rule in self._rules)
         self._clear = self._told = False
@@ -121,11 +128,20 @@ class Disguise:
 
     def _kind_of(self, key: str, fields: Mapping[str, Any], parent: str | None) -> Kind | None:
         told = next((rule for rule in self._rules if rule.names(key)), None) if self._rules else None
-        kind = _told(told, fields[key]) if told else keys.kind_of(key, fields, parent)
+        kind = _told(told, fields[key]) if told else keys.kind_of(key, fields, parent, self._is_first_name)
         if kind is None or not (self._personal or kind is Kind.SECRET):
             return None
         self._told = True
         return kind
+
+    def _is_first_name(self, word: str) -> bool:
+        return self._personal and word.lower() in self._first_names
+
+    @cached_property
+    def _first_names(self) -> frozenset[str]:
+        from fuzzharness.privacy.fakes import first_names  # Faker takes half a second to import
+
+        return first_names(self._locale)
 
     def _by_form(self, text: str) -> Iterator[Span]:
         if not self._clear and holds_secret(text):
@@ -148,11 +164,11 @@ class _Look:
     def text(self, text: str, kind: Kind | None) -> str:
         bare = text.strip()
         told = kind and fitting(kind, bare)
-        if told:
-            self._add(bare, told)
+        if told and not (told is Kind.SECRET and is_placeholder(bare)):
+            self._add(bare, told, local=told is Kind.SECRET and len(bare) < SHORTEST and bare.isalpha())
         for span in self._disguise._by_form(text):
             value = text[span.start : span.end]
-            word = span.kind is Kind.SECRET and value.isalpha() and value.islower()
+            word = span.kind is Kind.SECRET and _WORD.fullmatch(value) is not None
             self._add(value, span.kind, local=word)
         return text
 
@@ -167,7 +183,7 @@ class _Look:
 
     def _add(self, text: str, kind: Kind, *, local: bool = False) -> None:
         if kind is Kind.EMAIL:
-            text = text.replace("%40", "@")  # in a URL; what is found is looked for in that spelling, too
+            text = _unquoted(text)  # what is found is looked for as it is in URLs, too
         if not self._disguise._stays(text):
             self._disguise._found.add(text, kind, local=local)
 
@@ -212,6 +228,12 @@ class _Replace:
             if known is not None:
                 yield Span(span.start, span.end, known)
         yield from self._found.in_text(text, names=names)
+
+
+def _unquoted(mail: str) -> str:
+    """``mail`` as it is outside of URLs, as far as its spellings there follow from that."""
+    plain = unquote(mail)
+    return plain if quote(plain, safe="") == mail else mail.replace("%40", "@")
 
 
 def _told(rule: Rule, value: Any) -> Kind | None:

@@ -7,16 +7,23 @@ What it makes follows from the seed of the Faker it is given. The only module th
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any, Final
 
 from faker import Faker
 
 from fuzzharness.errors import SettingsError
+from fuzzharness.privacy.dates import is_ambiguous, laid_out_as
 from fuzzharness.privacy.kind import Kind
 from fuzzharness.privacy.personal import iban_remainder, passes_luhn
 
 TEST_CARDS: Final = {"2": "222300", "3": "378282", "4": "400000", "5": "555555", "6": "601111"}
 """First digits of cards that are for testing, by the first digit of the original."""
+
+_EUROPEAN: Final = ("en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "sv_SE", "pt_BR")
+_LISTS: Final = ("first_names", "first_names_male", "first_names_female")
+_MAC: Final = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
+_YEARS: Final = (1930, 2006)
 
 _HOSTS: Final = ("example.com", "example.org", "example.net")
 
@@ -50,6 +57,13 @@ class Fakes:
         """A word that is no name, for where Faker's names are all taken."""
         self._faker.seed_instance(seed)
         return str(self._faker.bothify("?" * 10, letters="abdefgiklmnoprstuvz")).capitalize()
+
+
+def first_names(locale: str) -> frozenset[str]:
+    """The first names that Faker has in ``locale`` and in English and its neighbours, in small letters."""
+    providers = [provider for each in {locale, *_EUROPEAN} for provider in Faker(each).get_providers()]
+    listed = (getattr(each, name, ()) for each in providers for name in _LISTS)
+    return frozenset(name.lower() for names in listed for name in names)
 
 
 def shape(fake: Any, text: str) -> str:
@@ -92,8 +106,22 @@ def _ip(fake: Any, text: str) -> str:
     return f"10.{fake.random_int(0, 255)}.{fake.random_int(0, 255)}.{fake.random_int(1, 254)}"
 
 
-def _birthdate(fake: Any, _: str) -> str:
-    return str(fake.date_of_birth(minimum_age=18, maximum_age=99).isoformat())
+def _username(fake: Any, text: str) -> str:
+    kept = re.match(r"https?://.*/(?=.)|@|", text)  # of a page about somebody, all but the name
+    return f"{kept[0] if kept else ''}{fake.user_name()}{fake.hexify('^^^^^^')}"
+
+
+def _text(fake: Any, text: str) -> str:
+    if not _MAC.fullmatch(text):
+        return shape(fake, text)
+    drawn = str(fake.hexify(re.sub(r"[0-9A-Fa-f]", "^", text), upper=not text.islower()))
+    return f"02{drawn[2:]}"  # for local use
+
+
+def _birthdate(fake: Any, text: str) -> str:
+    year, month = fake.random_int(*_YEARS), fake.random_int(1, 12)
+    day = date(year, month, fake.random_int(1, 12 if is_ambiguous(text) else 28))
+    return laid_out_as(text, day)
 
 
 _MAKERS: Final = {
@@ -104,8 +132,8 @@ _MAKERS: Final = {
     Kind.BIRTHDATE: _birthdate,
     Kind.PHONE: _phone,
     Kind.POSTCODE: shape,
-    Kind.USERNAME: lambda fake, _: f"{fake.user_name()}{fake.hexify('^^^^^^')}",
+    Kind.USERNAME: _username,
     Kind.ADDRESS: lambda fake, _: fake.street_address().replace("\n", ", "),
     Kind.CITY: lambda fake, _: fake.city(),
-    Kind.TEXT: shape,
+    Kind.TEXT: _text,
 }

@@ -1,7 +1,7 @@
 """Found: what a recording has of personal data and secrets, and where any of it occurs in a text.
 
-Decides when an occurrence counts: as a whole word, in other spellings too (capitals, JSON and URL escapes),
-and for people's names also each word of them. Replaces nothing.
+Decides when an occurrence counts: as a whole word, in other spellings too (capitals, escapes of JSON,
+URLs and SQL), and for people's names also each word of them. Replaces nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from functools import cached_property, lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+from fuzzharness.privacy.escapes import without_escapes
 from fuzzharness.privacy.kind import Kind, compact
+from fuzzharness.privacy.phones import Spelled, form, spelled, within
 from fuzzharness.privacy.scanner import Form, Scanner, any_of, most
 from fuzzharness.privacy.span import Span
 
@@ -27,8 +29,11 @@ _PARTICLE: Final = re.compile(
     r"mr|mrs|ms|miss|dr|prof|herr|frau|sir|von|van|de|der|den|di|da|del|la|le|el|al|bin|ibn|jr|sr|and|und",
     re.I,
 )
-_SHORTEST, _SHORTEST_NAME = 4, 3
+SHORTEST, _SHORTEST_NAME = 4, 3
 """Characters of what is looked for within texts; shorter values go only where they are all of one."""
+
+_SHORTEST_NUMBER: Final = 7
+"""Digits of what is looked for next to letters, too; shorter ones are part of too many words."""
 
 _SHORT: Final = 40
 """Characters of a text that is searched as fast as it is encoded."""
@@ -53,6 +58,8 @@ _SPELLINGS: Final[tuple[Spelling, ...]] = (
     lambda text: text.replace("@", "%40"),
     lambda text: quote(text, safe="", errors="replace"),
     lambda text: quote_plus(text, safe="", errors="replace"),
+    lambda text: text.replace("'", "''"),
+    lambda text: text.replace("'", "\\'"),
 )
 
 
@@ -67,6 +74,7 @@ class Found:
         self._spread: set[str] = set()
         self._sought: set[str] = set()
         self._by_word: dict[str, list[tuple[int, int]]] = {}
+        self.dialled: dict[str, Spelled] = {}
         self._unspaced: re.Pattern[str] | None = None
 
     def add(self, text: str, kind: Kind, *, local: bool = False) -> None:
@@ -96,6 +104,8 @@ class Found:
                 other = spelling(text)
                 if other != text and other not in self.kinds:
                     self.spellings.setdefault(other, (text, spelling))
+        phones = (text for text, kind in self.kinds.items() if kind is Kind.PHONE)
+        self.dialled = dict(pair for text in sorted(phones) for pair in spelled(text))
         known = (value for value in (*self.kinds, *self.spellings) if value not in self._local)
         values = list(filter(_is_sought, known))
         self._index(values)
@@ -129,7 +139,8 @@ class Found:
 
     @cached_property
     def _anywhere(self) -> Scanner:
-        return _scanner_for(value for value in (*self.kinds, *self.spellings) if value not in self._local)
+        values = (value for value in (*self.kinds, *self.spellings) if value not in self._local)
+        return _scanner_for(values, map(form, sorted(self.dialled)))
 
     @cached_property
     def _any_name(self) -> Scanner:
@@ -148,10 +159,18 @@ class Found:
 
     def in_text(self, text: str, *, names: bool = True) -> Iterator[Span]:
         """Where in ``text`` something that was found occurs; spans may overlap. names: words of names too."""
+        yield from self._in_plain(text, names)
+        plain = without_escapes(text)
+        if plain != text:
+            yield from self._in_plain(plain, names)
+
+    def _in_plain(self, text: str, names: bool) -> Iterator[Span]:
         if self._by_word and ((names and self.names) or self._may_be_in(text)):
             yield from self._values(text)
             if names and self.names and self._has_name(text):
                 yield from self._words_of_names(text)
+        if self.dialled:
+            yield from (Span(start, end, Kind.PHONE) for start, end in within(text, self.dialled))
         if self._unspaced is not None:
             for match in self._unspaced.finditer(text):
                 yield Span(match.start(), match.end(), self.kind(match[0]))
@@ -168,7 +187,7 @@ class Found:
                 start = word.start() - offset
                 end = start + length
                 value = text[max(start, 0) : end]
-                if start >= behind and value in self._sought and _ends_a_word(text, end):
+                if start >= behind and value in self._sought and _is_whole(value, text, start, end):
                     yield Span(start, end, self.kind(value))
                     behind = end
                     break
@@ -218,23 +237,25 @@ def _whole(word: str) -> re.Pattern[str]:
 
 def _is_sought(value: str) -> bool:
     """Whether ``value`` is looked for within texts."""
-    return len(value) >= _SHORTEST or _UNSPACED.search(value) is not None
+    return len(value) >= SHORTEST or _UNSPACED.search(value) is not None
 
 
-def _scanner_for(values: Iterable[str]) -> Scanner:
+def _scanner_for(values: Iterable[str], numbers: Iterable[str] = ()) -> Scanner:
     """A scanner for the longest part of each of ``values`` that JSON never escapes.
 
-    A value that is not looked for within texts has to be all of a JSON string but for blanks. Where there are
-    very many values it says yes to everything.
+    ``numbers`` are regular expressions. A value that is not looked for within texts has to be all of a JSON
+    string but for blanks. Where there are very many values it says yes to everything.
     """
     within, alone = set[str](), set[str]()
     for value in values:
         part = max(_ESCAPED.split(value), key=len)
         (within if _is_sought(value) or part != value else alone).add(part)
-    if len(within) + len(alone) > most():
+    more = [Form(b"", number.encode()) for number in numbers]
+    if len(within) + len(alone) + len(more) > most():
         return _yes
     forms = [Form(part, re.escape(part)) for part in _encoded(within)]
     forms += (Form(part, b'"' + _BLANK + re.escape(part) + _BLANK + rb'\\*"') for part in _encoded(alone))
+    forms += more
     return any_of(forms) if forms else lambda _: None
 
 
@@ -258,6 +279,13 @@ def _encoded(parts: Iterable[str]) -> list[bytes]:
 def is_mixed(word: str) -> bool:
     """Whether the capitals of ``word`` are its own (``McDonald``), which makes it a word apart."""
     return word not in (word.lower(), word.upper(), word.capitalize())
+
+
+def _is_whole(value: str, text: str, start: int, end: int) -> bool:
+    """Whether ``value`` from ``start`` to ``end`` is no part of a word; that a word begins there is known."""
+    if value.isdecimal() and len(value) < _SHORTEST_NUMBER:
+        return not text[start - 1 : start].isalpha() and not text[end : end + 1].isalnum()
+    return _ends_a_word(text, end)
 
 
 def _ends_a_word(text: str, end: int) -> bool:

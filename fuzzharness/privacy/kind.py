@@ -10,6 +10,9 @@ import re
 from enum import Enum
 from typing import Final
 
+from fuzzharness.privacy.dates import is_date
+from fuzzharness.privacy.everyday import is_everyday, is_nobody
+
 
 class Kind(Enum):
     """The strongest first: a value that is found as several kinds is taken for the first of them."""
@@ -44,8 +47,6 @@ _STRICT: Final = {
     Kind.CARD: re.compile(r"[0-9]{12,19}"),
     Kind.IBAN: re.compile(r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]{11,30}"),
 }
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
-
 
 _LOOSE: Final = {
     Kind.CARD: re.compile(r"[ -]"),
@@ -75,7 +76,8 @@ def fitting(kind: Kind, text: str) -> Kind | None:
     if _plausible(kind, text):
         return kind
     if kind is Kind.NAME:
-        return Kind.TEXT if any(map(str.isalpha, text)) and "@" not in text else None
+        mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+        return Kind.TEXT if mixed and "@" not in text else None
     return Kind.TEXT if kind in _NUMBERED and sum(map(str.isdigit, text)) >= 5 else None
 
 
@@ -97,9 +99,11 @@ def _plausible(kind: Kind, text: str) -> bool:
         case Kind.IP:
             return "." in text or ":" in text
         case Kind.BIRTHDATE:
-            return _DATE.fullmatch(text) is not None
+            return is_date(text)
         case Kind.NAME:
-            return letters and not digits and "@" not in text
+            return letters and not digits and "@" not in text and not is_nobody(text)
+        case Kind.USERNAME:
+            return bool(text) and not is_nobody(text) and not is_everyday(text)
         case Kind.ADDRESS | Kind.CITY:
             return letters
         case _:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from itertools import count
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from fuzzharness.privacy.found import WORD, Found, is_mixed
 from fuzzharness.privacy.kind import Kind, compact, laid_out
+from fuzzharness.privacy.phones import Spelled
 
 if TYPE_CHECKING:
     from fuzzharness.privacy.fakes import Fakes
@@ -34,14 +36,23 @@ class Pseudonyms:
         self._locale = locale
         self._known: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        self._ways: dict[str, list[Spelled]] = defaultdict(list)
         self._taken: set[str] = set()
 
     def settle(self) -> None:
         """Draw for everything that was found, in an order that the recording does not decide."""
         for word in sorted(self._found.names, key=lambda word: self._digest("word", word)):
             self._names[word] = self._draw("word", word, self._word)
-        self._draw_all(t for t, k in self._found.kinds.items() if k is not Kind.NAME and t == compact(k, t))
+        for way in self._found.dialled.values():
+            self._ways[way.digits].append(way)
+        self._draw_all(t for t, k in self._found.kinds.items() if self._is_drawn(t, k))
         self._draw_all(filter(self._needs_its_own, self._found.spellings))
+
+    def _is_drawn(self, text: str, kind: Kind) -> bool:
+        """Whether what stands for ``text`` follows from nothing else."""
+        if kind is Kind.NAME or text != compact(kind, text):
+            return False
+        return not (kind is Kind.PHONE and text in self._found.dialled)
 
     def _draw_all(self, texts: Iterable[str]) -> None:
         for text in sorted(texts, key=lambda text: self._digest("value", text)):
@@ -61,6 +72,8 @@ class Pseudonyms:
             return spelling(self.of(value, kind))
         if kind is Kind.NAME and self._found.kinds.get(text, kind) is kind:
             return WORD.sub(lambda match: self._name(match[0]), text)
+        if kind is Kind.PHONE and (way := self._found.dialled.get(compact(kind, text))) is not None:
+            return laid_out(kind, text, way.of(self._known[way.digits]))
         if text in self._known:
             return self._known[text]
         kind = self._found.kinds[text]
@@ -78,8 +91,9 @@ class Pseudonyms:
         for attempt in count():
             seed = int.from_bytes(self._digest(what, text, attempt))
             drawn = make(text, seed) if attempt < _ENOUGH else self._last_resort(text, seed)
-            if drawn.casefold() not in self._taken and self._is_clean(drawn):
-                self._taken.add(drawn.casefold())
+            in_all_ways = [drawn, *(way.of(drawn) for way in self._ways.get(text, ()))]
+            if all(each.casefold() not in self._taken and self._is_clean(each) for each in in_all_ways):
+                self._taken.update(map(str.casefold, in_all_ways))
                 return drawn
         raise AssertionError("unreachable: the last resort is never exhausted")
 

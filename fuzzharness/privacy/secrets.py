@@ -29,8 +29,33 @@ _ANY_WORD: Final = (
         f"(?<={first})(?:{'|'.join(word[1:] for word in words)})"
         for first, words in groupby(SECRET_WORDS, lambda word: word[0])
     )
-    + r"|(?<=\bs)ig)"
+    + r"|(?<=\bs)ig|(?<=(?<![A-Za-z0-9])p)w|(?<=(?<=[_-])p)ass)"
 )
+
+_QUOTE: Final = r"\\*[\"']"  # as it is, or within a string that is quoted itself
+_TYPE: Final = r"(?:\s*:\s*[A-Za-z_][\w.]*(?:\[[^\]\n]*\])?(?:\s*\|\s*None)?(?=\s*=))?"
+"""Of a variable in Python."""
+
+_ASSIGNED: Final = (
+    rf"(?:{_QUOTE})?{_TYPE}\s*(?:=>|=|:(?!//))[^\S\n]*(?:[bBrRuU]{{1,2}}(?=[\"']))?(?:"
+    r"\"(?P<double>(?:\\.|[^\"\\\n]){4,})\""
+    r"|'(?P<single>(?:\\.|[^'\\\n]){4,})'"
+    r"|\\+[\"'](?P<within>[^\"'\\\n]{4,})\\+[\"']"
+    r"|[\"'](?P<open>[^\s\"',;&)}\]]{4,})"
+    r"|(?P<bare>[^\s\"'`,;&)}\]]{4,}))"
+)
+_ARGUMENT: Final = (
+    r"(?:\"(?P<double>[^\"\n]{4,})\"|'(?P<single>[^'\n]{4,})'|(?!-)(?P<word>[^\s\"'`;|&<>()\\]{4,}))"
+)
+"""A word of a command line."""
+
+OPTIONS: Final = (
+    *("password", "passwd", "passphrase", "pass", "pwd", "token", "secret"),
+    *("api-?key", "secret-?key", "access-?key", "private-?key"),
+)
+"""In small letters, what options of a command line are called, or end in, that a secret follows."""
+
+_SERVER: Final = r"(?i:server|data source|host|address|user id|uid|user|database|initial catalog|driver)\s*="
 
 # Of each form: some of which any text has one that has the form, in small letters, and then the form. The
 # group "secret" is what has to go, the whole match where there is none.
@@ -67,12 +92,50 @@ _FORMS: Final = (
         ("://",),
         r"\b[a-zA-Z][\w+.-]*://[^\s/:@\"'<>]*:(?P<secret>[^\s/@\"'<>]+(?:@(?=[^\s/@]*@)[^\s/@\"'<>]+)*)@",
     ),
+    (("pass", "pw", "secret", "key", "token", "sig"), _ANY_WORD + _ASSIGNED),
     (
-        ("pass", "pwd", "secret", "key", "token", "sig"),
-        _ANY_WORD + r"[\"']?\s*(?:=|:(?!//)|=>)\s*[\"']?(?P<secret>[^\s\"',;&)}\]]{4,})",
+        ("authorization",),
+        rf"(?i:authorization)(?:{_QUOTE})?\s*[:=]\s*(?:{_QUOTE})?"
+        r"(?i:bearer|basic|token|digest|apikey)\s+(?P<word>[^\s\"',;\\]{4,})",
+    ),
+    (
+        ("--",),
+        rf"(?<![\w-])--(?:[A-Za-z0-9]+-)*(?i:{'|'.join(OPTIONS)})(?:=|[^\S\n]+){_ARGUMENT}",
+    ),
+    (
+        ("curl",),
+        r"\bcurl\b(?:\\\n|[^\n]){0,900}?\s(?:-[A-Za-z]*u|--user|--proxy-user)(?:=|\s*)"
+        r"(?:\"[^\":\n]*:(?P<double>[^\"\n]{2,})\"|'[^':\n]*:(?P<single>[^'\n]{2,})'"
+        r"|[^\s:\"'-][^\s:\"']*:(?P<word>[^\s\"'`;|&<>()\\]{2,}))",
+    ),
+    (("sshpass",), rf"\bsshpass\s+(?:-[A-Za-z]+\s+)*?-p\s*{_ARGUMENT}"),
+    (
+        ("mysql", "mariadb"),
+        rf"\b(?:mysql|mariadb)[\w-]*[^\n;|&]{{0,300}}?\s-p{_ARGUMENT}",
+    ),
+    (
+        ("password", "pwd"),
+        rf"{_SERVER}[^\n\"']{{0,300}}?;\s*(?i:password|pwd)\s*=\s*(?P<part>[^;\"'\n]{{4,}})"
+        rf"|(?i:password|pwd)\s*=\s*(?P<first>[^;\"'\n]{{4,}});(?=\s*{_SERVER})",  # connection strings
+    ),
+    (
+        ("<input",),
+        rf"(?i:<input)\b(?=[^>]*\b(?i:name|id|type)=(?:{_QUOTE})?[\w.\[\]-]*"
+        r"(?i:password|passwd|pwd|token|secret|api_?key))"
+        rf"[^>]*?\b(?i:value)={_QUOTE}(?P<value>[^\"'\\<>\n]{{4,}})",
     ),
 )
 _COMPILED: Final = tuple((hints, re.compile(form, re.DOTALL)) for hints, form in _FORMS)
+
+_PLACEHOLDER: Final = re.compile(
+    r"\$\(.*|`.*|[$#]?\{+[^{}]*\}*|\$[A-Z_][A-Z0-9_]*|\$[A-Za-z_]+|\$[0-9?@*#]"  # of shells and templates
+    r"|%[A-Za-z_]\w*%|%[sdr]|%\(\w*\)?s?|<[A-Za-z_][\w .|-]*>?",
+    re.DOTALL,
+)
+_CODE: Final = re.compile(r"[*&!]*[A-Za-z_.]+|[*&!]*[A-Za-z_][\w.]*[(\[].*", re.DOTALL)
+_METAVARIABLE: Final = re.compile(r"[A-Z_]+")
+_ALONE: Final = {"bare": _CODE, "word": _METAVARIABLE}
+"""By the name of a group: what is no secret unless it is quoted."""
 
 _MASK: Final = re.compile(r"secret-[0-9a-f]{16}")
 
@@ -87,9 +150,15 @@ def secrets(text: str) -> Iterator[Span]:
 
 def _matches(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
     for match in pattern.finditer(text):
-        start, end = match.span(match.lastgroup or 0)
-        if not is_mask(text[start:end]):
-            yield Span(start, end, Kind.SECRET)
+        group = match.lastgroup or 0
+        value, code = match[group], _ALONE.get(str(group))
+        if not is_mask(value) and not is_placeholder(value) and not (code and code.fullmatch(value)):
+            yield Span(*match.span(group), Kind.SECRET)
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether ``text`` only says where a secret comes from: ``$TOKEN``, ``$(cat x)``, ``{{ it }}``."""
+    return not any(map(str.isalnum, _PLACEHOLDER.sub("", text)))
 
 
 def is_mask(text: str) -> bool:

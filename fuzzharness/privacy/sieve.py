@@ -16,7 +16,7 @@ from typing import Final
 from fuzzharness.privacy.base64_text import hidden
 from fuzzharness.privacy.keys import SECRET_NAMES
 from fuzzharness.privacy.scanner import Form, Scanner, any_of
-from fuzzharness.privacy.secrets import SECRET_WORDS
+from fuzzharness.privacy.secrets import OPTIONS, SECRET_WORDS
 
 GAP: Final = rb"(?:[^a-z0-9]|\\[nrtbf]|\\u00[01][0-9a-f])*"
 """Characters between words, and how JSON writes them."""
@@ -46,6 +46,11 @@ _FORMS: Final = (
     Form(b"sg.", rb"sg\." + _W + rb"{10,}\." + _W + rb"{10}"),
     *(Form(word, word + rb" +[\w.~+/\x80-\xff-]{12}") for word in (b"bearer", b"basic", b"token")),
     Form(b"@", rb"://[^ /:@\"'<>]*:[^ /@\"'<>]+@"),
+    Form(b"--", rb"--[a-z0-9-]*(?:" + "|".join(OPTIONS).encode() + rb")[^a-z0-9]"),
+    Form(b"curl", rb"curl[^a-z0-9]"),
+    Form(b"sshpass", rb"sshpass"),
+    Form(b"-p", rb"(?:[\x00- \x80-\xff]|\\[nrtbf]|\\u00[01][0-9a-f])-p[^ -]", rb"-p[^ -]"),
+    Form(b"<input", rb"<input"),
     # letters that are i, s and k to who ignores case
     Form(b"\xc4", rb"\xc4[\xb0\xb1]"),
     Form(b"\xc5", rb"\xc5\xbf"),
@@ -54,7 +59,7 @@ _FORMS: Final = (
 )
 
 _STEMS: Final = (
-    *("pass", "pwd", "secret", "key", "token", "jwt", "bearer", "auth", "credential", "cookie", "pin"),
+    *("pass", "pwd", "secret", "key", "token", "jwt", "pw", "bearer", "auth", "credential", "cookie", "pin"),
     *("cv", "otp", "code", "sig"),
 )
 """One of these is in each name of a field that holds a secret."""
@@ -71,10 +76,18 @@ def _keyed() -> Iterator[Form]:
 
 
 def _before_sign(names: set[str]) -> bytes:
-    return b"(?:" + "|".join(sorted(names)).encode().replace(b"_", GAP) + b")" + GAP + b"[:=]"
+    return (
+        b"(?:"
+        + "|".join(sorted(names)).encode().replace(b"_", GAP)
+        + b")(?:"
+        + GAP
+        + b"[0-9]+)?"
+        + GAP
+        + b"[:=]"
+    )
 
 
-_SHORTEST: Final = len("pwd=abcd")
+_SHORTEST: Final = len("pw=abcd")
 
 
 class Sight(Enum):

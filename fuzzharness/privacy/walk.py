@@ -89,7 +89,7 @@ class Walk:
             return self._visitor.text(text, kind)
         inner = _embedded(text)
         if inner is not None:
-            return _like(text, inner, self._within(inner, kind, parent))
+            return self._like(text, inner, self._within(inner, kind, parent))
         if kind is not Kind.SECRET and _hides(text):
             return self._visitor.text(self._decoded(text), kind)
         return self._remembered(text, kind)
@@ -100,6 +100,17 @@ class Walk:
             return self.value(inner, kind, parent)
         finally:
             self._depth -= 1
+
+    def _like(self, text: str, before: Any, after: Any) -> str:
+        """``after`` as JSON in the layout that ``text`` has ``before`` in."""
+        if after == before:
+            return text
+        for layout in _LAYOUTS:
+            for ascii in (True, False):
+                if json.dumps(before, ensure_ascii=ascii, **layout) == text:
+                    return json.dumps(after, ensure_ascii=ascii, **layout)
+        in_place = self._visitor.text(text, None)
+        return in_place if _embedded(in_place) == after else json.dumps(after)
 
     def _decoded(self, text: str) -> str:
         self._depth += 1
@@ -151,14 +162,3 @@ def _embedded(text: str) -> Any:
         return parse(bare.encode(), "").value
     except (TraceError, UnicodeEncodeError):
         return None
-
-
-def _like(text: str, before: Any, after: Any) -> str:
-    """``after`` as JSON in the layout that ``text`` has ``before`` in."""
-    if after == before:
-        return text
-    for layout in _LAYOUTS:
-        for ascii in (True, False):
-            if json.dumps(before, ensure_ascii=ascii, **layout) == text:
-                return json.dumps(after, ensure_ascii=ascii, **layout)
-    return json.dumps(after)

@@ -19,7 +19,7 @@ import pytest
 
 import fuzzharness
 from fuzzharness.importing import Disguising, Selection, import_recordings
-from fuzzharness.privacy import personal, sieve
+from fuzzharness.privacy import rough, sieve
 from fuzzharness.traces import read_batches
 
 SOURCES = sorted(Path(fuzzharness.__file__).parent.rglob("*.py"))
@@ -147,10 +147,10 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     else:
         monkeypatch.setitem(sys.modules, "re2", None)
     sieve._caught.cache_clear()
-    personal._rough.cache_clear()
+    rough.scanners.cache_clear()
     yield request.param
     sieve._caught.cache_clear()
-    personal._rough.cache_clear()
+    rough.scanners.cache_clear()
 
 
 Limits = dict[str, tuple[int, int]]

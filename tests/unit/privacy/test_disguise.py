@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -64,6 +65,28 @@ FORMS = {
     "a password in a URL": ("postgres://shop:p4ss:w0rd@db.example/shop", "p4ss:w0rd"),
     "a password in a text": ("login with password=Tr0ub4dor&3 please", "Tr0ub4dor"),
     "a key in a query": ("https://h.example/x?api_key=93jfh2kd&n=1", "93jfh2kd"),
+    "a password in quotes": ('password: "dbl quoted pw", n', "dbl quoted pw"),
+    "a password in code": ("  pw = 'letmein-please'", "letmein-please"),
+    "a password in bytes": ("secret=b'hunter 22')", "hunter 22"),
+    "a password in an environment": ("DB_PASS=hunter22", "hunter22"),
+    "a password that is typed": ('password: str | None = "letmein please"', "letmein please"),
+    "a password in JSON that is cut": ('{\\"password\\": \\"hunter22 x\\", \\"n', "hunter22 x"),
+    "a password with blanks in a connection string": (
+        "Server=db;User Id=sa;Password=P@ss w0rd;",
+        "P@ss w0rd",
+    ),
+    "a password first in a connection string": ("Pwd=P@ss w0rd;Server=db", "P@ss w0rd"),
+    "an option": ("app --n 1 --password topsecret1 --x", "topsecret1"),
+    "an option with a sign": ("app --db-password=topsecret", "topsecret"),
+    "an option in quotes": ("app --api-key 'top secret'", "top secret"),
+    "a token as an option": ("app --token tok3n99", "tok3n99"),
+    "a user of curl": ("curl -sSu joe:hunter22 https://h", "hunter22"),
+    "a user of curl in quotes": ("curl -X POST \\\n --user 'joe:hunter 22' https://h", "hunter 22"),
+    "a password for sshpass": ("sshpass -p cu5r ssh h", "cu5r"),
+    "a password for mysql": ("mysqldump -h db -psecretpw99 -u root x", "secretpw99"),
+    "a field of HTML": ('<input type="password" name="x" value="form pw"><b>', "form pw"),
+    "a field of HTML, its name last": ('<INPUT value="formpw123" name="user[password]">', "formpw123"),
+    "a short bearer": ("-H 'Authorization: Bearer short'", "short"),
     "a key in a connection string": ("Name=x;AccountKey=Eby8vdM02xNOcq==;Y=1", "Eby8vdM02xNOcq=="),
 }
 
@@ -164,6 +187,61 @@ def test_of_a_connection_string_only_the_password_goes() -> None:
 )
 def test_what_is_neither_stays_as_it_is(args: dict[str, Any]) -> None:
     assert through(args).args == args
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("TOKEN=$(cat x)", 'TOKEN="$(cat a b)"', "PASSWORD=$PASSWORD", "PASSWORD=${DB_PASSWORD:-none}"),
+        *(
+            "set PASSWORD=%DB_PASSWORD%",
+            "password: {{ db.password }}",
+            "--token <token>",
+            "api_key: '<your key>'",
+        ),
+        *(
+            "Authorization: Bearer $TOKEN",
+            "Authorization: Bearer {token}",
+            "token=`cat x`",
+            "secret='%(secret)s'",
+            'token = f"{a}-{b}"',
+            "password='${A}:{b}'",
+        ),
+        *("password: Final = 3", "token = re.compile(r'x')", "secret: str | None", "token = self._next()"),
+        *("api_key=settings.api_key", "password: required", "f(token=token, secret=None)", "token: &str,"),
+        *("--password PASSWORD", "mkdir -p secrets", "python -pabcdef", "docker run -u 1000:1000 x"),
+        *("curl --user-agent a:b https://h", "curl -u joe https://h", '<input name="user" value="joe joe">'),
+    ],
+)
+def test_what_only_names_a_secret_is_none(text: str) -> None:
+    assert through({"note": text}, text, personal=False).args == {"note": text}
+
+
+@pytest.mark.parametrize(
+    "value", ["$(cat x)", "${DB_PASSWORD}", "$TOKEN", "{{ token }}", "<token>", "%TOKEN%"]
+)
+def test_what_only_names_a_secret_is_none_in_its_field_either(value: str) -> None:
+    assert through({"token": value}).args == {"token": value}
+
+
+@pytest.mark.parametrize("word", ["Token", "SecretStr", "str | None", "config.Token", "SECRET_NAME"])
+def test_a_word_in_the_place_of_a_secret_goes_only_there(word: str) -> None:
+    call = through({"note": f'token: "{word}"'}, f"class {word}: ...", personal=False)
+    assert word not in call.args["note"]
+    assert call.result == f"class {word}: ..."
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("pass", "pw", "db_pass", "password_hash", "hashed_password", "PASSWORD_DB", "db_password_1"),
+        *("passwordConfirmation", "api_key2", "token_1"),
+    ],
+)
+def test_a_field_that_holds_a_secret(key: str) -> None:
+    after = through({key: "Tr0ub4dor&3"}, "it is Tr0ub4dor&3!", personal=False)
+    assert re.fullmatch(r"secret-[0-9a-f]{16}", after.args[key])
+    assert after.result == f"it is {after.args[key]}!"
 
 
 # Equal and distinct, kinds and shapes
@@ -302,6 +380,190 @@ def test_names_of_tools_and_parameters_stay() -> None:
 def test_what_was_masked_before_is_not_masked_again() -> None:
     once = through({"password": "hunter2-Tr0ub4dor"}, "password=hunter2-Tr0ub4dor")
     assert through(dict(once.args), once.result) == once
+
+
+# People, where nothing but what stands there tells
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"name": "Gertrude Hofstadter", "seats": 2},
+        {"name": "ANNA SCHMIDT"},
+        {"names": ["Jörg Müller", "Anna Schmidt"]},
+        {"full_names": ["Wislawa Szymborska"]},
+        {"passenger_names": ["Elias Canetti"]},
+        {"billing_name": "Heinrich Boell", "shippingName": "Carl Spitteler", "name_on_card": "Wislawa Es"},
+        {"contact": {"first": "Ludmilla", "last": "Orlova"}},
+        {"guest": {"name": {"first": "Ludmilla", "last": "Orlova"}}},
+        {"to": "Eve Adams <eve@corp.example>"},
+        {"to": '"Eve Quillon Adams" <eve@corp.example>'},
+        {"from": "Max Frisch <mfrisch@x.example>"},
+    ],
+)
+def test_a_person_is_told_by_the_name_or_by_what_stands_beside_it(args: dict[str, Any]) -> None:
+    words = set(re.findall(r"[^\W\d_]{3,}", json.dumps([*args.values()], ensure_ascii=False)))
+    gone = words - {"first", "last", "name", "corp", "example", "eve", "mfrisch"}
+    after = through(args, f"Dear {' and '.join(sorted(gone))}!")
+    assert [word for word in gone if word.lower() in text_of([Batch((after,))])] == []
+    assert list(after.args) == list(args)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"name": "report.txt", "names": ["Annual Report", "Anna"], "first": "Monday", "last": 3},
+        {"name": "Blue Chair", "file_names": ["Open Items"], "name_2": "anna schmidt"},
+        {"to": "Support <help desk>", "page": {"first": "One", "last": "Nine"}},
+        {
+            "cwd": "/home/dev/x",
+            "more": "/home/runner/x, /Users/shared/x, C:\\Users\\Public\\x, ./home/page/x",
+        },
+    ],
+)
+def test_what_is_nobody_stays(args: dict[str, Any]) -> None:
+    assert through(args).args == args
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/home/wquackenbush/notes.txt", "wquackenbush"),
+        ("file:///Users/ada.l/x", "ada.l"),
+        ("C:\\Users\\nadia\\x", "nadia"),
+        ("'D:\\\\Users\\\\nadia\\\\x'", "nadia"),
+    ],
+)
+def test_the_user_in_a_path_goes_everywhere(path: str, name: str) -> None:
+    call = through({"path": path}, f"{name}:x, {name}2go, as {name}")
+    before, behind = path.split(name)
+    after = call.args["path"].removeprefix(before).removesuffix(behind)
+    assert after != name
+    assert call.result.endswith(f", as {after}")
+    assert call.args["path"] == before + after + behind
+
+
+@pytest.mark.parametrize("key", ["mrn", "bic", "mac", "mac_address", "twitter", "instagram", "linkedin"])
+def test_more_fields_that_are_personal(key: str) -> None:
+    value = "00:1A:2B:3C:4D:5E" if key.startswith("mac") else "@gertrudehof"
+    call = through({key: value}, f"see {value}")
+    assert call.args[key] != value
+    assert call.result == f"see {call.args[key]}"
+    assert re.fullmatch(r"@\w+" if value[0] == "@" else r"02(:[0-9A-F]{2}){5}", call.args[key])
+
+
+@pytest.mark.parametrize(
+    ("abroad", "prefix", "at_home", "kept"),
+    [
+        ("+49 170 1234567", "49", "0170 1234567", "0"),
+        ("+49 170 1234567", "49", "0170/1234567", "0"),
+        ("+49-170-1234567", "49", "(0170) 123-4567", "0"),
+        ("+44 20 7946 0958", "44", "02079460958", "0"),
+        ("+353 86 123 4567", "353", "086 1234567", "0"),
+        ("+1 202 555 0143", "1", "(202) 555-0143", ""),
+        ("+49 170 1234567", "", "0049 170 1234567", "00"),
+    ],
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_a_phone_is_the_same_number_at_home(
+    abroad: str, prefix: str, at_home: str, kept: str, told: bool
+) -> None:
+    args = {"phone": abroad} | ({"mobile": at_home} if told else {})
+    call = through(args, f"call '{at_home}', 1 {at_home}x")
+    digits = re.sub(r"\D", "", call.args["phone"])
+    after = call.result.removeprefix("call '").partition("',")[0]
+    assert re.sub(r"\D", "", after) == kept + digits[len(prefix) :]
+    assert re.sub(r"\d", "0", after) == re.sub(r"\d", "0", at_home)
+    assert not told or call.args["mobile"] == after
+
+
+# Dates, everyday words and short numbers
+
+
+DATES = [
+    *("1980-02-01", "1980/2/1", "19800201", "1980-02-01T00:00:00Z"),
+    *("01.02.1980", "1.2.1980", "01. 02. 1980", "02/01/1980", "2/1/80", "01-02-1980"),
+    *(
+        "Feb 1, 1980",
+        "February 1st, 1980",
+        "1 February 1980",
+        "1. Februar 1980",
+        "01-FEB-1980",
+        "Mar. 3 1971",
+    ),
+]
+READINGS = {
+    r"\d{4}-\d\d-\d\d": ["%Y-%m-%d"],
+    r"\d{4}/\d{1,2}/\d{1,2}": ["%Y/%m/%d"],
+    r"\d{8}": ["%Y%m%d"],
+    r"\d{4}-\d\d-\d\dT00:00:00Z": ["%Y-%m-%dT%H:%M:%SZ"],
+    r"\d\d\.\d\d\.\d{4}|\d{1,2}\.\d{1,2}\.\d{4}": ["%d.%m.%Y", "%m.%d.%Y"],
+    r"\d\d\. \d\d\. \d{4}": ["%d. %m. %Y", "%m. %d. %Y"],
+    r"\d\d/\d\d/\d{4}": ["%m/%d/%Y", "%d/%m/%Y"],
+    r"\d{1,2}/\d{1,2}/\d\d": ["%m/%d/%y", "%d/%m/%y"],
+    r"\d\d-\d\d-\d{4}": ["%m-%d-%Y", "%d-%m-%Y"],
+    r"[A-Z][a-z]{2} \d{1,2}, \d{4}": ["%b %d, %Y"],
+    r"[A-Z][a-z]+ \d{1,2}(?:st|nd|rd|th), \d{4}": [],
+    r"\d{1,2} [A-Z][a-z]+ \d{4}": ["%d %B %Y"],
+    r"\d{1,2}\. [A-Z][a-zä]+ \d{4}": [],
+    r"\d\d-[A-Z]{3}-\d{4}": ["%d-%b-%Y"],
+    r"[A-Z][a-z]{2}\. \d{1,2} \d{4}": ["%b. %d %Y"],
+}
+
+
+@pytest.mark.parametrize("text", DATES)
+def test_a_date_stays_one_in_its_layout_whoever_reads_it(text: str) -> None:
+    after = through({"dob": text}, f"born on {text}.").args["dob"]
+    layouts = [layout for layout in READINGS if re.fullmatch(layout, text)]
+    assert layouts
+    assert re.fullmatch(layouts[-1], after)
+    assert after != text
+    for reading in READINGS[layouts[-1]]:
+        datetime.strptime(after, reading)
+
+
+def test_equal_dates_stay_equal_and_distinct_ones_distinct() -> None:
+    dates = [
+        f"{day:02}.{month:02}.{year}"
+        for day in range(1, 29)
+        for month in range(1, 13)
+        for year in (1971, 1988)
+    ]
+    (batch,) = disguise(Batch(tuple(Call("save", {"dob": text, "note": f"*{text}"}) for text in dates)))
+    after = [(call.args or {})["dob"] for call in batch.calls]
+    assert len(set(after)) == len(dates)
+    assert [(call.args or {})["note"] for call in batch.calls] == [f"*{text}" for text in after]
+
+
+def test_a_date_that_is_a_number_stays_a_number() -> None:
+    after = through({"dob": 19800201}).args["dob"]
+    assert after != 19800201
+    datetime.strptime(str(after), "%Y%m%d")
+
+
+@pytest.mark.parametrize(
+    "word", ["admin", "root", "Guest", "user", "postgres", "anonymous", "support", "api", "bot"]
+)
+@pytest.mark.parametrize("key", ["username", "login", "display_name"])
+def test_an_everyday_word_is_nobody(key: str, word: str) -> None:
+    args = {key: word, "role": word}
+    call = through(args, {word: True, "path": f"/{word}/x", "text": f"as {word}"})
+    assert (call.args, call.result) == (args, {word: True, "path": f"/{word}/x", "text": f"as {word}"})
+
+
+def test_an_everyday_word_may_still_be_the_name_of_a_person() -> None:
+    call = through(
+        {"username": "balance", "last_name": "Price", "user": "page"}, {"balance": 1, "to": "Ms Price"}
+    )
+    assert (call.args["username"], call.args["user"]) == ("balance", "page")
+    assert call.result == {"balance": 1, "to": f"Ms {call.args['last_name']}"}
+    assert call.args["last_name"] != "Price"
+
+
+def test_a_short_number_that_is_secret_goes_only_as_a_word() -> None:
+    call = through({"pin": "1234", "note": "abcd1234 x1234y 12345 1234a (1234) pin=1234."}, personal=False)
+    pin = call.args["pin"]
+    assert call.args["note"] == f"abcd1234 x1234y 12345 1234a ({pin}) pin={pin}."
 
 
 # Functions of the secret

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fuzzharness import Batch, Call
-from fuzzharness.privacy import Disguise, personal, sieve
+from fuzzharness.privacy import Disguise, personal, rough, sieve
 from fuzzharness.privacy.base64_text import hidden
+from fuzzharness.privacy.escapes import without_escapes
 from fuzzharness.privacy.keys import SECRET_NAMES
 from fuzzharness.privacy.scanner import Form
 from fuzzharness.privacy.secrets import SECRET_WORDS
@@ -40,6 +41,27 @@ SECRETS = [
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq\n-----END RSA PRIVATE KEY-----",
     *("https://hooks.slack.com/services/T0/B0/x", "SG.abcdefghijk.lmnopqrstuv", "hf_abcdefghijklmnopqrst"),
 ]
+COMMANDS = [
+    *(
+        "app --password topsecret1 --x",
+        "--db-api-key='top secret'",
+        "--token\ttok3n",
+        "curl -sSu joe:hunter22 h",
+    ),
+    *(
+        "curl --user 'jöe:hunter 22'",
+        "sshpass -p cu5r ssh",
+        "mysql -h d -psecretpw99",
+        "mariadb-dump\t-p'x y z'",
+    ),
+    *(
+        '<input name="password" value="form pw">',
+        "<INPUT value='formpw' id=pwd>",
+        "Authorization: Bearer short",
+    ),
+    *('pw = "let me in"', "Server=d;Password=P@ss w0rd;", "password: str = 'let me in'", "token: Final = 1"),
+    *("TOKEN=$(cat x)", "--token <token>", 'password\\": \\"hunter22 x\\"'),
+]
 NAMES = [
     "password",
     "PassWord",
@@ -62,6 +84,7 @@ NAMES += [
     "s\u0131gnature",
     "sig",
     "pwd",
+    *("pass", "pw", "passwordHash", "PASSWORD_DB", "db_password_1", "token 2"),
 ]
 JOINTS = [
     "",
@@ -95,7 +118,7 @@ JOINTS += [
     "\ud800",
 ]
 
-words = st.lists(st.sampled_from(SECRETS + NAMES + JOINTS * 2), max_size=6).map("".join)
+words = st.lists(st.sampled_from(SECRETS + COMMANDS + NAMES + JOINTS * 2), max_size=6).map("".join)
 
 
 def escaped(text: str) -> str:
@@ -142,10 +165,10 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     else:
         monkeypatch.setitem(sys.modules, "re2", None)
     sieve._caught.cache_clear()
-    personal._rough.cache_clear()
+    rough.scanners.cache_clear()
     yield request.param
     sieve._caught.cache_clear()
-    personal._rough.cache_clear()
+    rough.scanners.cache_clear()
 
 
 def disguised(found: list[Batch], *, through_the_sieve: bool, personal: bool = False) -> list[Batch]:
@@ -183,10 +206,12 @@ PEOPLE += [
     "z.quill%40host.example",
     "Z.QUILL@HOST.EXAMPLE",
 ]
+PEOPLE += ["Anna Quill", "Eve Adams <eve@x.example>", "/home/zquill/", "zquill", "admin", "01.02.1980"]
 PEOPLE += [
     "+44 20 7946 0958",
     "4556 7375 8689 9855",
     "4556737586899855",
+    *("0170 1234567", "+49 170 1234567", "020/79460958"),
     "17b Thistle Street",
     "84.12.211.77",
     "SW1",
@@ -206,7 +231,7 @@ FIELDS = [
     "dob",
     "line_1",
 ]
-FIELDS += ["customer", "password"]
+FIELDS += ["customer", "password", "names"]
 
 people = st.lists(st.sampled_from(PEOPLE * 2 + JOINTS), max_size=5).map("".join)
 
@@ -230,9 +255,10 @@ def test_a_batch_that_is_passed_over_has_nothing_personal(found: list[Batch]) ->
         ({"customer_name": "Jo McDonald"}, "to JO MCDONALD"),
         ({"recipient": "山田太郎"}, "山田太郎様"),
         ({"email": "z.quill@host.example"}, "?to=z.quill%40host.example"),
+        ({"phone": "+44 20 7946 0958"}, "call (020) 7946-0958"),
         ({"zip": 123}, "none"),
         ({"zip": "123"}, " 123\n"),
-        ({"note": "password: bytes"}, {"phone": "bytes"}),
+        ({"note": "password: 'bytes'"}, {"phone": "bytes"}),
         ({"phone": "5551234567"}, 5551234567),
     ],
 )
@@ -317,6 +343,8 @@ PARTS += [
     "12:30:01",
     "v1.2.3.4",
 ]
+PARTS += ["Eve Adams <", "/home/", "ada_q/", "C:\\Users\\", "C:\\\\Users\\\\", "bob\\"]
+PARTS += ["\\n", "%20", "%2B", "%", "'", "@", "::", "_"]
 PARTS += [" ", "x", "-", ".", "1", "ü", "\n", ": ", "Street"]
 
 
@@ -328,5 +356,8 @@ def test_the_rough_form_of_personal_data_never_lets_any_pass(text: str) -> None:
 
 
 def _looked_through(text: str) -> Iterator[Span]:
-    for _, kind, _, pattern, check in personal._COMPILED:
-        yield from (Span(m.start(), m.end(), kind) for m in pattern.finditer(text) if check(m[0]))
+    yield from personal._users(text)
+    plain = without_escapes(text)
+    for _, kind, _, pattern, length in personal._COMPILED:
+        found = ((m.start(), length(m[0])) for m in pattern.finditer(plain))
+        yield from (Span(start, start + size, kind) for start, size in found if size)
