@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 from fuzzharness.errors import SettingsError
 from fuzzharness.model import Batch, Call
 from fuzzharness.privacy import keys
-from fuzzharness.privacy.found import SHORTEST, Found
+from fuzzharness.privacy.found import Found
 from fuzzharness.privacy.kind import Kind, fitting
 from fuzzharness.privacy.personal import personal
 from fuzzharness.privacy.pseudonyms import Pseudonyms
@@ -165,7 +165,7 @@ class _Look:
         bare = text.strip()
         told = kind and fitting(kind, bare)
         if told and not (told is Kind.SECRET and is_placeholder(bare)):
-            self._add(bare, told, local=told is Kind.SECRET and len(bare) < SHORTEST and bare.isalpha())
+            self._add(bare, told)
         for span in self._disguise._by_form(text):
             value = text[span.start : span.end]
             word = span.kind is Kind.SECRET and _WORD.fullmatch(value) is not None

@@ -23,13 +23,15 @@ WORD: Final = re.compile(r"[^\W\d_]+|\d+")
 """What counts as a word: letters, or digits."""
 
 _NO_DATA: Final = re.compile(
-    r"true|false|null|none|undefined|unknown|n/a|na|nil|yes|no|redacted|hidden|masked|empty|default", re.I
+    r"true|false|null|none|undefined|unknown|n/a|na|nil|yes|no|redacted|hidden|masked|empty|default"
+    r"|ok|pass|passed|fail|failed|success|required|optional|string",
+    re.I,
 )
 _PARTICLE: Final = re.compile(
     r"mr|mrs|ms|miss|dr|prof|herr|frau|sir|von|van|de|der|den|di|da|del|la|le|el|al|bin|ibn|jr|sr|and|und",
     re.I,
 )
-SHORTEST, _SHORTEST_NAME = 4, 3
+_SHORTEST, _SHORTEST_NAME = 4, 3
 """Characters of what is looked for within texts; shorter values go only where they are all of one."""
 
 _SHORTEST_NUMBER: Final = 7
@@ -237,7 +239,7 @@ def _whole(word: str) -> re.Pattern[str]:
 
 def _is_sought(value: str) -> bool:
     """Whether ``value`` is looked for within texts."""
-    return len(value) >= SHORTEST or _UNSPACED.search(value) is not None
+    return len(value) >= _SHORTEST or _UNSPACED.search(value) is not None
 
 
 def _scanner_for(values: Iterable[str], numbers: Iterable[str] = ()) -> Scanner:

@@ -82,10 +82,13 @@ _STRASSE: Final = r"(?:straße|strasse|str\.|gasse|allee|platz|weg)"
 _ESCAPE: Final = r"%(?:2[BDEbde]|5[Ff]|[C-Fc-f][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f])+)"
 """In a URL, characters that may be part of a mail."""
 
+_APOSTROPHE: Final = r"(?<=[^\W_])(?<![^\W_]{2})'(?=[^\W\d_])"
+"""As in ``o'brien``, behind one letter: behind more there is a keyword, and then a string."""
+
 _MAIL: Final = (
     r"(?<![^\W_])(?![bBuUrRfFNE]')"  # not the quote that a string begins with
-    rf"(?:[^\W_]|{_ESCAPE})[\w.+-]*+(?:(?:{_ESCAPE}|(?<=[^\W_])(?<![^\W_]{{2}})'(?=[^\W\d_]))[\w.+-]*+)*+"
-    r"(?<=[\w+])(?:@|%40)(?:\w(?:[\w-]*\w)?\.)+[^\W\d_]{2,}"
+    rf"(?:[^\W_]|{_ESCAPE})[\w.+-]{{0,99}}+(?:(?:{_ESCAPE}|{_APOSTROPHE})[\w.+-]{{0,99}}+){{0,40}}+"
+    r"(?<=[\w+])(?:@|%40)(?:\w(?:[\w-]{0,99}\w)?\.)+[^\W\d_]{2,}"
 )
 _CAPITAL: Final = r"[^\W\d_a-zß-öø-ÿ][\w'\u2019.-]*"
 _SENDER: Final = (

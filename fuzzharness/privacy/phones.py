@@ -57,7 +57,7 @@ def within(text: str, numbers: Container[str]) -> Iterator[tuple[int, int]]:
         groups = [match.span() for match in _GROUP.finditer(text, *run.span())]
         behind = 0
         for first, (start, _) in enumerate(groups):
-            ends = _ends(text, groups[first:], numbers) if start >= behind else []
+            ends = _ends(text, groups[first : first + _LONGEST], numbers) if start >= behind else []
             if ends:
                 behind = ends[-1]
                 yield start, behind

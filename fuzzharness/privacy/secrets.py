@@ -33,7 +33,7 @@ _ANY_WORD: Final = (
 )
 
 _QUOTE: Final = r"\\*[\"']"  # as it is, or within a string that is quoted itself
-_TYPE: Final = r"(?:\s*:\s*[A-Za-z_][\w.]*(?:\[[^\]\n]*\])?(?:\s*\|\s*None)?(?=\s*=))?"
+_TYPE: Final = r"(?:\s*:\s*[A-Za-z_][\w.]*(?:\[[^\]\n]{0,80}\])?(?:\s*\|\s*None)?(?=\s*=))?"
 """Of a variable in Python."""
 
 _ASSIGNED: Final = (
@@ -120,9 +120,9 @@ _FORMS: Final = (
     ),
     (
         ("<input",),
-        rf"(?i:<input)\b(?=[^>]*\b(?i:name|id|type)=(?:{_QUOTE})?[\w.\[\]-]*"
+        rf"(?i:<input)\b(?=[^<>]*\b(?i:name|id|type)=(?:{_QUOTE})?[\w.\[\]-]*"
         r"(?i:password|passwd|pwd|token|secret|api_?key))"
-        rf"[^>]*?\b(?i:value)={_QUOTE}(?P<value>[^\"'\\<>\n]{{4,}})",
+        rf"[^<>]*?\b(?i:value)={_QUOTE}(?P<value>[^\"'\\<>\n]{{4,}})",
     ),
 )
 _COMPILED: Final = tuple((hints, re.compile(form, re.DOTALL)) for hints, form in _FORMS)

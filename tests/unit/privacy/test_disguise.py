@@ -209,7 +209,13 @@ def test_what_is_neither_stays_as_it_is(args: dict[str, Any]) -> None:
         ),
         *("password: Final = 3", "token = re.compile(r'x')", "secret: str | None", "token = self._next()"),
         *("api_key=settings.api_key", "password: required", "f(token=token, secret=None)", "token: &str,"),
-        *("--password PASSWORD", "mkdir -p secrets", "python -pabcdef", "docker run -u 1000:1000 x"),
+        *(
+            "--password PASSWORD",
+            "mkdir -p secrets",
+            "the password:\n/srv/x.py:7:",
+            "python -pabcdef",
+            "docker run -u 1000:1000 x",
+        ),
         *("curl --user-agent a:b https://h", "curl -u joe https://h", '<input name="user" value="joe joe">'),
     ],
 )
