@@ -134,6 +134,10 @@ _PLACEHOLDER: Final = re.compile(
 )
 _CODE: Final = re.compile(r"[*&!]*[A-Za-z_.]+|[*&!]*[A-Za-z_][\w.]*[(\[].*", re.DOTALL)
 _METAVARIABLE: Final = re.compile(r"[A-Z_]+")
+_SET: Final = re.compile(r"[A-Za-z_]+=")
+_NAMED: Final = re.compile(
+    r"pass|pwd|secret|token|key|auth|cred|\A(?:str|bytes|None|True|False|Final|Any)\Z", re.I
+)
 _ALONE: Final = {"bare": _CODE, "word": _METAVARIABLE}
 """By the name of a group: what is no secret unless it is quoted."""
 
@@ -151,9 +155,19 @@ def secrets(text: str) -> Iterator[Span]:
 def _matches(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
     for match in pattern.finditer(text):
         group = match.lastgroup or 0
-        value, code = match[group], _ALONE.get(str(group))
+        value, code = match[group], None if _is_set(match) else _ALONE.get(str(group))
         if not is_mask(value) and not is_placeholder(value) and not (code and code.fullmatch(value)):
             yield Span(*match.span(group), Kind.SECRET)
+
+
+def _is_set(match: re.Match[str]) -> bool:
+    """Whether a word follows as in an environment or a query, ``PASSWORD=changeme``, and not as in code.
+
+    There it is mostly a name that says what it is (``password=password``), or a type.
+    """
+    value = match["bare"] if match.lastgroup == "bare" else ""
+    word = value.isalpha() and not value.isupper() and _NAMED.search(value) is None
+    return word and _SET.fullmatch(match[0][: -len(value)]) is not None
 
 
 def is_placeholder(text: str) -> bool:

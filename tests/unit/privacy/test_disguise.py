@@ -69,6 +69,8 @@ FORMS = {
     "a password in code": ("  pw = 'letmein-please'", "letmein-please"),
     "a password in bytes": ("secret=b'hunter 22')", "hunter 22"),
     "a password in an environment": ("DB_PASS=hunter22", "hunter22"),
+    "a word in an environment": ("PASSWORD=changeme", "changeme"),
+    "a word in a query": ("https://h.example/x?password=changeme&n=1", "changeme"),
     "a password that is typed": ('password: str | None = "letmein please"', "letmein please"),
     "a password in JSON that is cut": ('{\\"password\\": \\"hunter22 x\\", \\"n', "hunter22 x"),
     "a password with blanks in a connection string": (
